@@ -1,0 +1,1 @@
+//! Frames in and out of pcapng; live sniffing; frames to timeline.

@@ -1,0 +1,12 @@
+//! sipfarm, the ground: time, SIP messages, SDP, phone profiles.
+//!
+//! Nothing here owns a clock or a socket. What a machine (phone, farm node, far end) says to the
+//! world and hears from it is the vocabulary in [`machine`].
+
+pub mod frame;
+pub mod machine;
+pub mod profile;
+pub mod sip;
+pub mod time;
+
+pub use time::{Instant, Span};

@@ -1,0 +1,1 @@
+//! The fake side: nodes, far ends, faults.

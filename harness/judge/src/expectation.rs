@@ -1,0 +1,132 @@
+//! What `Then` steps expect, as values that are saved in the capture.
+
+use serde::{Deserialize, Serialize};
+use sipfarm_core::Span;
+use sipfarm_core::sip::Method;
+
+/// What a `Then` step expects of the phone. Times run from [`crate::mark::Expected::since`]
+/// unless a field says otherwise. Where no time is given, the profile's timers bound it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "expect", rename_all = "kebab-case")]
+pub enum Expectation {
+    /// A new request (no retransmission) of that method to that node.
+    Sends {
+        /// The method.
+        method: Method,
+        /// The node.
+        node: String,
+        /// At the latest.
+        within: Option<Span>,
+    },
+    /// No request at all of that method (any when `None`) to that node (any when `None`).
+    SendsNothing {
+        /// The method.
+        method: Option<Method>,
+        /// The node.
+        node: Option<String>,
+        /// For how long.
+        during: Span,
+    },
+    /// New requests of that method reach these nodes in this order, none skipped, no other node
+    /// first, each once.
+    Order {
+        /// The method.
+        method: Method,
+        /// The nodes.
+        nodes: Vec<String>,
+        /// And afterwards no other request of that method, for as long as the profile's
+        /// time-outs allow one.
+        only: bool,
+    },
+    /// The phone leaves a silent server for the next after as many sends and as much time as
+    /// the profile says (YL-03, YL-11; RFC 3263 section 4.3).
+    MovesOn {
+        /// The method.
+        method: Method,
+        /// The silent node.
+        from: String,
+        /// The next.
+        to: String,
+    },
+    /// The phone runs the complete schedule of RFC 3261 against a silent server and then stops
+    /// (YL-10; sections 17.1.1.2, 17.1.2.2).
+    CompleteTimeout {
+        /// The method.
+        method: Method,
+        /// The silent node.
+        node: String,
+    },
+    /// One transaction of that method to that node is sent exactly so many times.
+    Transmissions {
+        /// The method.
+        method: Method,
+        /// The node.
+        node: String,
+        /// Sends, the first included.
+        count: u32,
+        /// And not once more for so long after the last.
+        quiet: Span,
+    },
+    /// The phone answers a request that came through that node.
+    Answers {
+        /// The request's method.
+        method: Method,
+        /// The node.
+        node: String,
+        /// The status code.
+        code: u16,
+        /// At the latest.
+        within: Option<Span>,
+    },
+    /// The phone repeats its final response to an INVITE on the schedule of timer G, or of
+    /// section 13.3.1.4 for 2xx, until timer H ends it.
+    RepeatsResponse {
+        /// The node that does not acknowledge.
+        node: String,
+        /// The status code.
+        code: u16,
+    },
+    /// The phone acknowledges every repetition of a final response for the life of timer D.
+    AcknowledgesEvery {
+        /// The node that repeats.
+        node: String,
+        /// The status code.
+        code: u16,
+        /// How many repetitions at least.
+        at_least: u32,
+    },
+    /// An INVITE gets a 2xx through that node, and the phone acknowledges it.
+    CallEstablished {
+        /// The node.
+        through: String,
+        /// At the latest.
+        within: Option<Span>,
+    },
+    /// The phone tries nothing more: every INVITE has ended without 2xx, and no other comes.
+    CallFails {
+        /// The last final response, when there is one to be expected.
+        code: Option<u16>,
+    },
+    /// A REGISTER of class initial or refresh is answered 2xx by that node.
+    Registered {
+        /// The node.
+        with: String,
+        /// At the latest.
+        within: Option<Span>,
+    },
+    /// After all of these failed, the phone starts over after the profile's retry time, so many
+    /// times (YL-14).
+    RegistrationRounds {
+        /// The nodes of a round, in order.
+        nodes: Vec<String>,
+        /// How many rounds.
+        rounds: u32,
+    },
+    /// A BYE of the phone for an established call is answered 2xx, or the other way round.
+    CallEnds {
+        /// The node.
+        through: String,
+        /// At the latest.
+        within: Option<Span>,
+    },
+}

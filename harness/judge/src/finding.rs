@@ -1,0 +1,95 @@
+//! A rule's verdict with its evidence: first a value, then its views.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sipfarm_core::Instant;
+
+/// How a rule ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As it must be.
+    Pass,
+    /// The phone broke the rule. Only this accuses it.
+    Fail,
+    /// Legal but poor.
+    Warn,
+    /// We cannot tell: we were late, packets were lost, a precondition never held.
+    Inconclusive,
+    /// The profile says that it does not apply.
+    NotApplicable,
+    /// Nobody pressed the key.
+    NotExercised,
+    /// The phone broke it, and its profile says that it does.
+    KnownIssue,
+    /// The profile says that the phone breaks it, and it did not.
+    UnexpectedPass,
+    /// Too early to tell: only in a live wait.
+    Pending,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::Warn => "warn",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::NotApplicable => "not applicable",
+            Verdict::NotExercised => "not exercised",
+            Verdict::KnownIssue => "known issue",
+            Verdict::UnexpectedPass => "unexpected pass",
+            Verdict::Pending => "pending",
+        })
+    }
+}
+
+/// From when to when something is allowed to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// First allowed instant.
+    pub from: Instant,
+    /// Last allowed instant.
+    pub to: Instant,
+}
+
+/// A packet that nearly met an expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Nearest {
+    /// Its number in the capture.
+    pub packet: u32,
+    /// Its time.
+    pub at: Instant,
+    /// What it is, as `REGISTER to "primary"`.
+    pub what: String,
+    /// Why it does not count.
+    pub why: String,
+}
+
+/// A rule's verdict with its evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The rule's id, such as `retransmission-schedule`.
+    pub rule: String,
+    /// Requirement ids and RFC sections that the rule stands on.
+    pub requirements: Vec<String>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The expectation it answers; none for a standing rule.
+    pub expected_id: Option<u32>,
+    /// The line of the step in the feature file, where there is one.
+    pub line: Option<u32>,
+    /// What had to happen, in a sentence.
+    pub expected: String,
+    /// When it was allowed to happen.
+    pub window: Option<Window>,
+    /// What was seen instead, or as evidence.
+    pub seen: String,
+    /// The packets that show it.
+    pub packets: Vec<u32>,
+    /// Up to three that came near.
+    pub nearest: Vec<Nearest>,
+    /// For a pending rule: when to ask again at the latest.
+    pub until: Option<Instant>,
+}

@@ -1,0 +1,128 @@
+//! What the harness notes on the timeline. Marks are saved in the capture as JSON, so an audit
+//! reads what the live run knew: who is who, what was done when, what was expected.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+use sipfarm_core::profile::Profile;
+use sipfarm_core::{Instant, Span};
+
+use crate::expectation::Expectation;
+
+/// A note of the harness.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mark", rename_all = "kebab-case")]
+pub enum Mark {
+    /// A scenario begins. First mark of every capture of ours.
+    Scenario(Box<Scene>),
+    /// A step begins.
+    Step {
+        /// `Given`, `When` or `Then`.
+        keyword: String,
+        /// The step's text.
+        text: String,
+        /// Its line in the feature file.
+        line: u32,
+    },
+    /// The phone was told to do something.
+    Command {
+        /// What, in the words of the steps: `dial sip:1002@…`, `hang up`.
+        command: String,
+    },
+    /// A command could not be given: what depends on it was *not exercised*.
+    CommandFailed {
+        /// What was to be done.
+        command: String,
+        /// Why it could not.
+        reason: String,
+    },
+    /// A fault was switched on or off.
+    Fault {
+        /// At which node.
+        node: String,
+        /// The fault with its parameters, as written.
+        fault: String,
+        /// On or off.
+        on: bool,
+    },
+    /// Something is expected.
+    Expect(Expected),
+    /// The harness was not fit to judge from here on or in a stretch of time.
+    Trouble {
+        /// What: packets dropped by the tap, a late thread, a stepped clock.
+        what: String,
+        /// When the stretch began, if it is known.
+        since: Option<Instant>,
+    },
+    /// A condition that a scenario's verdict rests on did not come to pass.
+    Unmet {
+        /// Which condition.
+        precondition: String,
+    },
+    /// The scenario is over.
+    End,
+}
+
+/// An expectation with its place in the feature file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Expected {
+    /// Number within the scenario, from 1.
+    pub id: u32,
+    /// The step's text.
+    pub text: String,
+    /// The line in the feature file.
+    pub line: u32,
+    /// Events before this do not count: the time of the last trigger (`When` step).
+    pub since: Instant,
+    /// What is expected.
+    pub expectation: Expectation,
+}
+
+/// Who is who in a scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scene {
+    /// The scenario's name.
+    pub name: String,
+    /// The feature file's path as given on the command line.
+    pub feature: String,
+    /// The scenario's line.
+    pub line: u32,
+    /// Its tags without the `@`; requirement ids are among them.
+    pub tags: Vec<String>,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// `virtual` or `loopback`.
+    pub net: String,
+    /// What the tap can see.
+    pub sight: Sight,
+    /// The phone's addresses.
+    pub phone: Vec<IpAddr>,
+    /// The nodes, in the order of their declaration.
+    pub nodes: Vec<Node>,
+    /// The profile that the phone is held to.
+    pub profile: Profile,
+}
+
+/// A node of the farm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// `primary`, `secondary`, …
+    pub name: String,
+    /// Where it listens for SIP.
+    pub addr: SocketAddr,
+    /// Whether the phone has it in its list of servers; a far end is a node without that.
+    pub server: bool,
+}
+
+/// What the tap can see, and how far its silence can be trusted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sight {
+    /// Frames from a packet tap. Without: messages from the sockets only, so ICMP and TCP
+    /// handshakes are not observable.
+    pub frames: bool,
+    /// Packets may be lost between the phone and the tap or behind the tap, so that a missing
+    /// packet proves nothing.
+    pub lossy: bool,
+    /// The longest delay from the phone to the tap or back.
+    pub latency: Span,
+}

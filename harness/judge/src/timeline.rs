@@ -1,0 +1,124 @@
+//! Decoded events in order of time: the only thing that the judge sees.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use sipfarm_core::Instant;
+use sipfarm_core::machine::{IcmpKind, Transport};
+use sipfarm_core::sip::Message;
+
+use crate::mark::Mark;
+
+/// Something that was seen at the tap, or that the harness noted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// When; for a message over TCP, the time of the segment that completed it.
+    pub at: Instant,
+    /// The packets that carried it: numbers in the capture, from 1, as Wireshark counts.
+    pub packets: Vec<u32>,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// The kinds of [`Event`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// A SIP message.
+    Sip(SipEvent),
+    /// An ICMP error.
+    Icmp(IcmpEvent),
+    /// A change in the life of a TCP connection.
+    Tcp(TcpEvent),
+    /// A note of the harness.
+    Mark(Mark),
+}
+
+/// A SIP message between two addresses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SipEvent {
+    /// Under SIP.
+    pub transport: Transport,
+    /// Sender.
+    pub src: SocketAddr,
+    /// Receiver.
+    pub dst: SocketAddr,
+    /// The message.
+    pub message: Arc<Message>,
+}
+
+/// An ICMP error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IcmpEvent {
+    /// Who sent the error.
+    pub src: IpAddr,
+    /// To whom.
+    pub dst: IpAddr,
+    /// Which.
+    pub kind: IcmpKind,
+    /// The packet that it quotes: transport, source, destination.
+    pub quoted: Option<(Transport, SocketAddr, SocketAddr)>,
+}
+
+/// A change in the life of a TCP connection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TcpEvent {
+    /// Sender of the segment.
+    pub src: SocketAddr,
+    /// Receiver.
+    pub dst: SocketAddr,
+    /// What it does.
+    pub what: TcpStep,
+}
+
+/// What a TCP segment does to its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TcpStep {
+    /// SYN.
+    Syn,
+    /// SYN and ACK.
+    SynAck,
+    /// FIN.
+    Fin,
+    /// RST.
+    Rst,
+}
+
+/// Events in order of time; events of one instant stay in order of arrival.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    events: Vec<Event>,
+}
+
+impl Timeline {
+    /// Puts an event in its place.
+    pub fn insert(&mut self, event: Event) {
+        let at = self.events.partition_point(|e| e.at <= event.at);
+        self.events.insert(at, event);
+    }
+
+    /// All events, earliest first.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The SIP messages with their events.
+    pub fn sip(&self) -> impl DoubleEndedIterator<Item = (&Event, &SipEvent)> {
+        self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Sip(sip) => Some((event, sip)),
+            _ => None,
+        })
+    }
+
+    /// The marks with their times.
+    pub fn marks(&self) -> impl DoubleEndedIterator<Item = (Instant, &Mark)> {
+        self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Mark(mark) => Some((event.at, mark)),
+            _ => None,
+        })
+    }
+
+    /// The time of the last event.
+    pub fn end(&self) -> Option<Instant> {
+        self.events.last().map(|event| event.at)
+    }
+}

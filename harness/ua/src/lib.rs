@@ -1,0 +1,1 @@
+//! sipfarm, the reference phone: transactions, dialogs, registration, server choice.

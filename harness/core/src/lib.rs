@@ -3,9 +3,11 @@
 //! Nothing here owns a clock or a socket. What a machine (phone, farm node, far end) says to the
 //! world and hears from it is the vocabulary in [`machine`].
 
+pub mod digest;
 pub mod frame;
 pub mod machine;
 pub mod profile;
+pub mod sdp;
 pub mod sip;
 pub mod time;
 

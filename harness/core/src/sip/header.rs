@@ -47,7 +47,7 @@ pub fn same_header(a: &str, b: &str) -> bool {
 }
 
 /// Splits a list value at its commas, but not inside quotes or angle brackets.
-pub(super) fn split_list(value: &str) -> Vec<&str> {
+pub(crate) fn split_list(value: &str) -> Vec<&str> {
     split_outside(value, b',')
 }
 

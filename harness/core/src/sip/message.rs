@@ -5,6 +5,7 @@ use super::header::{Header, same_header, split_list};
 use super::method::Method;
 use super::name_addr::{Contact, NameAddr};
 use super::via::Via;
+use crate::digest::{Authorization, Challenge};
 
 /// The first line of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,5 +164,21 @@ impl Message {
         let value = self.header(name)?;
         let digits = value.find(|c: char| !c.is_ascii_digit()).map_or(value, |end| &value[..end]);
         digits.parse().ok()
+    }
+}
+
+impl Message {
+    /// The digest challenges that can be read, in order: of WWW-Authenticate, then of
+    /// Proxy-Authenticate. Their commas separate parameters, not values (RFC 3261 section 7.3.1).
+    pub fn challenges(&self) -> Vec<Challenge> {
+        let fields = self.fields("WWW-Authenticate").chain(self.fields("Proxy-Authenticate"));
+        fields.filter_map(|field| Challenge::parse(&field.value).ok()).collect()
+    }
+
+    /// The digest authorizations that can be read, in order: of Authorization, then of
+    /// Proxy-Authorization.
+    pub fn authorizations(&self) -> Vec<Authorization> {
+        let fields = self.fields("Authorization").chain(self.fields("Proxy-Authorization"));
+        fields.filter_map(|field| Authorization::parse(&field.value).ok()).collect()
     }
 }

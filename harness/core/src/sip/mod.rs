@@ -11,11 +11,13 @@ mod method;
 mod name_addr;
 mod params;
 mod parse;
+pub(crate) mod text;
 mod uri;
 mod via;
 
 pub use build::MessageBuilder;
 pub use defect::{Defect, DefectKind};
+pub(crate) use header::split_list;
 pub use header::{Header, canonical_name, same_header};
 pub use message::{CSeq, Message, StartLine};
 pub use method::Method;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::params::Params;
+use super::text::{closing_quote, quote, unescape};
 use super::uri::Uri;
 
 /// An address with a display name and parameters.
@@ -69,7 +70,7 @@ impl NameAddr {
 impl fmt::Display for NameAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(display) = &self.display {
-            write!(f, "\"{}\" ", display.replace('\\', "\\\\").replace('"', "\\\""))?;
+            write!(f, "{} ", quote(display))?;
         }
         write!(f, "<{}>{}", self.uri, self.params)
     }
@@ -82,26 +83,4 @@ pub enum Contact {
     Star,
     /// One address.
     Addr(NameAddr),
-}
-
-fn closing_quote(text: &str) -> Option<usize> {
-    let mut escaped = false;
-    for (at, octet) in text.bytes().enumerate() {
-        match octet {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return Some(at),
-            _ => {}
-        }
-    }
-    None
-}
-
-fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        out.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
-    }
-    out
 }

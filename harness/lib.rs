@@ -1,5 +1,7 @@
 //! sipfarm: a SIP conformance and failover test harness.
 
 pub mod capture;
+pub mod error;
 pub mod farm;
 pub mod net;
+pub mod run;

@@ -1,0 +1,101 @@
+//! Our own fault: a panic becomes a report file, a few honest lines and exit code 70.
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::fs;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Exit;
+
+static SEEN: AtomicBool = AtomicBool::new(false);
+
+/// Runs a command. A panic in it, on any thread, leaves a report in `folder` and makes the exit
+/// code 70, whatever the command says. Destructors run, so faults end and captures are closed.
+pub fn guard(folder: &Path, command: impl FnOnce() -> Exit) -> Exit {
+    let folder = folder.to_owned();
+    panic::set_hook(Box::new(move |info| tell(&folder, info)));
+    match panic::catch_unwind(AssertUnwindSafe(command)) {
+        Ok(exit) if !seen() => exit,
+        _ => Exit::Bug,
+    }
+}
+
+/// Whether a panic of ours has been seen since the start.
+pub fn seen() -> bool {
+    SEEN.load(Ordering::SeqCst)
+}
+
+/// Writes the report of a bug that was caught elsewhere (where the panic hook was not ours).
+/// Returns the file, or nothing where no file could be written.
+pub fn report(folder: &Path, message: &str, place: &str) -> Option<PathBuf> {
+    SEEN.store(true, Ordering::SeqCst);
+    let text = report_text(message, place, &Backtrace::force_capture().to_string());
+    let free = |folder: &Path| {
+        (1..1_000).map(|n| folder.join(format!("sipfarm-bug-{n:03}.txt"))).find(|path| !path.exists())
+    };
+    [folder, &std::env::temp_dir()].into_iter().filter_map(free).find(|path| fs::write(path, &text).is_ok())
+}
+
+/// What a caught panic said.
+pub fn message_of(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+fn tell(folder: &Path, info: &PanicHookInfo<'_>) {
+    let message = message_of(info.payload());
+    let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    let file = report(folder, &message, &place);
+    eprintln!("bug in sipfarm: {message}");
+    eprintln!("  at      {place}");
+    if let Some(file) = file {
+        eprintln!("  report  {}", file.display());
+    }
+    eprintln!(
+        "  This is our fault, not the phone's and not yours. Please open an issue and attach the report."
+    );
+}
+
+fn report_text(message: &str, place: &str, backtrace: &str) -> String {
+    let command: Vec<String> = std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let thread = std::thread::current();
+    format!(
+        "A bug in sipfarm\n\nversion  {}\ncommand  {}\nsystem   {} {}\nthread   {}\nmessage  {message}\nplace    \
+         {place}\n\n{backtrace}\n",
+        env!("CARGO_PKG_VERSION"),
+        command.join(" "),
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        thread.name().unwrap_or("unnamed"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_report_says_what_where_and_how_it_was_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = report(folder.path(), "index out of bounds", "harness/x.rs:1:2").unwrap();
+        let second = report(folder.path(), "again", "harness/x.rs:1:2").unwrap();
+        assert_ne!(first, second, "a report never overwrites another");
+        let text = fs::read_to_string(first).unwrap();
+        for part in [env!("CARGO_PKG_VERSION"), "index out of bounds", "harness/x.rs:1:2"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn without_a_folder_the_report_goes_to_the_temporary_one() {
+        let file = report(Path::new("/nonexistent/folder"), "lost", "nowhere").unwrap();
+        assert!(file.starts_with(std::env::temp_dir()));
+        fs::remove_file(file).unwrap();
+    }
+}

@@ -1,1 +1,21 @@
 //! Frames in and out of pcapng; live sniffing; frames to timeline.
+//!
+//! One path of evidence: a frame from the live tap, from the simulated network or from a file goes
+//! through the same [`decode::Decoder`] into the timeline.
+
+pub mod decode;
+pub mod recorder;
+
+mod fragments;
+mod icmp;
+mod ip;
+mod link;
+mod marks;
+mod octets;
+mod pcapng;
+mod sip;
+mod tcp;
+
+#[cfg(test)]
+#[path = "../tests/support/frames.rs"]
+mod frames;

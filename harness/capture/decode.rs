@@ -1,0 +1,255 @@
+//! From frames to events. One decoder for the live tap, the simulated network and files.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use sipfarm_core::Instant;
+use sipfarm_core::frame::Frame;
+use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::Message;
+use sipfarm_judge::mark::Mark;
+use sipfarm_judge::timeline::{Event, EventKind, SipEvent};
+
+use super::fragments::Reassembler;
+use super::ip::{self, protocol};
+use super::octets::u16_at;
+use super::sip::SipPorts;
+use super::tcp::Streams;
+use super::{icmp, link, marks, sip};
+
+/// Decodes frames one by one, in the order of the capture. What it holds between frames
+/// (fragments, parts of streams) is bounded, whatever the frames say.
+///
+/// An event's time is that of the frame that completed it, and the last of its packets is that
+/// frame. Frames without SIP, ICMP errors, TCP handshakes or marks give nothing.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    ports: SipPorts,
+    fragments: Reassembler,
+    streams: Streams,
+}
+
+/// A transport payload with its way through the network.
+struct Carried<'a> {
+    at: Instant,
+    packets: Vec<u32>,
+    src: IpAddr,
+    dst: IpAddr,
+    payload: &'a [u8],
+    cut_off: usize,
+}
+
+impl Decoder {
+    /// Takes the frame that has this number in the capture (from 1, as Wireshark counts).
+    pub fn push(&mut self, packet_number: u32, frame: &Frame) -> Vec<Event> {
+        if frame.link == marks::LINK {
+            return self.mark(packet_number, frame).into_iter().collect();
+        }
+        self.packet(packet_number, frame).unwrap_or_default()
+    }
+
+    fn mark(&mut self, packet_number: u32, frame: &Frame) -> Option<Event> {
+        let mark = marks::from_frame(frame)?;
+        if let Mark::Scenario(scene) = &mark {
+            scene.nodes.iter().for_each(|node| self.ports.add(node.addr.port()));
+        }
+        Some(Event { at: frame.at, packets: vec![packet_number], kind: EventKind::Mark(mark) })
+    }
+
+    fn packet(&mut self, packet_number: u32, frame: &Frame) -> Option<Vec<Event>> {
+        let packet = ip::parse(link::ip_packet(frame)?)?;
+        let carried = |packets, payload, cut_off| Carried {
+            at: frame.at,
+            packets,
+            src: packet.src,
+            dst: packet.dst,
+            payload,
+            cut_off,
+        };
+        let Some(fragment) = packet.fragment else {
+            let carried = carried(vec![packet_number], packet.payload, packet.cut_off);
+            return self.transport(packet.protocol, carried);
+        };
+        let whole = self.fragments.push(frame.at, packet_number, &packet, fragment)?;
+        let (protocol, payload) = match packet.src {
+            IpAddr::V4(_) => (whole.protocol, whole.payload.as_slice()),
+            IpAddr::V6(_) => match ip::after_extensions(whole.protocol, &whole.payload)? {
+                (protocol, payload, None) => (protocol, payload),
+                (_, _, Some(_)) => return None, // a fragment within a fragment is none of ours
+            },
+        };
+        self.transport(protocol, carried(whole.packets, payload, 0))
+    }
+
+    fn transport(&mut self, protocol: u8, carried: Carried<'_>) -> Option<Vec<Event>> {
+        match protocol {
+            protocol::UDP => self.datagram(carried).map(|event| vec![event]),
+            protocol::TCP => {
+                let Carried { at, packets, src, dst, payload, .. } = carried;
+                self.streams.push(at, &packets, (src, dst), payload, &self.ports)
+            }
+            protocol::ICMP if carried.src.is_ipv4() => carried.icmp(),
+            protocol::ICMPV6 if carried.src.is_ipv6() => carried.icmp(),
+            _ => None,
+        }
+    }
+
+    /// RFC 768.
+    fn datagram(&self, carried: Carried<'_>) -> Option<Event> {
+        let data = carried.payload;
+        let src = SocketAddr::new(carried.src, u16_at(data, 0)?);
+        let dst = SocketAddr::new(carried.dst, u16_at(data, 2)?);
+        let end = match usize::from(u16_at(data, 4)?) {
+            0 => data.len(), // a jumbo datagram (RFC 2675)
+            octets => octets.min(data.len()),
+        };
+        let on_sip_port = self.ports.contain(src.port(), dst.port());
+        let message = sip::in_datagram(data.get(8..end)?, on_sip_port)?;
+        let kind = if carried.cut_off > 0 {
+            let what =
+                format!("the capture cut {} octets off a SIP message from {src} to {dst}", carried.cut_off);
+            EventKind::Mark(Mark::Trouble { what, since: Some(carried.at) })
+        } else {
+            let message = Arc::new(Message::parse(message));
+            EventKind::Sip(SipEvent { transport: Transport::Udp, src, dst, message })
+        };
+        Some(Event { at: carried.at, packets: carried.packets, kind })
+    }
+}
+
+impl Carried<'_> {
+    fn icmp(self) -> Option<Vec<Event>> {
+        let kind = EventKind::Icmp(icmp::parse(self.src, self.dst, self.payload)?);
+        Some(vec![Event { at: self.at, packets: self.packets, kind }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use sipfarm_core::frame::LinkType;
+    use sipfarm_core::machine::IcmpKind;
+    use sipfarm_core::sip::Method;
+    use sipfarm_judge::timeline::TcpStep;
+
+    use super::super::frames::*;
+    use super::*;
+
+    const PHONE: &str = "127.0.1.1:5060";
+    const PRIMARY: &str = "127.0.1.2:5060";
+    const PHONE_V6: &str = "[fd00::1]:5060";
+    const PRIMARY_V6: &str = "[fd00::2]:5060";
+
+    fn options(subject: &str) -> Vec<u8> {
+        format!("OPTIONS sip:primary SIP/2.0\r\nSubject: {subject}\r\nContent-Length: 0\r\n\r\n").into_bytes()
+    }
+
+    fn decode(frames: &[Frame]) -> Vec<Event> {
+        let mut decoder = Decoder::default();
+        frames.iter().zip(1..).flat_map(|(frame, number)| decoder.push(number, frame)).collect()
+    }
+
+    fn sip(event: &Event) -> &SipEvent {
+        match &event.kind {
+            EventKind::Sip(sip) => sip,
+            other => panic!("not SIP: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_datagram_becomes_a_message() {
+        let events = decode(&[datagram(5, PHONE, PRIMARY, &options("a"))]);
+        assert_eq!(events.len(), 1);
+        assert_eq!((events[0].at, &events[0].packets), (Instant::from_nanos(5), &vec![1]));
+        let sip = sip(&events[0]);
+        assert_eq!((sip.transport, sip.src, sip.dst), (Transport::Udp, addr(PHONE), addr(PRIMARY)));
+        assert!(sip.message.is_request(&Method::Options));
+    }
+
+    #[test]
+    fn padding_of_the_link_layer_is_no_part_of_the_message() {
+        let mut frame = datagram(5, PHONE, PRIMARY, &options("a"));
+        frame.data.extend([0; 9]);
+        assert_eq!(sip(&decode(&[frame])[0]).message.raw, options("a"));
+    }
+
+    #[test]
+    fn fragments_become_one_message_of_several_packets() {
+        for (src, dst) in [(PHONE, PRIMARY), (PHONE_V6, PRIMARY_V6)] {
+            let (src, dst) = (addr(src), addr(dst));
+            let message = options(&"x".repeat(3000));
+            let packets = fragments(src.ip(), dst.ip(), UDP, &udp(src, dst, &message), 1480);
+            let frames: Vec<Frame> = packets.iter().zip(10..).map(|(p, at)| ethernet(at, p)).collect();
+            let events = decode(&frames);
+            assert_eq!(events.len(), 1);
+            assert_eq!((events[0].at, &events[0].packets), (Instant::from_nanos(12), &vec![1, 2, 3]));
+            assert_eq!(sip(&events[0]).message.raw, message);
+        }
+    }
+
+    #[test]
+    fn options_and_extension_headers_are_passed_over() {
+        let (src, dst) = (addr(PHONE), addr(PRIMARY));
+        let mut packet = ip(src.ip(), dst.ip(), UDP, &udp(src, dst, &options("a")));
+        packet[0] = 0x46; // one word of options: four no-operations
+        packet.splice(20..20, [1, 1, 1, 1]);
+        let octets = (packet.len() as u16).to_be_bytes();
+        packet[2..4].copy_from_slice(&octets);
+        assert_eq!(sip(&decode(&[ethernet(0, &packet)])[0]).message.raw, options("a"));
+
+        let (src, dst) = (addr(PHONE_V6), addr(PRIMARY_V6));
+        let mut body = vec![60, 0, 1, 4, 0, 0, 0, 0]; // hop-by-hop, then destination options
+        body.extend([UDP, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        body.extend(udp(src, dst, &options("a")));
+        let packet = ipv6(src.ip(), dst.ip(), 0, &body);
+        assert_eq!(sip(&decode(&[ethernet(0, &packet)])[0]).message.raw, options("a"));
+    }
+
+    #[test]
+    fn icmp_errors_quote_who_sent_to_whom() {
+        for (src, dst, v6) in [(PHONE, PRIMARY, false), (PHONE_V6, PRIMARY_V6, true)] {
+            let (src, dst) = (addr(src), addr(dst));
+            let quoted = ip(src.ip(), dst.ip(), UDP, &udp(src, dst, &options("a")));
+            let kind = IcmpKind::port_unreachable(dst.ip());
+            let packet = icmp(dst.ip(), src.ip(), kind.kind, kind.code, &quoted);
+            let events = decode(&[ethernet(0, &packet)]);
+            let EventKind::Icmp(icmp) = &events[0].kind else { panic!("{events:?}") };
+            assert_eq!((icmp.src, icmp.dst, icmp.kind.v6), (dst.ip(), src.ip(), v6));
+            assert_eq!((icmp.kind, icmp.quoted), (kind, Some((Transport::Udp, src, dst))));
+        }
+        let (src, dst) = (addr(PHONE).ip(), addr(PRIMARY).ip());
+        assert_eq!(decode(&[ethernet(0, &icmp(src, dst, 8, 0, b"ping"))]), []);
+    }
+
+    #[test]
+    fn handshakes_and_resets_are_events() {
+        let flags = [SYN, SYN | ACK, ACK, FIN | ACK, RST];
+        let frames: Vec<Frame> =
+            flags.iter().map(|flags| segment(0, PHONE, PRIMARY, *flags, 1, 1, b"")).collect();
+        let steps: Vec<_> = decode(&frames)
+            .into_iter()
+            .map(|event| match event.kind {
+                EventKind::Tcp(tcp) => (event.packets[0], tcp.what),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected = [(1, TcpStep::Syn), (2, TcpStep::SynAck), (4, TcpStep::Fin), (5, TcpStep::Rst)];
+        assert_eq!(steps, expected);
+    }
+
+    #[test]
+    fn a_message_that_the_capture_cut_is_trouble_and_accuses_nobody() {
+        let mut frame = datagram(5, PHONE, PRIMARY, &options("a"));
+        frame.data.truncate(70);
+        let events = decode(&[frame]);
+        assert!(matches!(&events[0].kind, EventKind::Mark(Mark::Trouble { .. })), "{events:?}");
+    }
+
+    #[test]
+    fn other_traffic_is_no_event() {
+        let rtp = datagram(0, "127.0.1.1:4000", "127.0.1.2:4000", &[0x80, 8, 0, 1, 0, 0, 0, 0]);
+        let keep_alive = datagram(0, PHONE, PRIMARY, b"\r\n\r\n");
+        let unknown_link = Frame { link: LinkType(147), ..datagram(0, PHONE, PRIMARY, &options("a")) };
+        assert_eq!(decode(&[rtp, keep_alive, unknown_link]), []);
+    }
+}

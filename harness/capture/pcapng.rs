@@ -1,0 +1,133 @@
+//! Writes pcapng (draft-ietf-opsawg-pcapng) into memory, little-endian, in nanoseconds. The same
+//! calls give the same octets: nothing of the host and no clock goes into the file.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use pcap_file::pcapng::PcapNgBlock;
+use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
+use pcap_file::pcapng::blocks::interface_description::{
+    InterfaceDescriptionBlock, InterfaceDescriptionOption,
+};
+use pcap_file::pcapng::blocks::interface_statistics::{InterfaceStatisticsBlock, InterfaceStatisticsOption};
+use pcap_file::pcapng::blocks::name_resolution::{Ipv4Record, Ipv6Record, NameResolutionBlock, Record};
+use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
+use pcap_file::{DataLink, Endianness, PcapResult};
+use sipfarm_core::Instant;
+use sipfarm_core::frame::{Frame, LinkType};
+
+use super::marks;
+
+/// Clocks of 10⁻⁹ seconds. Must be said for each interface: the default is microseconds.
+const NANOSECONDS: u8 = 9;
+/// Longest comment, in octets; the format holds 65 535.
+const MAX_COMMENT: usize = 4_000;
+/// The interface that the statistics speak of.
+const TAP: u32 = 0;
+
+/// Writes blocks into a buffer that its owner takes away.
+pub struct Writer {
+    pcapng: PcapNgWriter<Vec<u8>>,
+    links: Vec<LinkType>,
+}
+
+impl Writer {
+    /// Begins a file: the header, interface 0 for Ethernet and interface 1 for marks.
+    pub fn new() -> PcapResult<Self> {
+        let header = SectionHeaderBlock {
+            endianness: Endianness::Little,
+            options: vec![SectionHeaderOption::UserApplication(Cow::Borrowed("sipfarm"))],
+            ..SectionHeaderBlock::default()
+        };
+        let pcapng = PcapNgWriter::with_section_header(Vec::new(), header)?;
+        let mut writer = Writer { pcapng, links: Vec::new() };
+        writer.interface(LinkType::ETHERNET)?;
+        writer.interface(marks::LINK)?;
+        Ok(writer)
+    }
+
+    /// Adds a packet with a comment in plain words.
+    pub fn packet(&mut self, frame: &Frame, comment: Option<&str>) -> PcapResult<()> {
+        let interface_id = self.interface(frame.link)?;
+        let comment = comment.map(|text| EnhancedPacketOption::Comment(Cow::Borrowed(shortened(text))));
+        self.write(EnhancedPacketBlock {
+            interface_id,
+            timestamp: Duration::from_nanos(ticks(frame.at)),
+            original_len: frame.data.len() as u32,
+            data: Cow::Borrowed(&frame.data),
+            options: comment.into_iter().collect(),
+        })
+    }
+
+    /// Says which names addresses have. Counts for the packets after it.
+    pub fn names(&mut self, names: &BTreeMap<IpAddr, Vec<&str>>) -> PcapResult<()> {
+        let records = names.iter().map(|(addr, names)| {
+            let names = names.iter().map(|name| Cow::Borrowed(*name)).collect();
+            match addr {
+                IpAddr::V4(addr) => {
+                    Record::Ipv4(Ipv4Record { ip_addr: addr.octets().to_vec().into(), names })
+                }
+                IpAddr::V6(addr) => {
+                    Record::Ipv6(Ipv6Record { ip_addr: addr.octets().to_vec().into(), names })
+                }
+            }
+        });
+        self.write(NameResolutionBlock { records: records.collect(), options: Vec::new() })
+    }
+
+    /// Says how many frames the tap saw and how many it lost, up to an instant.
+    pub fn statistics(&mut self, at: Instant, received: u64, dropped: u64) -> PcapResult<()> {
+        self.write(InterfaceStatisticsBlock {
+            interface_id: TAP,
+            // The upper half comes first, whatever the order of octets within each half.
+            timestamp: ticks(at).rotate_left(32),
+            options: vec![
+                InterfaceStatisticsOption::IsbIfRecv(received),
+                InterfaceStatisticsOption::IsbIfDrop(dropped),
+            ],
+        })
+    }
+
+    /// What was written since the last time, whole blocks.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self.pcapng.get_mut())
+    }
+
+    /// The interface with that link type, described in the file on its first use.
+    fn interface(&mut self, link: LinkType) -> PcapResult<u32> {
+        if let Some(known) = self.links.iter().position(|known| *known == link) {
+            return Ok(known as u32);
+        }
+        let name = if link == marks::LINK { "marks" } else { "tap" };
+        self.write(InterfaceDescriptionBlock {
+            linktype: DataLink::from(link.0),
+            snaplen: 0,
+            options: vec![
+                InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
+                InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
+            ],
+        })?;
+        self.links.push(link);
+        Ok(self.links.len() as u32 - 1)
+    }
+
+    fn write<'a>(&mut self, block: impl PcapNgBlock<'a>) -> PcapResult<()> {
+        self.pcapng.write_pcapng_block(block).map(drop)
+    }
+}
+
+/// Nanoseconds since the epoch; the format knows none before it.
+fn ticks(at: Instant) -> u64 {
+    at.as_nanos().max(0) as u64
+}
+
+fn shortened(text: &str) -> &str {
+    let mut end = text.len().min(MAX_COMMENT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

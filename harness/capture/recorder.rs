@@ -1,0 +1,216 @@
+//! Takes a scenario's frames and marks, keeps its timeline and writes its capture.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use pcap_file::{PcapError, PcapResult};
+use sipfarm_core::Instant;
+use sipfarm_core::frame::Frame;
+use sipfarm_judge::mark::{Mark, Scene};
+use sipfarm_judge::timeline::Timeline;
+
+use super::decode::Decoder;
+use super::marks;
+use super::pcapng::Writer;
+
+/// When the capture goes to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Whole, at the end, under its final name: for runs in virtual time.
+    Buffered,
+    /// Block by block, at once: a run that is killed leaves a capture that Wireshark opens.
+    Streamed,
+}
+
+/// Writes each frame and mark as a packet, numbers it as Wireshark does, decodes it and puts what
+/// it finds on the timeline.
+///
+/// Dropped without [`Recorder::finish`], it still leaves the capture, without the closing
+/// statistics.
+pub struct Recorder {
+    decoder: Decoder,
+    timeline: Timeline,
+    packets: u32,
+    /// The latest time of a packet.
+    latest: Instant,
+    frames: u64,
+    drops: Drops,
+    file: Option<CaptureFile>,
+    /// The first failure to write; the timeline goes on without the file.
+    failure: Option<io::Error>,
+}
+
+#[derive(Default)]
+struct Drops {
+    count: u64,
+    /// When the count was last known.
+    counted: Option<Instant>,
+}
+
+impl Recorder {
+    /// A recorder that writes to `target`, or only decodes when there is none. The folder of
+    /// `target` is made if need be.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be made.
+    pub fn new(target: Option<PathBuf>, mode: Mode) -> io::Result<Recorder> {
+        Ok(Recorder {
+            decoder: Decoder::default(),
+            timeline: Timeline::default(),
+            packets: 0,
+            latest: Instant::EPOCH,
+            frames: 0,
+            drops: Drops::default(),
+            file: target.map(|path| CaptureFile::new(path, mode)).transpose()?,
+            failure: None,
+        })
+    }
+
+    /// Takes a frame of the tap; gives its packet number.
+    pub fn frame(&mut self, frame: Frame) -> u32 {
+        self.frames += 1;
+        self.packet(&frame, None)
+    }
+
+    /// Notes a mark; gives its packet number, for a mark is a packet too.
+    pub fn mark(&mut self, mark: Mark, at: Instant) -> u32 {
+        if let Mark::Scenario(scene) = &mark {
+            self.write(|file| file.writer.names(&names(scene)));
+        }
+        let frame = marks::to_frame(&mark, at);
+        self.packet(&frame, Some(&marks::words(&mark)))
+    }
+
+    /// Takes the tap's count of lost packets, from its start until now. When it has grown, the
+    /// loss is noted as trouble at the time of the latest packet, since the last count.
+    pub fn drops(&mut self, count: u64) {
+        let lost = count.saturating_sub(self.drops.count);
+        let since = self.drops.counted;
+        self.drops = Drops { count: count.max(self.drops.count), counted: Some(self.latest) };
+        if lost > 0 {
+            let what = format!("the tap lost {lost} packets");
+            self.mark(Mark::Trouble { what, since }, self.latest);
+        }
+    }
+
+    /// What was seen so far.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Ends the capture; gives the file's path when there is one.
+    ///
+    /// # Errors
+    /// The first failure to write, whenever it happened.
+    pub fn finish(mut self) -> io::Result<Option<PathBuf>> {
+        let (latest, frames, drops) = (self.latest, self.frames, self.drops.count);
+        self.write(|file| file.writer.statistics(latest, frames, drops));
+        let file = self.file.take();
+        match self.failure.take() {
+            Some(failure) => Err(failure),
+            None => file.map(CaptureFile::finish).transpose(),
+        }
+    }
+
+    fn packet(&mut self, frame: &Frame, comment: Option<&str>) -> u32 {
+        self.packets += 1;
+        self.latest = self.latest.max(frame.at);
+        self.write(|file| file.writer.packet(frame, comment));
+        for event in self.decoder.push(self.packets, frame) {
+            self.timeline.insert(event);
+        }
+        self.packets
+    }
+
+    fn write(&mut self, block: impl FnOnce(&mut CaptureFile) -> PcapResult<()>) {
+        let Some(file) = &mut self.file else { return };
+        if let Err(failure) = block(file).map_err(io_error).and_then(|()| file.flush()) {
+            self.failure.get_or_insert(failure);
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        // A scenario that panicked: its evidence is wanted all the more. Nobody hears of an error.
+        if let Some(file) = self.file.take() {
+            let _ = file.finish();
+        }
+    }
+}
+
+/// The capture on its way to disk.
+struct CaptureFile {
+    path: PathBuf,
+    writer: Writer,
+    /// Where whole blocks go at once; `None` when all goes at the end.
+    stream: Option<File>,
+}
+
+impl CaptureFile {
+    fn new(path: PathBuf, mode: Mode) -> io::Result<Self> {
+        fs::create_dir_all(folder(&path))?;
+        let stream = match mode {
+            Mode::Buffered => None,
+            Mode::Streamed => Some(File::create(&path)?),
+        };
+        let mut file = CaptureFile { path, writer: Writer::new().map_err(io_error)?, stream };
+        file.flush()?;
+        Ok(file)
+    }
+
+    /// One call to the system for each block, so that a killed run leaves whole ones.
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.stream {
+            Some(stream) => stream.write_all(&self.writer.take()),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> io::Result<PathBuf> {
+        if self.stream.is_none() {
+            let mut temporary = temporary_file(folder(&self.path))?;
+            temporary.write_all(&self.writer.take())?;
+            temporary.persist(&self.path).map_err(|failure| failure.error)?;
+        }
+        Ok(self.path)
+    }
+}
+
+/// A file that anybody may read, as the umask allows; by default only its owner may.
+fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(".").suffix(".pcapng").tempfile_in(folder)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn io_error(error: PcapError) -> io::Error {
+    match error {
+        PcapError::IoError(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// The names of the nodes and the phone by address.
+fn names(scene: &Scene) -> BTreeMap<IpAddr, Vec<&str>> {
+    let mut names: BTreeMap<IpAddr, Vec<&str>> = BTreeMap::new();
+    let nodes = scene.nodes.iter().map(|node| (node.addr.ip(), node.name.as_str()));
+    for (addr, name) in nodes.chain(scene.phone.iter().map(|addr| (*addr, "phone"))) {
+        let known = names.entry(addr).or_default();
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
+    names
+}

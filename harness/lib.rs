@@ -4,4 +4,5 @@ pub mod capture;
 pub mod error;
 pub mod farm;
 pub mod net;
+pub mod phone;
 pub mod run;

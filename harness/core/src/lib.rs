@@ -6,6 +6,7 @@
 pub mod digest;
 pub mod frame;
 pub mod machine;
+pub mod nearest;
 pub mod profile;
 pub mod sdp;
 pub mod sip;

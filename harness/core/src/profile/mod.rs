@@ -8,8 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Transport;
 use crate::time::Span;
 
+#[macro_use]
+mod words;
+mod call;
+mod check;
+mod handling;
+mod load;
 mod policy;
+mod yaml;
 
+pub use call::*;
+pub use handling::*;
+pub use load::{LoadError, Place, Source, load};
 pub use policy::*;
 
 /// A phone model's behaviour. [`Profile::default`] is the profile `rfc3261`.
@@ -191,3 +201,6 @@ impl Default for TransportPolicy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

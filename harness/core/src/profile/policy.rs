@@ -1,55 +1,15 @@
-//! The parts of a profile in which vendors differ.
-
-use serde::{Deserialize, Serialize};
-
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident: $($(#[$vmeta:meta])* $variant:ident),* $(,)?) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$vmeta])* $variant,)* }
-    };
-}
-
-macro_rules! section {
-    ($(#[$meta:meta])* $name:ident { $($(#[$fmeta:meta])* $field:ident: $ty:ty = $default:expr,)* }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $name { $($(#[$fmeta])* pub $field: $ty,)* }
-        impl Default for $name {
-            fn default() -> Self { $name { $($field: $default,)* } }
-        }
-    };
-}
-
-section! {
-    /// How to recognise the model.
-    Match {
-        /// A regular expression over User-Agent.
-        user_agent: Option<String> = None,
-    }
-}
-
-words! {
-    /// Physical or software (AR-06).
-    Kind:
-    /// A handset.
-    Physical,
-    /// A program.
-    Softphone,
-}
+//! Which servers a phone uses, when it leaves one and when it comes back.
 
 section! {
     /// Which servers a phone has, in which order.
     Servers {
         /// Where the list comes from.
         model: ServerModel = ServerModel::OrderedList,
-        /// Node names in the order in which they are tried.
+        /// Node names in the order in which they are tried (YL-01, YL-04, CC-04, AR-02).
         order: Vec<String> = ["primary", "secondary", "fallback"].map(str::to_owned).to_vec(),
         /// How many the phone can hold.
         max: u32 = 3,
-        /// How weights of equal priority are read (RFC 2782).
+        /// How weights of equal priority are read.
         srv_weight: SrvWeight = SrvWeight::Random,
     }
 }
@@ -58,77 +18,86 @@ words! {
     /// Where the list of servers comes from.
     ServerModel:
     /// A literal list.
-    OrderedList,
+    OrderedList = "ordered_list",
     /// Primary and secondary from DNS, fallback as a second server (Yealink).
-    DnsPairPlusFallback,
-    /// All from DNS.
-    Dns,
+    DnsPairPlusFallback = "dns_pair_plus_fallback",
+    /// All from DNS (RFC 3263).
+    Dns = "dns",
 }
 
 words! {
-    /// How SRV weights are read.
+    /// How SRV weights are read (F-07).
     SrvWeight:
     /// Weighted random, as RFC 2782 says.
-    Random,
+    Random = "random",
     /// The highest weight first (Yealink).
-    HighestFirst,
+    HighestFirst = "highest_first",
 }
 
 words! {
-    /// What makes a phone try the next server.
+    /// What makes a phone try the next server (RFC 3263 section 4.3 and vendors' additions).
     Trigger:
     /// A 503 response.
-    #[serde(rename = "503")]
-    ServiceUnavailable,
+    ServiceUnavailable = "503",
     /// A 408 response.
-    #[serde(rename = "408")]
-    RequestTimeout,
+    RequestTimeout = "408",
     /// A 500 response.
-    #[serde(rename = "500")]
-    ServerError,
+    ServerError = "500",
     /// A 504 response.
-    #[serde(rename = "504")]
-    ServerTimeout,
+    ServerTimeout = "504",
     /// No response at all.
-    Timeout,
-    /// A fatal ICMP error.
-    Icmp,
+    Timeout = "timeout",
+    /// A fatal ICMP error (RFC 3261 section 18.4).
+    Icmp = "icmp",
     /// A TCP connection that cannot be opened.
-    TcpConnect,
+    TcpConnect = "tcp_connect",
     /// A TCP connection on which sending fails.
-    TcpSend,
+    TcpSend = "tcp_send",
     /// A TLS handshake that fails.
-    Tls,
+    Tls = "tls",
     /// A DNS answer that fails.
-    Dns,
+    Dns = "dns",
 }
 
 words! {
-    /// How long a phone stays with a silent server that is not the last.
+    /// What must not make a phone try the next server (YL-02c, YL-03b). A status code that is
+    /// named among the triggers is taken out of its class; one that is named in neither list is
+    /// not asserted.
+    NonTrigger:
+    /// Any 4xx response.
+    ClientError = "4xx",
+    /// Any 6xx response.
+    GlobalFailure = "6xx",
+    /// A provisional response, then nothing: Timer B no longer runs (RFC 3261 section 17.1.1.2).
+    ProvisionalThenSilence = "1xx_then_silence",
+}
+
+words! {
+    /// How long a phone stays with a silent server.
     RetryRule:
-    /// A number of sends.
-    RetryCount,
-    /// Timer B or F.
-    TimerB,
+    /// A number of sends (YL-11).
+    RetryCount = "retry_count",
+    /// Timer B or F (RFC 3261 section 17.1).
+    TimerB = "timer_b",
     /// A time of the vendor's own: `timers.invite_timeout_ms`, `timers.non_invite_timeout_ms`.
-    FixedTimeout,
+    FixedTimeout = "fixed_timeout",
 }
 
 words! {
     /// What a retry count counts (F-03).
     Counts:
     /// All sends, the first included.
-    Sends,
+    Sends = "sends",
     /// Only the repetitions.
-    Retransmissions,
+    Retransmissions = "retransmissions",
     /// Either reading is accepted; the reference phone counts sends.
-    Either,
+    Either = "either",
 }
 
 section! {
     /// A retry count and what it counts.
     RetryCount {
-        /// The number configured.
+        /// The number configured. With 0 a request is sent once.
         value: u32 = 3,
         /// What it counts.
         counts: Counts = Counts::Either,
@@ -136,27 +105,25 @@ section! {
 }
 
 words! {
-    /// Whether a phone stays away from a server for the time of Retry-After.
+    /// Whether a phone stays away from a server for the time of Retry-After (YL-02b).
     HonourRetryAfter:
     /// It must.
-    #[serde(rename = "true")]
-    Must,
+    Must = "true",
     /// It does not.
-    #[serde(rename = "false")]
-    Never,
-    /// Both are accepted; staying away earns no warning.
-    Any,
+    Never = "false",
+    /// Both are accepted; not staying away earns a warning (RFC 3261 section 21.5.4 says SHOULD).
+    Any = "any",
 }
 
 words! {
     /// What a phone does when every server has failed.
     OnExhausted:
-    /// The call fails.
-    FailCall,
+    /// The call fails (YL-04).
+    FailCall = "fail_call",
     /// It starts again at the first server.
-    RestartList,
+    RestartList = "restart_list",
     /// It reboots.
-    Reboot,
+    Reboot = "reboot",
 }
 
 section! {
@@ -164,13 +131,15 @@ section! {
     Failover {
         /// What makes the phone try the next server.
         triggers: Vec<Trigger> = vec![Trigger::ServiceUnavailable, Trigger::Timeout, Trigger::Icmp, Trigger::TcpConnect, Trigger::TcpSend],
+        /// What must not.
+        non_triggers: Vec<NonTrigger> = vec![NonTrigger::ClientError, NonTrigger::GlobalFailure, NonTrigger::ProvisionalThenSilence],
         /// How long the phone stays with a silent server that is not the last.
         retry_rule: RetryRule = RetryRule::TimerB,
-        /// The retry count for REGISTER and other requests.
+        /// The retry count of `retry_rule: retry_count`.
         retry_count: RetryCount = RetryCount::default(),
-        /// The retry count for INVITE; `null`: as `retry_count`.
+        /// The retry count for INVITE; `null`: as `retry_count` (F-04).
         invite_retry_count: Option<RetryCount> = None,
-        /// How long it stays with the last.
+        /// How long it stays with the last (YL-10).
         last_server: RetryRule = RetryRule::TimerB,
         /// Whether it registers at the next server before it sends an INVITE there.
         register_before_invite: bool = false,
@@ -184,31 +153,32 @@ section! {
 words! {
     /// With which servers a phone registers.
     RegistrationMethod:
-    /// With several at once.
-    Concurrent,
-    /// With one at a time.
-    Successive,
-    /// With one, and keep-alives to one more.
-    ActivePlusKeepalive,
+    /// With several at once: with every server of an ordered list, or with the working server of
+    /// the DNS pair and the fallback (YL-18).
+    Concurrent = "concurrent",
+    /// With one at a time (YL-21).
+    Successive = "successive",
+    /// With one, and keep-alives to one more (CC-02).
+    ActivePlusKeepalive = "active_plus_keepalive",
     /// With one only.
-    ActiveOnly,
+    ActiveOnly = "active_only",
 }
 
 words! {
-    /// How a phone keeps a path alive.
+    /// How a phone keeps a path alive or watches a server.
     KeepaliveForm:
     /// Not at all.
-    None,
+    None = "none",
     /// REGISTER with Expires 0 at a server without a binding (Cisco).
-    RegisterExpires0,
-    /// REGISTER without Contact.
-    Query,
+    RegisterExpires0 = "register_expires0",
+    /// REGISTER without Contact (RFC 3261 section 10.2.3).
+    Query = "query",
     /// OPTIONS.
-    Options,
-    /// CRLF.
-    Crlf,
-    /// STUN.
-    Stun,
+    Options = "options",
+    /// CRLF (RFC 5626 section 4.4.1).
+    Crlf = "crlf",
+    /// STUN (RFC 5626 section 4.4.2).
+    Stun = "stun",
 }
 
 section! {
@@ -216,24 +186,24 @@ section! {
     Keepalive {
         /// How.
         form: KeepaliveForm = KeepaliveForm::None,
-        /// How often, in seconds.
+        /// How often, in seconds; `null` with form `none`, or to assert no period.
         period_s: Option<u32> = None,
     }
 }
 
 words! {
-    /// How a phone spaces its attempts after every server refused.
+    /// How a phone spaces its rounds after every server refused.
     RetryKind:
     /// The same time always.
-    Fixed,
+    Fixed = "fixed",
     /// A random time between base and max.
-    RandomRange,
-    /// RFC 5626 section 4.5.
-    Rfc5626,
+    RandomRange = "random_range",
+    /// RFC 5626 section 4.5: doubled with each failure from base to max, half of it at random.
+    Rfc5626 = "rfc5626",
 }
 
 section! {
-    /// The time between registration attempts after all servers failed.
+    /// The time between rounds of registration attempts after all servers failed (YL-14, AR-03).
     RegistrationRetry {
         /// How it is spaced.
         kind: RetryKind = RetryKind::Fixed,
@@ -241,17 +211,17 @@ section! {
         base_s: u32 = 30,
         /// The upper end in seconds.
         max_s: u32 = 30,
-        /// Share of the time by which it may vary.
+        /// Share of the time by which it may vary, 0 to 1.
         jitter: f64 = 0.0,
     }
 }
 
 section! {
-    /// What a phone asks of the fallback server.
+    /// What a phone asks of the fallback server (YL-20, F-22).
     FallbackFeatures {
         /// Message waiting (SUBSCRIBE message-summary).
         mwi: bool = false,
-        /// Shared line appearance.
+        /// Shared call appearance (SUBSCRIBE call-info, line-seize, dialog).
         sca: bool = false,
     }
 }
@@ -269,7 +239,8 @@ section! {
         refresh_hi: f64 = 1.0,
         /// Keep-alives.
         keepalive: Keepalive = Keepalive::default(),
-        /// Successive only: period of probes to the working server.
+        /// Successive only: seconds between probes of the working server while the fallback is
+        /// in use (YL-23); `null`: none.
         fallback_probe_s: Option<u32> = Some(120),
         /// The time between rounds of attempts.
         retry: RegistrationRetry = RegistrationRetry::default(),
@@ -282,21 +253,35 @@ words! {
     /// What brings a phone back to the primary.
     FailbackMode:
     /// Every new request tries the primary first.
-    NewRequests,
+    NewRequests = "new_requests",
     /// The end of a DNS record's life.
-    DnsTtl,
+    DnsTtl = "dns_ttl",
     /// The next registration refresh.
-    Registration,
+    Registration = "registration",
     /// A time.
-    Duration,
+    Duration = "duration",
     /// The primary answers again.
-    OnPrimaryUp,
-    /// A token is granted (Cisco).
-    Token,
+    OnPrimaryUp = "on_primary_up",
+    /// A token is granted (Cisco, CC-05).
+    Token = "token",
     /// A person.
-    Manual,
+    Manual = "manual",
     /// Nothing.
-    Never,
+    Never = "never",
+}
+
+section! {
+    /// The request with which a phone asks leave to return, and what answers mean (CC-05, CC-06).
+    FailbackToken {
+        /// Its method.
+        method: String = "REFER".to_owned(),
+        /// Its Refer-To.
+        refer_to: String = "urn:X-cisco-remotecc:token-registration".to_owned(),
+        /// Status codes that grant it.
+        ok: Vec<u16> = vec![202, 200],
+        /// Status codes after which the phone asks again, after Retry-After when there is one.
+        wait: Vec<u16> = vec![486, 503],
+    }
 }
 
 section! {
@@ -308,101 +293,7 @@ section! {
         timeout_s: u32 = 3600,
         /// Only while no call is up; `null`: do not assert.
         only_when_idle: Option<bool> = Some(true),
-    }
-}
-
-words! {
-    /// Whether something happens while a call is up.
-    DuringCall:
-    /// At once.
-    Allowed,
-    /// After the call.
-    Deferred,
-    /// Not at all.
-    Forbidden,
-    /// At once and always.
-    Immediate,
-}
-
-words! {
-    /// What a phone does with a call whose signalling is lost.
-    SignallingLoss:
-    /// BYE, as RFC 3261 section 12.2.1.2 and RFC 4028 section 10 say.
-    Rfc,
-    /// It keeps the call.
-    Preserve,
-}
-
-section! {
-    /// What holds while a call is up.
-    CallInProgress {
-        /// Failover.
-        failover: Option<DuringCall> = Some(DuringCall::Allowed),
-        /// Failback.
-        failback: Option<DuringCall> = Some(DuringCall::Deferred),
-        /// Reset.
-        reset: Option<DuringCall> = Some(DuringCall::Immediate),
-        /// Loss of signalling.
-        on_signalling_loss: SignallingLoss = SignallingLoss::Rfc,
-    }
-}
-
-section! {
-    /// Media connection preservation.
-    Mcp {
-        /// Whether the model has it.
-        supported: bool = false,
-        /// The longest a preserved call lives, in seconds.
-        max_s: Option<u32> = Some(7200),
-        /// What a user can do with a preserved call.
-        allowed_actions: Vec<String> = vec![],
-        /// Calls that are preserved.
-        preserve: Vec<String> = vec![],
-        /// Calls that are not.
-        not_preserve: Vec<String> = vec![],
-        /// Seconds until registration starts after a preserved call.
-        restart_after_end_s: Option<u32> = None,
-    }
-}
-
-section! {
-    /// Precedence and preemption.
-    Mlpp {
-        /// Whether the model has it.
-        enabled: bool = false,
-        /// The namespace of Resource-Priority.
-        namespace: Option<String> = None,
-        /// Levels from low to high.
-        levels: Vec<String> = vec![],
-        /// In which order equal calls are preempted.
-        order: Vec<String> = ["alerting", "held", "active"].map(str::to_owned).to_vec(),
-    }
-}
-
-section! {
-    /// How to make the phone act.
-    Control {
-        /// The driver's name.
-        driver: String = "reference".to_owned(),
-    }
-}
-
-section! {
-    /// How to hear the phone's own opinion.
-    Observe {
-        /// Events that the phone sends.
-        events: Option<String> = None,
-        /// What a person or a camera can see.
-        phone_side: Vec<String> = vec![],
-    }
-}
-
-section! {
-    /// How to provision the phone.
-    Provision {
-        /// The template's name.
-        template: Option<String> = None,
-        /// The path under which the phone asks for it.
-        path: Option<String> = None,
+        /// The token of mode `token`; `null`: there is none.
+        token: Option<FailbackToken> = None,
     }
 }

@@ -1,0 +1,207 @@
+//! What holds while a call is up: loss of signalling, preservation of media, preemption.
+
+words! {
+    /// Whether something happens while a call is up.
+    DuringCall:
+    /// It may happen.
+    Allowed = "allowed",
+    /// After the call.
+    Deferred = "deferred",
+    /// Not at all.
+    Forbidden = "forbidden",
+    /// At once, call or no call.
+    Immediate = "immediate",
+}
+
+words! {
+    /// What a phone does with a call whose signalling is lost (F-10).
+    SignallingLoss:
+    /// BYE, as RFC 3261 section 12.2.1.2 and RFC 4028 section 10 say.
+    Rfc = "rfc",
+    /// It keeps the call (AM-14).
+    Preserve = "preserve",
+}
+
+section! {
+    /// What holds while a call is up. `null`: do not assert.
+    CallInProgress {
+        /// Failover: registering at the next server (AM-16, CC-07).
+        failover: Option<DuringCall> = Some(DuringCall::Allowed),
+        /// Failback: returning to the primary (CC-07).
+        failback: Option<DuringCall> = Some(DuringCall::Deferred),
+        /// A reset asked for over SIP (CC-08, CC-09).
+        reset: Option<DuringCall> = Some(DuringCall::Immediate),
+        /// Loss of signalling.
+        on_signalling_loss: SignallingLoss = SignallingLoss::Rfc,
+    }
+}
+
+words! {
+    /// What a user can do with a preserved call (AM-23, F-09).
+    CallAction:
+    /// End it.
+    End = "end",
+    /// Put it on hold.
+    Hold = "hold",
+    /// Take it off hold.
+    Resume = "resume",
+    /// Answer another call that comes in.
+    AnswerIncoming = "answer_incoming",
+}
+
+words! {
+    /// A kind of call, where preservation depends on it (AM-18 to AM-22).
+    CallKind:
+    /// Connected and not on hold.
+    Active = "active",
+    /// Between two parties.
+    TwoParty = "two_party",
+    /// With more than two.
+    Conference = "conference",
+    /// With media that does not pass through the server.
+    DirectMedia = "direct_media",
+    /// On hold.
+    Held = "held",
+    /// Delivered through a hunt group; only the server can know (F-08).
+    HuntGroup = "hunt_group",
+    /// Not answered yet.
+    Ringing = "ringing",
+    /// Not ringing yet.
+    Dialling = "dialling",
+}
+
+section! {
+    /// Media connection preservation.
+    Mcp {
+        /// Whether the model has it. Where it has not, AM-01, AM-05 and AM-06 only warn.
+        supported: bool = false,
+        /// The longest a preserved call lives, in seconds (AM-17); `null`: do not assert.
+        max_s: Option<u32> = Some(7200),
+        /// What a user can do with a preserved call.
+        allowed_actions: Vec<CallAction> = vec![],
+        /// Calls that are preserved.
+        preserve: Vec<CallKind> = vec![],
+        /// Calls that are not.
+        not_preserve: Vec<CallKind> = vec![],
+        /// Seconds from the end of a preserved call until registration has started at the latest
+        /// (AM-31); `null`: do not assert.
+        restart_after_end_s: Option<u32> = None,
+    }
+}
+
+words! {
+    /// The state of a call that may be preempted (PA-07).
+    PreemptState:
+    /// Ringing, not answered.
+    Alerting = "alerting",
+    /// On hold.
+    Held = "held",
+    /// Connected.
+    Active = "active",
+}
+
+words! {
+    /// Which of several equal calls is preempted (PA-08, F-02).
+    Tie:
+    /// The one made last.
+    Newest = "newest",
+    /// The one made first.
+    Oldest = "oldest",
+    /// The one in this state for the shortest time.
+    Shortest = "shortest",
+    /// The one in this state for the longest time.
+    Longest = "longest",
+    /// Whichever.
+    Any = "any",
+}
+
+section! {
+    /// Which of several calls of equal level and state is preempted.
+    MlppTie {
+        /// Among those alerting.
+        alerting: Tie = Tie::Newest,
+        /// Among those held.
+        held: Tie = Tie::Shortest,
+        /// Among those connected.
+        active: Tie = Tie::Newest,
+    }
+}
+
+words! {
+    /// What becomes of a new call that is not above any other (PA-06c, RFC 4412 section 4.6.6).
+    EqualPrecedence:
+    /// 486, and nobody is torn down.
+    Reject486 = "reject_486",
+    /// It waits beside the others.
+    CallWaiting = "call_waiting",
+    /// It preempts an equal one.
+    Preempt = "preempt",
+}
+
+section! {
+    /// With which message each kind of call is torn down.
+    MlppTeardown {
+        /// A connected call.
+        active: String = "BYE".to_owned(),
+        /// A held call.
+        held: String = "BYE".to_owned(),
+        /// An incoming call that alerts: any of these status codes.
+        alerting_in: Vec<u16> = vec![480, 486, 488],
+        /// An outgoing call that is not answered.
+        outgoing: String = "CANCEL".to_owned(),
+    }
+}
+
+section! {
+    /// Seconds that a preempted call lives on before the phone clears it.
+    PreemptDelay {
+        /// Where the phone itself preempts.
+        local: u32 = 0,
+        /// Where the far side preempts.
+        remote: u32 = 3,
+    }
+}
+
+words! {
+    /// The level of a conference, when calls are ranked (PA-09).
+    ConferenceLevel:
+    /// The highest of its legs.
+    Max = "max",
+    /// The lowest of its legs.
+    Min = "min",
+    /// The level of the leg that was there first.
+    Creator = "creator",
+}
+
+section! {
+    /// Precedence and preemption (RFC 4411, RFC 4412).
+    Mlpp {
+        /// Whether the model has it.
+        enabled: bool = false,
+        /// The namespace of Resource-Priority (RFC 4412 section 10).
+        namespace: Option<String> = None,
+        /// Levels from low to high.
+        levels: Vec<String> = vec![],
+        /// In which order calls of equal level are preempted.
+        order: Vec<PreemptState> = vec![PreemptState::Alerting, PreemptState::Held, PreemptState::Active],
+        /// Which of several calls of equal level and state.
+        tie: MlppTie = MlppTie::default(),
+        /// Whether preemption waits until every appearance of the line is taken (PA-06b, F-14).
+        requires_all_appearances: bool = true,
+        /// What becomes of a new call that is not above any other.
+        equal_precedence: EqualPrecedence = EqualPrecedence::Reject486,
+        /// Whether outgoing calls carry `Require: resource-priority` (PA-03); `null`: do not
+        /// assert.
+        require: Option<bool> = None,
+        /// The cause in `Reason: preemption;cause=…` (RFC 4411 section 5; 5 is not in the RFC).
+        reason_cause: u8 = 1,
+        /// With which message each kind of call is torn down.
+        teardown: MlppTeardown = MlppTeardown::default(),
+        /// How long a preempted call lives on.
+        preempt_delay_s: PreemptDelay = PreemptDelay::default(),
+        /// The level of a conference.
+        conf_level: ConferenceLevel = ConferenceLevel::Max,
+        /// Whether the server may change the level during the call (PA-05, F-13).
+        server_may_change_level: bool = true,
+    }
+}

@@ -1,0 +1,132 @@
+//! Values that have the right type and still make no sense.
+
+use std::collections::BTreeSet;
+
+use super::{KeepaliveForm, Profile, RetryRule};
+
+/// The schema that this code reads.
+pub(super) const SCHEMA: &str = "sipfarm.profile/1";
+
+/// The first value out of range: its dotted path and what is wrong with it.
+pub(super) fn out_of_range(profile: &Profile) -> Option<(&'static str, String)> {
+    let checks = [head, timers, tolerance, servers, failover, registration, mlpp];
+    checks.iter().find_map(|check| check(profile).err())
+}
+
+type Checked = Result<(), (&'static str, String)>;
+
+fn need(holds: bool, path: &'static str, problem: impl Into<String>) -> Checked {
+    if holds { Ok(()) } else { Err((path, problem.into())) }
+}
+
+fn head(profile: &Profile) -> Checked {
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    need(profile.schema == SCHEMA, "schema", format!("this version reads `{SCHEMA}` only"))?;
+    need(
+        !profile.id.is_empty() && profile.id.chars().all(named),
+        "id",
+        "a name has letters, digits, hyphens, underscores and dots only",
+    )
+}
+
+fn timers(profile: &Profile) -> Checked {
+    let timers = &profile.timers;
+    need(timers.t1_ms > 0, "timers.t1_ms", "T1 is more than 0")?;
+    need(timers.t2_ms >= timers.t1_ms, "timers.t2_ms", "T2 is not less than T1")?;
+    need(timers.invite_timeout_ms != Some(0), "timers.invite_timeout_ms", "a time-out is more than 0")?;
+    need(
+        timers.non_invite_timeout_ms != Some(0),
+        "timers.non_invite_timeout_ms",
+        "a time-out is more than 0",
+    )?;
+    need(timers.connect_timeout_ms != Some(0), "timers.connect_timeout_ms", "a time-out is more than 0")
+}
+
+fn tolerance(profile: &Profile) -> Checked {
+    let tolerance = &profile.tolerance;
+    need(
+        tolerance.retx_lo > 0.0 && tolerance.retx_lo <= 1.0,
+        "tolerance.retx_lo",
+        "the factor is over 0 and at most 1",
+    )?;
+    need((1.0..=10.0).contains(&tolerance.retx_hi), "tolerance.retx_hi", "the factor is from 1 to 10")?;
+    need(tolerance.giveup_lo_ms <= 0, "tolerance.giveup_lo_ms", "early is written as a negative number")?;
+    need(tolerance.giveup_hi_ms >= 0, "tolerance.giveup_hi_ms", "late is not negative")
+}
+
+fn servers(profile: &Profile) -> Checked {
+    let order = &profile.servers.order;
+    let names: BTreeSet<&String> = order.iter().collect();
+    need(!order.is_empty(), "servers.order", "at least one server is named")?;
+    need(names.len() == order.len(), "servers.order", "no server is named twice")?;
+    need(order.iter().all(|name| !name.trim().is_empty()), "servers.order", "every server has a name")?;
+    need(
+        order.len() as u64 <= u64::from(profile.servers.max),
+        "servers.order",
+        format!("{} servers are more than `servers.max`, {}", order.len(), profile.servers.max),
+    )?;
+    let transport = &profile.transport;
+    need(
+        transport.allowed.contains(&transport.default),
+        "transport.default",
+        "it is among `transport.allowed`",
+    )
+}
+
+fn failover(profile: &Profile) -> Checked {
+    let fixed = profile.failover.retry_rule == RetryRule::FixedTimeout;
+    need(
+        !fixed || profile.timers.invite_timeout_ms.is_some(),
+        "failover.retry_rule",
+        "`fixed_timeout` needs `timers.invite_timeout_ms`",
+    )
+}
+
+fn registration(profile: &Profile) -> Checked {
+    let registration = &profile.registration;
+    need(registration.expires_s > 0, "registration.expires_s", "a registration asks for more than 0 s")?;
+    need(
+        registration.refresh_lo >= 0.0 && registration.refresh_lo <= registration.refresh_hi,
+        "registration.refresh_lo",
+        "it is from 0 to `registration.refresh_hi`",
+    )?;
+    need(
+        registration.refresh_hi <= 1.0,
+        "registration.refresh_hi",
+        "a refresh comes before the registration ends: at most 1",
+    )?;
+    need(
+        registration.retry.base_s > 0,
+        "registration.retry.base_s",
+        "attempts without a pause hammer the server",
+    )?;
+    need(
+        registration.retry.base_s <= registration.retry.max_s,
+        "registration.retry.max_s",
+        "it is not less than `base_s`",
+    )?;
+    need(
+        (0.0..=1.0).contains(&registration.retry.jitter),
+        "registration.retry.jitter",
+        "a share is from 0 to 1",
+    )?;
+    let keepalive = &registration.keepalive;
+    need(keepalive.period_s != Some(0), "registration.keepalive.period_s", "a period is more than 0 s")?;
+    need(
+        keepalive.form != KeepaliveForm::None || keepalive.period_s.is_none(),
+        "registration.keepalive.period_s",
+        "form `none` has no period",
+    )?;
+    need(
+        registration.fallback_probe_s != Some(0),
+        "registration.fallback_probe_s",
+        "a period is more than 0 s",
+    )
+}
+
+fn mlpp(profile: &Profile) -> Checked {
+    let mlpp = &profile.mlpp;
+    need(!mlpp.enabled || mlpp.namespace.is_some(), "mlpp.namespace", "precedence needs a namespace")?;
+    need(!mlpp.enabled || !mlpp.levels.is_empty(), "mlpp.levels", "precedence needs levels")?;
+    need((1..=5).contains(&mlpp.reason_cause), "mlpp.reason_cause", "a preemption cause is from 1 to 5")
+}

@@ -1,0 +1,165 @@
+//! Profiles by name. Those of `fixtures/profiles/` are part of the program, so that a run needs no
+//! file of the user's.
+
+use std::path::Path;
+
+use sipfarm_core::nearest::nearest;
+use sipfarm_core::profile::{LoadError, Profile, Source, load};
+
+/// The profiles that are part of the program: name and YAML.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("rfc3261", include_str!("../../fixtures/profiles/rfc3261.yaml")),
+    ("yealink-t5x", include_str!("../../fixtures/profiles/yealink-t5x.yaml")),
+];
+
+/// The names of the profiles that are part of the program.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    EMBEDDED.iter().map(|(name, _)| *name)
+}
+
+/// The profile of that name, or the one in that file: what contains a slash or ends in `.yaml` or
+/// `.yml` is a file. A profile in a file may extend one beside it, or an embedded one.
+///
+/// # Errors
+/// There is no such profile, the file cannot be read, or it is not a profile.
+pub fn find(name_or_path: &str) -> Result<Profile, LoadError> {
+    let is_file = name_or_path.contains('/') || is_yaml(Path::new(name_or_path));
+    if is_file { from_file(Path::new(name_or_path)) } else { by_name(name_or_path) }
+}
+
+fn by_name(name: &str) -> Result<Profile, LoadError> {
+    let Some(source) = embedded(name) else {
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}; a file needs its `.yaml`", names().collect::<Vec<_>>().join(", ")),
+        };
+        return Err(failure(name, "there is no profile of this name".to_owned(), Some(help)));
+    };
+    load(&source, &embedded)
+}
+
+fn from_file(path: &Path) -> Result<Profile, LoadError> {
+    let source = read(path).map_err(|error| failure(&path.display().to_string(), error.to_string(), None))?;
+    load(&source, &|base| {
+        let beside = path.with_file_name(format!("{base}.yaml"));
+        read(&beside).ok().or_else(|| embedded(base))
+    })
+}
+
+fn embedded(name: &str) -> Option<Source> {
+    let (_, text) = EMBEDDED.iter().find(|(known, _)| *known == name)?;
+    Some(Source { origin: format!("fixtures/profiles/{name}.yaml"), text: (*text).to_owned() })
+}
+
+fn read(path: &Path) -> std::io::Result<Source> {
+    Ok(Source { origin: path.display().to_string(), text: std::fs::read_to_string(path)? })
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+fn failure(origin: &str, problem: String, help: Option<String>) -> LoadError {
+    LoadError { origin: origin.to_owned(), place: None, problem, help }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sipfarm_core::profile::{Counts, RetryRule, Trigger};
+
+    use super::*;
+
+    #[test]
+    fn rfc3261_is_the_default_and_writes_every_field() {
+        assert_eq!(find("rfc3261").unwrap(), Profile::default());
+        let text = embedded("rfc3261").unwrap().text;
+        let keys = |value: &serde_yaml::Value| paths(value);
+        let written: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        let all = serde_yaml::to_value(Profile::default()).unwrap();
+        assert_eq!(keys(&written), keys(&all));
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_embedded_under_its_id() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/profiles");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| is_yaml(path))
+            .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(files, names().map(str::to_owned).collect());
+        for name in names() {
+            let profile = find(name).unwrap();
+            assert_eq!(profile.id, name);
+            if let Some(pattern) = &profile.r#match.user_agent {
+                regex::Regex::new(pattern).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn yealink_counts_retries_and_waits_out_the_last_server() {
+        let profile = find("yealink-t5x").unwrap();
+        assert_eq!(profile.failover.retry_rule, RetryRule::RetryCount);
+        assert_eq!(
+            (profile.failover.retry_count.value, profile.failover.retry_count.counts),
+            (3, Counts::Either)
+        );
+        assert_eq!(profile.failover.last_server, RetryRule::TimerB);
+        assert!(profile.failover.triggers.contains(&Trigger::ServiceUnavailable));
+        let user_agent = regex::Regex::new(&profile.r#match.user_agent.unwrap()).unwrap();
+        assert!(
+            user_agent.is_match("Yealink SIP-T58V 58.86.0.20")
+                && user_agent.is_match("Yealink CP960 73.85.0.5")
+        );
+        assert!(!user_agent.is_match("Yealink SIP-T46U 108.86.0.20"));
+    }
+
+    #[test]
+    fn a_file_extends_its_neighbour_before_an_embedded_profile() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let head = "schema: sipfarm.profile/1\n";
+        write("base.yaml", &format!("{head}id: base\nextends: yealink-t5x\ntimers: {{t1_ms: 700}}\n"));
+        let mine = write("mine.yaml", &format!("{head}id: mine\nextends: base\ntimers: {{t2_ms: 5000}}\n"));
+        let profile = find(&mine).unwrap();
+        assert_eq!((profile.timers.t1_ms, profile.timers.t2_ms, profile.timers.t4_ms), (700, 5000, 5000));
+        assert_eq!(profile.failover.retry_rule, RetryRule::RetryCount);
+        assert_eq!(profile.id, "mine");
+    }
+
+    #[test]
+    fn unknown_names_and_missing_files_say_what_to_do() {
+        assert_eq!(
+            find("yealink-t5").unwrap_err().to_string(),
+            "yealink-t5: there is no profile of this name; did you mean `yealink-t5x`?"
+        );
+        assert_eq!(
+            find("grandstream").unwrap_err().help.unwrap(),
+            "known are rfc3261, yealink-t5x; a file needs its `.yaml`"
+        );
+        assert!(
+            find("nowhere/phone.yaml")
+                .unwrap_err()
+                .to_string()
+                .starts_with("nowhere/phone.yaml: No such file")
+        );
+    }
+
+    fn paths(value: &serde_yaml::Value) -> BTreeSet<String> {
+        let Some(mapping) = value.as_mapping() else { return BTreeSet::from([String::new()]) };
+        let below = |(key, value): (&serde_yaml::Value, &serde_yaml::Value)| {
+            let key = key.as_str().unwrap().to_owned();
+            paths(value).into_iter().map(move |path| format!("{key}.{path}"))
+        };
+        mapping.iter().flat_map(below).collect()
+    }
+}

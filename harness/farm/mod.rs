@@ -1,1 +1,12 @@
-//! The fake side: nodes, far ends, faults.
+//! The fake side: nodes (registrar and proxy), far ends, and the faults that make nodes misbehave.
+//!
+//! Nothing here owns a clock or a socket, and nothing here shares code with the phone side: a
+//! node and a far end are machines ([`sipfarm_core::machine::Machine`]).
+
+mod far_end;
+mod faults;
+mod node;
+
+pub use far_end::{Behaviour, FarEnd, FarEndConfig};
+pub use faults::{Direction, FaultError, FaultId, FaultInfo, FaultSpec, ParameterInfo, fault_catalogue};
+pub use node::{Account, Binding, Node, NodeConfig};

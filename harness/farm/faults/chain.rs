@@ -1,0 +1,120 @@
+//! The faults of one node, in the order in which they were switched on. Each sees a message in
+//! turn; the first that does not let it pass decides.
+
+use std::net::SocketAddr;
+
+use sipfarm_core::machine::{PortState, Transport};
+
+use super::scope::Scope;
+use super::spec::{FaultError, FaultSpec};
+use super::{Action, ActsOn, FaultId, OpenStreams, Rule, Seen};
+
+/// The active faults of a node.
+pub(in crate::farm) struct Chain {
+    active: Vec<Active>,
+    next_id: u64,
+    seed: u64,
+}
+
+struct Active {
+    id: FaultId,
+    spec: FaultSpec,
+    acts_on: ActsOn,
+    scope: Scope,
+    rule: Box<dyn Rule>,
+    acted: u32,
+    rng: fastrand::Rng,
+}
+
+impl Chain {
+    pub(in crate::farm) fn new(seed: u64) -> Self {
+        Chain { active: Vec::new(), next_id: 1, seed }
+    }
+
+    /// Switches a fault on, behind those that are on already. The same fault may be on twice.
+    ///
+    /// # Errors
+    /// None for a [`FaultSpec`] that was checked when it was made.
+    pub(in crate::farm) fn add(&mut self, spec: &FaultSpec) -> Result<FaultId, FaultError> {
+        let (rule, scope) = spec.start()?;
+        let id = FaultId(self.next_id);
+        self.next_id += 1;
+        self.active.push(Active {
+            id,
+            spec: spec.clone(),
+            acts_on: spec.acts_on(),
+            scope,
+            rule,
+            acted: 0,
+            rng: fastrand::Rng::with_seed(self.seed ^ id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        });
+        Ok(id)
+    }
+
+    /// Switches off what `which` says, and names it.
+    pub(in crate::farm) fn remove(&mut self, which: impl Fn(FaultId, &FaultSpec) -> bool) -> Vec<FaultId> {
+        let (gone, kept) =
+            std::mem::take(&mut self.active).into_iter().partition(|fault| which(fault.id, &fault.spec));
+        self.active = kept;
+        let gone: Vec<Active> = gone;
+        gone.into_iter().map(|fault| fault.id).collect()
+    }
+
+    /// What is on, in order.
+    pub(in crate::farm) fn active(&self) -> impl Iterator<Item = (FaultId, &FaultSpec)> {
+        self.active.iter().map(|fault| (fault.id, &fault.spec))
+    }
+
+    /// Shows a message to the faults behind `after`, and tells who decided what.
+    pub(in crate::farm) fn see(
+        &mut self,
+        seen: &Seen<'_>,
+        after: Option<FaultId>,
+    ) -> Option<(FaultId, Action)> {
+        self.active
+            .iter_mut()
+            .filter(|fault| after.is_none_or(|after| fault.id > after))
+            .find_map(|fault| Some((fault.id, fault.see(seen)?)))
+    }
+
+    /// Whether a connection from there is to be reset as soon as it is open.
+    pub(in crate::farm) fn resets_accepted(&mut self, peer: SocketAddr) -> bool {
+        self.active.iter_mut().any(|fault| {
+            let resets = fault.rule.resets_accepted()
+                && fault.scope.covers_connection(peer, fault.acted)
+                && fault.scope.draws(&mut fault.rng);
+            fault.acted += u32::from(resets);
+            resets
+        })
+    }
+
+    /// Whether even keep-alives that are no SIP messages stay unanswered.
+    pub(in crate::farm) fn is_mute(&self) -> bool {
+        self.active.iter().any(|fault| fault.rule.is_mute())
+    }
+
+    /// What the port is to do: the first fault that has a wish decides.
+    pub(in crate::farm) fn port_state(&self, transport: Transport) -> PortState {
+        self.active.iter().find_map(|fault| fault.rule.port_state(transport)).unwrap_or(PortState::Open)
+    }
+
+    /// What a fault that has just been switched on does with the connections that are open.
+    pub(in crate::farm) fn open_streams(&self, id: FaultId) -> OpenStreams {
+        let fault = self.active.iter().find(|fault| fault.id == id);
+        fault.map_or(OpenStreams::Keep, |fault| fault.rule.open_streams())
+    }
+}
+
+impl Active {
+    fn see(&mut self, seen: &Seen<'_>) -> Option<Action> {
+        if let Some(action) = self.rule.follow_up(seen) {
+            return Some(action);
+        }
+        if !self.scope.covers(self.acts_on, seen, self.acted) || !self.scope.draws(&mut self.rng) {
+            return None;
+        }
+        let action = self.rule.see(seen)?;
+        self.acted += 1;
+        Some(action)
+    }
+}

@@ -1,0 +1,207 @@
+//! Misbehaviour that is switched on at a node: one fault per file, found by name.
+//!
+//! Faults form a chain in the order in which they were switched on. Every SIP message that comes
+//! to the node or leaves it is shown to them; the first that does not let it pass decides. Which
+//! messages a fault is meant for (its scope) is worked out here, once for all. README.md tells how
+//! to add one.
+
+mod chain;
+mod declare;
+mod scope;
+mod spec;
+
+mod closed;
+mod delay;
+mod drop;
+mod duplicate;
+mod silent;
+mod status;
+mod tcp_blackhole;
+mod tcp_refuse;
+mod tcp_reset;
+mod trying_then_silent;
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use sipfarm_core::Span;
+use sipfarm_core::machine::{PortState, Transport};
+use sipfarm_core::sip::Message;
+
+pub(in crate::farm) use chain::Chain;
+pub use declare::ParameterInfo;
+pub use scope::Direction;
+pub use spec::{FaultError, FaultSpec};
+
+use declare::Words;
+use scope::Scope;
+
+/// All faults, in the order in which help shows them.
+const FAULTS: &[Declaration] = &[
+    status::Status::DECLARATION,
+    silent::Silent::DECLARATION,
+    trying_then_silent::TryingThenSilent::DECLARATION,
+    delay::Delay::DECLARATION,
+    drop::Drop::DECLARATION,
+    duplicate::Duplicate::DECLARATION,
+    closed::Closed::DECLARATION,
+    tcp_refuse::TcpRefuse::DECLARATION,
+    tcp_blackhole::TcpBlackhole::DECLARATION,
+    tcp_reset::TcpReset::DECLARATION,
+];
+
+/// Every fault with its parameters, for help, lint and the README.
+pub fn fault_catalogue() -> Vec<FaultInfo> {
+    FAULTS.iter().map(Declaration::info).collect()
+}
+
+/// What there is to know about a fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultInfo {
+    /// Its name, the first word of a [`FaultSpec`].
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub sentence: String,
+    /// Its own parameters.
+    pub parameters: Vec<ParameterInfo>,
+    /// The shared words that say which messages it is meant for, as far as they fit it.
+    pub scope: Vec<ParameterInfo>,
+}
+
+/// An active fault at its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FaultId(pub(super) u64);
+
+impl fmt::Display for FaultId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A message as the faults see it.
+pub(in crate::farm) struct Seen<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// Towards the node or away from it.
+    pub direction: Direction,
+    /// Over what.
+    pub transport: Transport,
+    /// The address of the other side.
+    pub peer: SocketAddr,
+    /// Whether it is a request that the node has had before.
+    pub retransmission: bool,
+}
+
+/// What a fault does with a message.
+#[derive(Debug, Clone)]
+pub(in crate::farm) enum Action {
+    /// The node answers the request so, and nothing else of it hears of the request.
+    Answer(Answer),
+    /// The message goes on later, to the faults behind this one.
+    Delay(Span),
+    /// The message is gone.
+    Drop,
+    /// The message goes on now, and again `count` times, each `every` after the one before.
+    Duplicate {
+        /// How many copies.
+        count: u32,
+        /// How far apart.
+        every: Span,
+    },
+    /// The connection that carries the message is reset; the message is gone.
+    Reset,
+}
+
+/// A response that a fault gives in the node's name.
+#[derive(Debug, Clone)]
+pub(in crate::farm) struct Answer {
+    /// Status code.
+    pub code: u16,
+    /// Reason phrase; the RFC's when `None`.
+    pub reason: Option<String>,
+    /// Header fields beside those of every response.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What becomes of connections that are open when a fault begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::farm) enum OpenStreams {
+    Keep,
+    Finish,
+    Reset,
+}
+
+/// What carries out a fault. Everything has a default that does nothing.
+pub(in crate::farm) trait Rule: fmt::Debug + Send {
+    /// What is wrong with the parameters taken together, in words for the user.
+    fn contradiction(&self) -> Option<String> {
+        None
+    }
+
+    /// Decides on a message in the fault's scope; `None` lets it pass to the next fault. Only what
+    /// does not pass counts for `first`.
+    fn see(&mut self, seen: &Seen<'_>) -> Option<Action> {
+        let _ = seen;
+        None
+    }
+
+    /// Decides on any message, in scope or not, before [`Rule::see`]: for faults that go on with
+    /// what they began.
+    fn follow_up(&mut self, seen: &Seen<'_>) -> Option<Action> {
+        let _ = seen;
+        None
+    }
+
+    /// What the node's port is to do while the fault is on; `None` has no wish.
+    fn port_state(&self, transport: Transport) -> Option<PortState> {
+        let _ = transport;
+        None
+    }
+
+    /// What becomes of the connections that are open when the fault begins.
+    fn open_streams(&self) -> OpenStreams {
+        OpenStreams::Keep
+    }
+
+    /// Whether a connection is reset as soon as it is open.
+    fn resets_accepted(&self) -> bool {
+        false
+    }
+
+    /// Whether keep-alives that are no SIP messages stay unanswered too.
+    fn is_mute(&self) -> bool {
+        false
+    }
+}
+
+/// What a fault acts on, and so which words of the scope fit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::farm) enum ActsOn {
+    /// Every message, in and out.
+    Messages,
+    /// Incoming requests that can be answered: no ACK, CANCEL only by name, no retransmissions.
+    Requests,
+    /// The state of the port.
+    Ports,
+}
+
+/// A fault in the list of all faults.
+struct Declaration {
+    name: &'static str,
+    sentence: &'static str,
+    acts_on: ActsOn,
+    parameters: fn() -> Vec<ParameterInfo>,
+    start: fn(&Words<'_>) -> Result<Box<dyn Rule>, FaultError>,
+}
+
+impl Declaration {
+    fn info(&self) -> FaultInfo {
+        let fitting = Scope::words_for(self.acts_on);
+        FaultInfo {
+            name: self.name,
+            sentence: self.sentence.trim().to_owned(),
+            parameters: (self.parameters)(),
+            scope: Scope::parameters().into_iter().filter(|p| fitting.contains(&p.name.as_str())).collect(),
+        }
+    }
+}

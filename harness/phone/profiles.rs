@@ -76,10 +76,24 @@ mod tests {
     fn rfc3261_is_the_default_and_writes_every_field() {
         assert_eq!(find("rfc3261").unwrap(), Profile::default());
         let text = embedded("rfc3261").unwrap().text;
-        let keys = |value: &serde_yaml::Value| paths(value);
         let written: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
         let all = serde_yaml::to_value(Profile::default()).unwrap();
-        assert_eq!(keys(&written), keys(&all));
+        assert_eq!(paths(&written), paths(&all));
+    }
+
+    #[test]
+    fn the_readme_explains_every_field() {
+        let readme = include_str!("../../fixtures/profiles/README.md");
+        let words: BTreeSet<&str> = readme.split('`').flat_map(|text| text.split('.')).collect();
+        let mut profile = Profile::default();
+        profile.failback.token = Some(Default::default());
+        let all = serde_yaml::to_value(profile).unwrap();
+        for path in paths(&all) {
+            // `mlpp.tie.held` is explained by `mlpp.tie`, so two levels are enough.
+            for name in path.split('.').filter(|name| !name.is_empty()).take(2) {
+                assert!(words.contains(name), "{path} is not in fixtures/profiles/README.md");
+            }
+        }
     }
 
     #[test]

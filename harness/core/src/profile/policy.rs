@@ -19,7 +19,8 @@ words! {
     ServerModel:
     /// A literal list.
     OrderedList = "ordered_list",
-    /// Primary and secondary from DNS, fallback as a second server (Yealink).
+    /// A name that DNS resolves to several servers, and one more server with an address of its own
+    /// (Yealink): the last of `order` is the one more, all before it are behind the name.
     DnsPairPlusFallback = "dns_pair_plus_fallback",
     /// All from DNS (RFC 3263).
     Dns = "dns",
@@ -153,8 +154,8 @@ section! {
 words! {
     /// With which servers a phone registers.
     RegistrationMethod:
-    /// With several at once: with every server of an ordered list, or with the working server of
-    /// the DNS pair and the fallback (YL-18).
+    /// With several at once: with every server of an ordered list; or, of a pair plus fallback,
+    /// with one of the pair and the fallback (YL-18).
     Concurrent = "concurrent",
     /// With one at a time (YL-21).
     Successive = "successive",

@@ -1,0 +1,141 @@
+//! The only driver loop in the house: hands machines their inputs and the time, and drains them.
+
+use std::any::type_name;
+
+use sipfarm_core::machine::{Input, Machine};
+use sipfarm_core::{Instant, Span};
+
+use super::{MachineId, Net, Trouble};
+
+/// Machines and the network that carries them.
+pub struct Driver<N: Net> {
+    net: N,
+    places: Vec<Place>,
+    /// The machine that is being served, so that a panic can be pinned on it.
+    serving: Option<MachineId>,
+}
+
+/// A machine with what it last said about itself.
+struct Place {
+    /// `None` while it is being served, and for ever if it panicked then.
+    machine: Option<Box<dyn Machine>>,
+    deadline: Option<Instant>,
+    /// Wakes in a row at which the machine did nothing and named the same deadline again.
+    idle_wakes: u32,
+}
+
+impl<N: Net> Driver<N> {
+    /// More idle wakes in a row than that are a bug of the machine's.
+    const IDLE_WAKES: u32 = 1_000;
+
+    /// A driver without machines.
+    pub fn new(net: N) -> Self {
+        Driver { net, places: Vec::new(), serving: None }
+    }
+
+    /// The network, to bend its links and take its frames.
+    pub fn net(&mut self) -> &mut N {
+        &mut self.net
+    }
+
+    /// The time.
+    pub fn now(&mut self) -> Instant {
+        self.net.now()
+    }
+
+    /// Takes a machine in and drains its first outputs at once.
+    pub fn add(&mut self, machine: Box<dyn Machine>) -> MachineId {
+        let id = MachineId(self.places.len());
+        self.places.push(Place { machine: Some(machine), deadline: None, idle_wakes: 0 });
+        self.serve(id, |_, _| ());
+        id
+    }
+
+    /// Runs a command of the machine's own type, and drains what follows from it.
+    ///
+    /// # Panics
+    /// When there is no such machine, when it is not an `M`, or when it panicked earlier.
+    pub fn command<M: Machine, R>(&mut self, id: MachineId, f: impl FnOnce(&mut M, Instant) -> R) -> R {
+        let place = self.places.get(id.0).unwrap_or_else(|| panic!("there is no machine {}", id.0));
+        assert!(place.machine.is_some(), "machine {} panicked earlier", id.0);
+        self.serve(id, |machine, now| {
+            let machine = machine.as_any_mut().downcast_mut::<M>();
+            f(machine.unwrap_or_else(|| panic!("machine {} is not a {}", id.0, type_name::<M>())), now)
+        })
+        .0
+    }
+
+    /// Handles one event or one deadline, no later than `until`. False when `until` was reached
+    /// with nothing to do, or when the network was interrupted.
+    ///
+    /// # Panics
+    /// When a machine names a deadline that has passed again and again without doing anything.
+    pub fn step(&mut self, until: Instant) -> bool {
+        let due = self.due();
+        let limit = due.map_or(until, |(deadline, _)| deadline.min(until));
+        if let Some((id, input)) = self.net.next(limit) {
+            if self.places.get(id.0).is_some_and(|place| place.machine.is_some()) {
+                self.places[id.0].idle_wakes = 0;
+                self.serve(id, |machine, now| machine.handle(input, now));
+            }
+            return true;
+        }
+        let now = self.net.now();
+        match due {
+            Some((deadline, id)) if deadline <= now && deadline <= until => {
+                self.wake(id, deadline, now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Forgets the machine that was being served when a panic unwound through the driver, and
+    /// says which it was. Its ports and streams are the network's to close.
+    pub fn bury(&mut self) -> Option<MachineId> {
+        let id = self.serving.take()?;
+        self.places[id.0].machine = None;
+        self.places[id.0].deadline = None;
+        Some(id)
+    }
+
+    /// The earliest deadline and whose it is; the first machine's among equals.
+    fn due(&self) -> Option<(Instant, MachineId)> {
+        let deadlines = self.places.iter().enumerate();
+        deadlines.filter_map(|(i, place)| Some((place.deadline?, MachineId(i)))).min()
+    }
+
+    fn wake(&mut self, id: MachineId, deadline: Instant, now: Instant) {
+        if now > deadline {
+            self.net.note(Trouble::Late { at: deadline, by: now.since(deadline) });
+        }
+        let (_, outputs) = self.serve(id, |machine, now| machine.handle(Input::Wake, now));
+        let place = &mut self.places[id.0];
+        let idle = outputs == 0 && place.deadline == Some(deadline);
+        place.idle_wakes = if idle { place.idle_wakes + 1 } else { 0 };
+        assert!(
+            place.idle_wakes < Self::IDLE_WAKES,
+            "machine {} does nothing at its deadline and names it again (late by {})",
+            id.0,
+            now.since(deadline).max(Span::ZERO)
+        );
+    }
+
+    /// The one rule: after any input, take outputs until there are none left, then ask for the
+    /// deadline. Returns the number of outputs too.
+    fn serve<R>(&mut self, id: MachineId, f: impl FnOnce(&mut dyn Machine, Instant) -> R) -> (R, usize) {
+        let now = self.net.now();
+        let mut machine = self.places[id.0].machine.take().expect("a machine that is not being served");
+        self.serving = Some(id);
+        let result = f(machine.as_mut(), now);
+        let mut outputs = 0;
+        while let Some(output) = machine.poll_output() {
+            self.net.perform(id, output);
+            outputs += 1;
+        }
+        self.places[id.0].deadline = machine.deadline();
+        self.places[id.0].machine = Some(machine);
+        self.serving = None;
+        (result, outputs)
+    }
+}

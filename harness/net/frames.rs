@@ -1,0 +1,222 @@
+//! IP packets and Ethernet frames with every header and checksum in place: what the simulated
+//! network puts on its wire, and what socket evidence is written down as.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use pnet::packet::ethernet::{EtherTypes, MutableEthernetPacket};
+use pnet::packet::icmp::{self, IcmpCode, IcmpType, MutableIcmpPacket};
+use pnet::packet::icmpv6::{self, Icmpv6Code, Icmpv6Type, MutableIcmpv6Packet};
+use pnet::packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
+use pnet::packet::ipv4::{self, Ipv4Flags, MutableIpv4Packet};
+use pnet::packet::ipv6::MutableIpv6Packet;
+use pnet::packet::tcp::{self, MutableTcpPacket, TcpFlags};
+use pnet::packet::udp::{self, MutableUdpPacket};
+use pnet::util::MacAddr;
+use sipfarm_core::Instant;
+use sipfarm_core::frame::{Frame, LinkType};
+use sipfarm_core::machine::IcmpKind;
+
+/// The longest payload of a UDP datagram over IPv4: what 16 bits of total length leave.
+pub const MAX_DATAGRAM: usize = 65_535 - IPV4_HEADER - UDP_HEADER;
+
+/// The octets of a TCP segment that one Ethernet frame holds over IPv4 or IPv6.
+pub fn max_segment(addr: IpAddr) -> usize {
+    1_500 - TCP_HEADER - if addr.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER }
+}
+
+const ETHERNET_HEADER: usize = 14;
+const IPV4_HEADER: usize = 20;
+const IPV6_HEADER: usize = 40;
+const UDP_HEADER: usize = 8;
+const TCP_HEADER: usize = 20;
+const ICMP_HEADER: usize = 8;
+/// What every host starts with; Linux does so too.
+const TTL: u8 = 64;
+
+/// A TCP segment without its ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Sequence number of the first octet, or of SYN.
+    pub sequence: u32,
+    /// Next sequence number expected of the peer, when `ACK` is set.
+    pub acknowledgement: u32,
+    /// The control bits, as in [`flags`].
+    pub flags: u8,
+    /// The octets.
+    pub payload: Vec<u8>,
+}
+
+/// The control bits of a TCP header.
+pub mod flags {
+    use super::TcpFlags;
+    /// No more data from the sender.
+    pub const FIN: u8 = TcpFlags::FIN;
+    /// Synchronise sequence numbers.
+    pub const SYN: u8 = TcpFlags::SYN;
+    /// Reset the connection.
+    pub const RST: u8 = TcpFlags::RST;
+    /// Push the data on to the application.
+    pub const PSH: u8 = TcpFlags::PSH;
+    /// The acknowledgement number counts.
+    pub const ACK: u8 = TcpFlags::ACK;
+}
+
+/// An IP packet with a UDP datagram. `id` becomes the IPv4 identification.
+///
+/// # Panics
+/// When the addresses are of different families, or the payload is longer than [`MAX_DATAGRAM`].
+pub fn udp_packet(source: SocketAddr, destination: SocketAddr, id: u16, payload: &[u8]) -> Vec<u8> {
+    let length = UDP_HEADER + payload.len();
+    let mut datagram = vec![0; length];
+    let mut udp = MutableUdpPacket::new(&mut datagram).expect("room for the header");
+    udp.set_source(source.port());
+    udp.set_destination(destination.port());
+    udp.set_length(length as u16);
+    udp.set_payload(payload);
+    let sum = match (source.ip(), destination.ip()) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => udp::ipv4_checksum(&udp.to_immutable(), &from, &to),
+        (IpAddr::V6(from), IpAddr::V6(to)) => udp::ipv6_checksum(&udp.to_immutable(), &from, &to),
+        _ => panic!("{source} and {destination} are of different families"),
+    };
+    // Zero would say that there is no checksum (RFC 768).
+    udp.set_checksum(if sum == 0 { 0xffff } else { sum });
+    ip_packet(source.ip(), destination.ip(), IpNextHeaderProtocols::Udp, id, &datagram)
+}
+
+/// An IP packet with a TCP segment. A SYN carries the maximum segment size.
+///
+/// # Panics
+/// When the addresses are of different families, or the segment is longer than a packet.
+pub fn tcp_packet(source: SocketAddr, destination: SocketAddr, id: u16, segment: &Segment) -> Vec<u8> {
+    let options: Vec<u8> = if segment.flags & flags::SYN != 0 {
+        let size = (max_segment(source.ip()) as u16).to_be_bytes();
+        vec![2, 4, size[0], size[1]]
+    } else {
+        Vec::new()
+    };
+    let header = TCP_HEADER + options.len();
+    let mut octets = vec![0; header + segment.payload.len()];
+    octets[TCP_HEADER..header].copy_from_slice(&options);
+    octets[header..].copy_from_slice(&segment.payload);
+    let mut tcp = MutableTcpPacket::new(&mut octets).expect("room for the header");
+    tcp.set_source(source.port());
+    tcp.set_destination(destination.port());
+    tcp.set_sequence(segment.sequence);
+    tcp.set_acknowledgement(segment.acknowledgement);
+    tcp.set_data_offset((header / 4) as u8);
+    tcp.set_flags(segment.flags);
+    tcp.set_window(u16::MAX);
+    let sum = match (source.ip(), destination.ip()) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => tcp::ipv4_checksum(&tcp.to_immutable(), &from, &to),
+        (IpAddr::V6(from), IpAddr::V6(to)) => tcp::ipv6_checksum(&tcp.to_immutable(), &from, &to),
+        _ => panic!("{source} and {destination} are of different families"),
+    };
+    tcp.set_checksum(sum);
+    ip_packet(source.ip(), destination.ip(), IpNextHeaderProtocols::Tcp, id, &octets)
+}
+
+/// An IP packet with an ICMP error that quotes the IP packet `offending`: as much of it as
+/// RFC 1812 section 4.3.2.3 (576 octets in all) and RFC 4443 section 2.4 (1280 in all) let in,
+/// which is never less than the IP header and the 8 octets of RFC 792.
+///
+/// # Panics
+/// When the addresses are of different families, or not of the family of `kind`.
+pub fn icmp_packet(
+    source: IpAddr,
+    destination: IpAddr,
+    id: u16,
+    kind: IcmpKind,
+    offending: &[u8],
+) -> Vec<u8> {
+    let room = if kind.v6 { 1_280 - IPV6_HEADER } else { 576 - IPV4_HEADER } - ICMP_HEADER;
+    let quote = &offending[..offending.len().min(room)];
+    let mut octets = vec![0; ICMP_HEADER + quote.len()];
+    octets[ICMP_HEADER..].copy_from_slice(quote);
+    match (kind.v6, source, destination) {
+        (false, IpAddr::V4(_), IpAddr::V4(_)) => {
+            let mut icmp = MutableIcmpPacket::new(&mut octets).expect("room for the header");
+            icmp.set_icmp_type(IcmpType(kind.kind));
+            icmp.set_icmp_code(IcmpCode(kind.code));
+            icmp.set_checksum(icmp::checksum(&icmp.to_immutable()));
+            ip_packet(source, destination, IpNextHeaderProtocols::Icmp, id, &octets)
+        }
+        (true, IpAddr::V6(from), IpAddr::V6(to)) => {
+            let mut icmp = MutableIcmpv6Packet::new(&mut octets).expect("room for the header");
+            icmp.set_icmpv6_type(Icmpv6Type(kind.kind));
+            icmp.set_icmpv6_code(Icmpv6Code(kind.code));
+            icmp.set_checksum(icmpv6::checksum(&icmp.to_immutable(), &from, &to));
+            ip_packet(source, destination, IpNextHeaderProtocols::Icmpv6, id, &octets)
+        }
+        _ => panic!("{kind:?} from {source} to {destination} mixes families"),
+    }
+}
+
+/// An Ethernet II frame around an IP packet made by this module. Each IP address has an Ethernet
+/// address of its own, derived from it.
+pub fn ethernet(at: Instant, packet: &[u8]) -> Frame {
+    let (kind, source, destination) = match packet[0] >> 4 {
+        4 => (EtherTypes::Ipv4, &packet[12..16], &packet[16..20]),
+        _ => (EtherTypes::Ipv6, &packet[8..24], &packet[24..40]),
+    };
+    let mut data = vec![0; ETHERNET_HEADER + packet.len()];
+    data[ETHERNET_HEADER..].copy_from_slice(packet);
+    let mut frame = MutableEthernetPacket::new(&mut data).expect("room for the header");
+    frame.set_ethertype(kind);
+    frame.set_source(station(source));
+    frame.set_destination(station(destination));
+    Frame { at, link: LinkType::ETHERNET, data }
+}
+
+/// A locally administered Ethernet address that shows the last four octets of the IP address.
+fn station(ip: &[u8]) -> MacAddr {
+    let folded = ip.iter().fold(0_u8, |sum, octet| sum.rotate_left(1) ^ octet);
+    let [a, b, c, d] = [ip[ip.len() - 4], ip[ip.len() - 3], ip[ip.len() - 2], ip[ip.len() - 1]];
+    MacAddr(0x02, if ip.len() == 4 { 0 } else { folded }, a, b, c, d)
+}
+
+fn ip_packet(
+    source: IpAddr,
+    destination: IpAddr,
+    next: IpNextHeaderProtocol,
+    id: u16,
+    body: &[u8],
+) -> Vec<u8> {
+    match (source, destination) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => ipv4_packet(from, to, next, id, body),
+        (IpAddr::V6(from), IpAddr::V6(to)) => ipv6_packet(from, to, next, body),
+        _ => panic!("{source} and {destination} are of different families"),
+    }
+}
+
+fn ipv4_packet(from: Ipv4Addr, to: Ipv4Addr, next: IpNextHeaderProtocol, id: u16, body: &[u8]) -> Vec<u8> {
+    let length = IPV4_HEADER + body.len();
+    let mut octets = vec![0; length];
+    octets[IPV4_HEADER..].copy_from_slice(body);
+    let mut ip = MutableIpv4Packet::new(&mut octets).expect("room for the header");
+    ip.set_version(4);
+    ip.set_header_length(5);
+    ip.set_total_length(u16::try_from(length).expect("a packet of at most 65535 octets"));
+    ip.set_identification(id);
+    if next == IpNextHeaderProtocols::Tcp {
+        ip.set_flags(Ipv4Flags::DontFragment);
+    }
+    ip.set_ttl(TTL);
+    ip.set_next_level_protocol(next);
+    ip.set_source(from);
+    ip.set_destination(to);
+    ip.set_checksum(ipv4::checksum(&ip.to_immutable()));
+    octets
+}
+
+fn ipv6_packet(from: Ipv6Addr, to: Ipv6Addr, next: IpNextHeaderProtocol, body: &[u8]) -> Vec<u8> {
+    let mut octets = vec![0; IPV6_HEADER + body.len()];
+    octets[IPV6_HEADER..].copy_from_slice(body);
+    let mut ip = MutableIpv6Packet::new(&mut octets).expect("room for the header");
+    ip.set_version(6);
+    ip.set_payload_length(u16::try_from(body.len()).expect("a packet of at most 65535 octets"));
+    ip.set_next_header(next);
+    ip.set_hop_limit(TTL);
+    ip.set_source(from);
+    ip.set_destination(to);
+    octets
+}

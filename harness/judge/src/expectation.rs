@@ -130,3 +130,26 @@ pub enum Expectation {
         within: Option<Span>,
     },
 }
+
+impl Expectation {
+    /// The nodes that it names.
+    pub fn nodes(&self) -> Vec<&str> {
+        match self {
+            Expectation::Sends { node, .. }
+            | Expectation::CompleteTimeout { node, .. }
+            | Expectation::Transmissions { node, .. }
+            | Expectation::Answers { node, .. }
+            | Expectation::RepeatsResponse { node, .. }
+            | Expectation::AcknowledgesEvery { node, .. }
+            | Expectation::CallEstablished { through: node, .. }
+            | Expectation::Registered { with: node, .. }
+            | Expectation::CallEnds { through: node, .. } => vec![node],
+            Expectation::SendsNothing { node, .. } => node.as_deref().into_iter().collect(),
+            Expectation::Order { nodes, .. } | Expectation::RegistrationRounds { nodes, .. } => {
+                nodes.iter().map(String::as_str).collect()
+            }
+            Expectation::MovesOn { from, to, .. } => vec![from, to],
+            Expectation::CallFails { .. } => Vec::new(),
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 mod driver;
 pub mod frames;
+mod slices;
 #[cfg(test)]
 mod testing;
 mod trouble;
@@ -14,6 +15,7 @@ use sipfarm_core::machine::{Input, Output};
 use sipfarm_core::{Instant, Span};
 
 pub use driver::Driver;
+pub use slices::Slice;
 pub use trouble::{OsError, Trouble};
 pub use virtual_net::{Host, Link, VirtualNet};
 

@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod error;
 pub mod farm;
+pub mod lint;
 pub mod net;
 pub mod phone;
 pub mod run;

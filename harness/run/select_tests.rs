@@ -1,0 +1,252 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::error::Exit;
+
+const OUTLINE: &str = "\
+@whole
+Feature: Numbers
+
+  Background:
+    Given a farm
+
+  @one
+  Scenario: plain
+    Given x
+
+  # The rows follow.
+  @many
+  Scenario Outline: row <n>
+    Given <n>
+
+    @small
+    Examples: small
+      # a comment
+
+      | n |
+      | 1 |
+
+      | 2 |
+
+    Examples:
+      | n |
+      | 3 |
+
+  @ruled
+  Rule: r
+    Scenario: under the rule
+      Given x
+";
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn select(paths: &[String], tags: Option<&str>, text: Option<&str>) -> Result<Selected> {
+    let selection = Selection {
+        paths: paths.to_vec(),
+        tags: tags.map(|tags| tags.parse().unwrap()),
+        text: text.map(str::to_owned),
+    };
+    let reading = selection.read()?;
+    assert_eq!(reading.problems, []);
+    selection.choose(&reading.files)
+}
+
+fn names(selected: &Selected) -> Vec<&str> {
+    selected.scenarios.iter().map(|scenario| scenario.name.as_str()).collect()
+}
+
+#[test]
+fn outlines_are_expanded_and_stand_at_their_rows() {
+    let folder = folder(&[("n.feature", OUTLINE)]);
+    let selected = select(&[folder.path().display().to_string()], None, None).unwrap();
+    let listed: Vec<_> =
+        selected.scenarios.iter().map(|s| (s.id, s.name.as_str(), s.line, s.tags.join(" "))).collect();
+    assert_eq!(
+        listed,
+        [
+            (1, "plain", 8, "whole one".to_owned()),
+            (2, "row 1", 21, "whole many small".to_owned()),
+            (3, "row 2", 23, "whole many small".to_owned()),
+            (4, "row 3", 27, "whole many".to_owned()),
+            (5, "under the rule", 31, "whole ruled".to_owned()),
+        ]
+    );
+    assert_eq!(selected.scenarios[4].rule.as_deref(), Some("r"));
+    let feature = &selected.features[0];
+    assert_eq!(feature.scenarios.iter().map(|s| s.position.line).collect::<Vec<_>>(), [8, 21, 23, 27]);
+    assert_eq!(feature.scenarios[2].steps[0].value, "2");
+}
+
+#[test]
+fn a_line_selects_the_block_it_stands_in() {
+    let folder = folder(&[("n.feature", OUTLINE)]);
+    let at = |line: usize| {
+        let path = format!("{}:{line}", folder.path().join("n.feature").display());
+        select(&[path], None, None).map(|selected| names(&selected).join(", ")).unwrap()
+    };
+    let all = "plain, row 1, row 2, row 3, under the rule";
+    for (line, expected) in [
+        (1, all),
+        (2, all),
+        (7, "plain"),
+        (9, "plain"),
+        (11, "row 1, row 2, row 3"),
+        (14, "row 1, row 2, row 3"),
+        (16, "row 1, row 2"),
+        (17, "row 1, row 2"),
+        (21, "row 1"),
+        (23, "row 2"),
+        (25, "row 3"),
+        (29, "under the rule"),
+        (32, "under the rule"),
+    ] {
+        assert_eq!(at(line), expected, "line {line}");
+    }
+    let with_column = format!("{}:9:5", folder.path().join("n.feature").display());
+    assert_eq!(names(&select(&[with_column], None, None).unwrap()), ["plain"]);
+}
+
+#[test]
+fn a_line_above_the_feature_selects_nothing() {
+    let folder = folder(&[("n.feature", &format!("\n\n{OUTLINE}"))]);
+    let path = format!("{}:1", folder.path().join("n.feature").display());
+    let error = select(&[path], None, None).unwrap_err();
+    assert!(matches!(error, Error::NoScenarioAtLine { line: 1, .. }), "{error}");
+}
+
+#[test]
+fn tags_and_text_choose_among_the_scenarios() {
+    let folder = folder(&[
+        ("n.feature", OUTLINE),
+        ("deep/er/z_silence.feature", "Feature: Z\n  Scenario: last\n    Given x\n"),
+    ]);
+    let path = [folder.path().display().to_string()];
+    let by = |tags, text| names(&select(&path, tags, text).unwrap()).join(", ");
+    assert_eq!(by(Some("@many and not (@small or @ruled)"), None), "row 3");
+    assert_eq!(by(Some("@one or @ruled"), None), "plain, under the rule");
+    assert_eq!(by(None, Some("ROW")), "row 1, row 2, row 3");
+    assert_eq!(by(None, Some("silence")), "last", "the path counts, too");
+    assert_eq!(by(Some("@whole"), Some("2")), "row 2");
+}
+
+#[test]
+fn only_chosen_scenarios_reach_cucumber() {
+    let folder =
+        folder(&[("n.feature", OUTLINE), ("z.feature", "Feature: Z\n  Scenario: last\n    Given x\n")]);
+    let selected = select(&[folder.path().display().to_string()], Some("@small"), None).unwrap();
+    assert_eq!(selected.features.len(), 1);
+    assert_eq!(selected.features[0].count_scenarios(), 2);
+    assert!(selected.features[0].rules.is_empty());
+}
+
+#[test]
+fn a_file_named_twice_runs_once() {
+    let folder = folder(&[("n.feature", OUTLINE), (".hidden/n.feature", OUTLINE), ("readme.md", "no")]);
+    let whole = folder.path().display().to_string();
+    let line = format!("{whole}/n.feature:9");
+    assert_eq!(select(&[line, whole], None, None).unwrap().scenarios.len(), 5);
+}
+
+#[test]
+fn nothing_selected_is_its_own_error() {
+    let folder = folder(&[("n.feature", OUTLINE)]);
+    let path = folder.path().display().to_string();
+    let error = select(&[path], Some("@nothing"), Some("row")).unwrap_err();
+    assert_eq!(error.exit(), Exit::NothingSelected);
+    assert_eq!(
+        error.to_string(),
+        "nothing selected: none of 5 scenarios has the tags `@nothing` and has `row` in its name"
+    );
+}
+
+#[test]
+fn paths_that_lead_nowhere_are_usage_errors() {
+    let empty = folder(&[("readme.md", "no")]);
+    let missing = select(&["/no/such.feature:3".to_owned()], None, None).unwrap_err();
+    assert!(
+        matches!(&missing, Error::NoSuchPath { path } if path == Path::new("/no/such.feature")),
+        "{missing}"
+    );
+    let none = select(&[empty.path().display().to_string()], None, None).unwrap_err();
+    assert!(matches!(none, Error::NoFeatureFile { .. }), "{none}");
+    assert_eq!((missing.exit(), none.exit()), (Exit::Usage, Exit::Usage));
+}
+
+#[test]
+fn a_file_that_is_no_text_is_an_error_with_a_hint() {
+    let folder = folder(&[]);
+    let path = folder.path().join("x.feature");
+    fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
+    let error = select(&[path.display().to_string()], None, None).unwrap_err();
+    assert_eq!(error.hint().as_deref(), Some("save the file as UTF-8"));
+}
+
+#[test]
+fn a_wrong_tag_expression_is_an_error_with_its_column() {
+    for (text, at) in [("@a nad @b", 4), ("failover", 1), ("@a and", 7), ("(@a or @b", 10), ("", 1)] {
+        let error = text.parse::<TagExpression>().unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(matches!(error, Error::TagExpression { column, .. } if column == at), "{text}: {error}");
+    }
+    assert!(" @a and not(@b) ".parse::<TagExpression>().is_ok());
+}
+
+fn problem(source: &str) -> String {
+    FeatureFile::parse(Path::new("features/x.feature"), source.to_owned()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_syntax_error_names_the_line_that_is_to_blame() {
+    let text = "Feature: F\n  Scenario: s\n    Given x\n    Wen it rings\n    Then y\n";
+    insta::assert_snapshot!(problem(text), @"
+    error[not-a-step]  features/x.feature:4:5
+        4 |     Wen it rings
+          |     ^^^ neither a step nor a keyword
+       help: did you mean `When it rings`? Otherwise begin the line with another word
+    ");
+    let text = "Feature: F\n  Scenario Outline: s\n    Given <b>\n    Examples:\n      | a |\n      | 1 |\n";
+    insta::assert_snapshot!(problem(text), @"
+    error[placeholder-unknown]  features/x.feature:3:11
+        3 |     Given <b>
+          |           ^^^ no column of the examples bears this name
+    ");
+    insta::assert_snapshot!(problem(""), @"
+    error[no-feature]  features/x.feature:1:1
+       there is no `Feature:` in this file
+    ");
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_no_error() {
+    let text = format!("\u{feff}{}", OUTLINE.replace('\n', "\r\n"));
+    let file = FeatureFile::parse(Path::new("x.feature"), text).unwrap();
+    assert_eq!(file.expanded.scenarios[2].position.line, 23);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_us_panic(
+        lines in proptest::collection::vec(
+            proptest::sample::select(vec![
+                "Feature: f", "Rule: r", "Background:", "Scenario: s", "Scenario Outline: <a>", "Examples:", "| a | b |",
+                "| a |", "|", "Given <a>", "And x", "* y", "@t @u", "# c", "# language: de", "\"\"\"", "```", "", "text",
+                "Gven x", "\t", "é<é>", "| \\| |", "| \\x |", "Scenario:", "Given ", "@", "\\",
+            ]),
+            0..14,
+        ),
+        noise in ".{0,12}",
+    ) {
+        for source in [lines.join("\n"), format!("{}\n{noise}", lines.join("\r\n  "))] {
+            if let Ok(file) = FeatureFile::parse(Path::new("x.feature"), source) {
+                let _ = file.blocks();
+            }
+        }
+    }
+}

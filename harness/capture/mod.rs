@@ -4,6 +4,7 @@
 //! through the same [`decode::Decoder`] into the timeline.
 
 pub mod decode;
+pub mod read;
 pub mod recorder;
 
 mod fragments;
@@ -12,9 +13,9 @@ mod ip;
 mod link;
 mod marks;
 mod octets;
-mod pcapng;
 mod sip;
 mod tcp;
+mod write;
 
 #[cfg(test)]
 #[path = "../tests/support/frames.rs"]

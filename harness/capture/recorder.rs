@@ -14,7 +14,7 @@ use sipfarm_judge::timeline::Timeline;
 
 use super::decode::Decoder;
 use super::marks;
-use super::pcapng::Writer;
+use super::write::Writer;
 
 /// When the capture goes to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

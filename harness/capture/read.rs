@@ -1,0 +1,219 @@
+//! Reads capture files into a timeline: our own, other people's pcapng (any resolution of time,
+//! several interfaces and sections, either order of octets) and pcap.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use sipfarm_core::frame::Frame;
+use sipfarm_core::{Instant, Span};
+use sipfarm_judge::mark::Mark;
+use sipfarm_judge::timeline::{Event, EventKind, Timeline};
+
+use super::decode::Decoder;
+
+mod pcap;
+mod pcapng;
+mod source;
+
+use source::{Source, Stop};
+
+/// What a capture file holds.
+#[derive(Debug, Clone, Default)]
+pub struct Recording {
+    /// Its events.
+    pub timeline: Timeline,
+    /// How many packets it has.
+    pub packets: u32,
+    /// What is wrong with the file. What weighs on a verdict (lost packets, a missing end) stands
+    /// on the timeline too, as [`Mark::Trouble`].
+    pub notes: Vec<Note>,
+}
+
+/// Something wrong with a capture file that leaves the rest of it readable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Where: octets from the start of the file.
+    pub offset: u64,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (octet {} of the file)", self.what, self.offset)
+    }
+}
+
+/// Why nothing can be read from a file.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is no capture in a format that we know.
+    #[error("{} is not a pcapng or pcap file: {what} (octet {offset} of the file)", path.display())]
+    NotACapture {
+        /// The file.
+        path: PathBuf,
+        /// Where that shows: octets from the start of the file.
+        offset: u64,
+        /// How it shows.
+        what: String,
+    },
+}
+
+/// Reads a capture file. A file that ends in the middle or is damaged further on yields what was
+/// whole before that place, with a note.
+///
+/// # Errors
+/// When the file cannot be read, or does not begin as a capture does.
+pub fn read(path: &Path) -> Result<Recording, CaptureError> {
+    let unreadable = |source| CaptureError::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    read_from(BufReader::new(file)).map_err(|stop| match stop {
+        Stop::Io(source) => unreadable(source),
+        Stop::Damage(Note { offset, what }) => {
+            CaptureError::NotACapture { path: path.to_owned(), offset, what }
+        }
+    })
+}
+
+/// What a reader finds next in a file.
+enum Item {
+    /// A packet. Without a time it has that of the packet before it.
+    Packet { at: Option<Instant>, frame: Frame },
+    /// Something that Wireshark counts as a packet and that carries none.
+    Numbered,
+    /// An interface lost that many packets.
+    Drops { count: u64 },
+}
+
+enum Format {
+    PcapNg(pcapng::Reader),
+    Pcap(pcap::Reader),
+}
+
+impl Format {
+    fn next(&mut self, source: &mut Source<impl Read>) -> Result<Option<Item>, Stop> {
+        match self {
+            Format::PcapNg(reader) => reader.next(source),
+            Format::Pcap(reader) => reader.next(source),
+        }
+    }
+}
+
+fn read_from(file: impl Read) -> Result<Recording, Stop> {
+    let mut source = Source::new(file);
+    let mut format = open(&mut source)?;
+    let mut collector = Collector::default();
+    loop {
+        match format.next(&mut source) {
+            Ok(Some(item)) => collector.take(item, source.offset()),
+            Ok(None) => return Ok(collector.recording),
+            Err(Stop::Damage(note)) => return Ok(collector.damaged(note)),
+            Err(stop) => return Err(stop),
+        }
+    }
+}
+
+fn open(source: &mut Source<impl Read>) -> Result<Format, Stop> {
+    let magic: [u8; 4] = source.array("the file header")?;
+    if magic == pcapng::MAGIC {
+        return pcapng::Reader::open(source).map(Format::PcapNg);
+    }
+    if let Some(reader) = pcap::Reader::open(magic, source)? {
+        return Ok(Format::Pcap(reader));
+    }
+    let what = match magic {
+        [0x1f, 0x8b, ..] => "it is compressed with gzip; unpack it first".to_owned(),
+        _ => format!("it begins with {magic:02x?}"),
+    };
+    Err(Stop::damage(0, what))
+}
+
+/// Puts what is found on the timeline, by the same way as live frames.
+#[derive(Default)]
+struct Collector {
+    decoder: Decoder,
+    recording: Recording,
+    latest: Instant,
+}
+
+impl Collector {
+    fn take(&mut self, item: Item, offset: u64) {
+        match item {
+            Item::Packet { at, frame } => self.packet(at, frame, offset),
+            Item::Numbered => self.recording.packets += 1,
+            Item::Drops { count: 0 } => {}
+            Item::Drops { count } => self.drops(count, offset),
+        }
+    }
+
+    fn packet(&mut self, at: Option<Instant>, mut frame: Frame, offset: u64) {
+        frame.at = at.unwrap_or(self.latest);
+        self.recording.packets += 1;
+        if at.is_none() {
+            let what =
+                format!("packet {} has no time; it gets that of the one before", self.recording.packets);
+            self.recording.notes.push(Note { offset, what });
+        }
+        self.latest = self.latest.max(frame.at);
+        for event in self.decoder.push(self.recording.packets, &frame) {
+            self.recording.timeline.insert(event);
+        }
+    }
+
+    /// Our own captures say on the timeline when packets were lost; others only count them.
+    fn drops(&mut self, count: u64, offset: u64) {
+        let what = format!("{count} packets were lost while capturing");
+        let told = self.recording.timeline.marks().next().is_some();
+        if !told {
+            self.trouble(what.clone(), None);
+        }
+        self.recording.notes.push(Note { offset, what });
+    }
+
+    fn damaged(mut self, note: Note) -> Recording {
+        self.trouble(format!("the capture is not whole: {note}"), Some(self.latest));
+        self.recording.notes.push(note);
+        self.recording
+    }
+
+    fn trouble(&mut self, what: String, since: Option<Instant>) {
+        let kind = EventKind::Mark(Mark::Trouble { what, since });
+        self.recording.timeline.insert(Event { at: self.latest, packets: Vec::new(), kind });
+    }
+}
+
+/// Units of time of a file, as nanoseconds since the epoch.
+fn instant(ticks: u64, resolution: Resolution, offset: Span) -> Instant {
+    let nanos = match resolution {
+        Resolution::Decimal(digits @ 0..=9) => u128::from(ticks) * 10u128.pow(9 - u32::from(digits)),
+        Resolution::Decimal(digits) => {
+            10u128.checked_pow(u32::from(digits) - 9).map_or(0, |unit| u128::from(ticks) / unit)
+        }
+        Resolution::Binary(digits) => {
+            (u128::from(ticks) * 1_000_000_000).checked_shr(u32::from(digits)).unwrap_or(0)
+        }
+    };
+    Instant::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)) + offset
+}
+
+/// How long a tick is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resolution {
+    /// 10 to the minus this, in seconds.
+    Decimal(u8),
+    /// 2 to the minus this, in seconds.
+    Binary(u8),
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,4 +6,5 @@ pub mod farm;
 pub mod lint;
 pub mod net;
 pub mod phone;
+pub mod requirements;
 pub mod run;

@@ -4,24 +4,32 @@
 //! list of [`Defect`]s.
 
 mod build;
+mod check;
 mod defect;
+mod framer;
+mod grammar;
+mod head;
 mod header;
+mod host;
 mod message;
 mod method;
 mod name_addr;
 mod params;
 mod parse;
+mod start_line;
 pub(crate) mod text;
 mod uri;
 mod via;
 
 pub use build::MessageBuilder;
 pub use defect::{Defect, DefectKind};
+pub use framer::{Framed, Framer, FramerLimits, FramingLoss};
 pub(crate) use header::split_list;
 pub use header::{Header, canonical_name, same_header};
+pub use host::Host;
 pub use message::{CSeq, Message, StartLine};
 pub use method::Method;
 pub use name_addr::{Contact, NameAddr};
 pub use params::Params;
-pub use uri::{Host, Uri};
+pub use uri::Uri;
 pub use via::Via;

@@ -1,68 +1,14 @@
 //! SIP URIs (RFC 3261 section 19.1).
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
+use super::grammar::{RESERVED, percent_decode};
+use super::host::Host;
 use super::params::Params;
 
-/// The host of a URI or a Via: a name or an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Host {
-    /// A domain name, as spelt.
-    Name(String),
-    /// An address; IPv6 stands in brackets on the wire.
-    Ip(IpAddr),
-}
-
-impl Host {
-    /// Splits `host`, `host:port`, `[v6]`, `[v6]:port`. `None` where the grammar is broken.
-    pub fn parse_with_port(text: &str) -> Option<(Host, Option<u16>)> {
-        let text = text.trim();
-        let (host, rest) = if let Some(inner) = text.strip_prefix('[') {
-            let (inside, rest) = inner.split_once(']')?;
-            (Host::Ip(IpAddr::V6(inside.parse::<Ipv6Addr>().ok()?)), rest.trim_start())
-        } else {
-            let (name, rest) = match text.find(':') {
-                Some(at) => (text[..at].trim_end(), &text[at..]),
-                None => (text, ""),
-            };
-            let valid = !name.is_empty()
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-            if !valid {
-                return None;
-            }
-            match name.parse::<Ipv4Addr>() {
-                Ok(v4) => (Host::Ip(IpAddr::V4(v4)), rest),
-                Err(_) => (Host::Name(name.to_owned()), rest),
-            }
-        };
-        match rest.strip_prefix(':') {
-            Some(port) => Some((host, Some(port.trim().parse().ok()?))),
-            None if rest.is_empty() => Some((host, None)),
-            None => None,
-        }
-    }
-
-    /// The address, when it is one.
-    pub fn ip(&self) -> Option<IpAddr> {
-        match self {
-            Host::Ip(ip) => Some(*ip),
-            Host::Name(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Host::Name(name) => f.write_str(name),
-            Host::Ip(IpAddr::V4(v4)) => write!(f, "{v4}"),
-            Host::Ip(IpAddr::V6(v6)) => write!(f, "[{v6}]"),
-        }
-    }
-}
-
-/// A `sip:` or `sips:` URI.
+/// A `sip:` or `sips:` URI. Escapes are kept as they stand; the methods that compare see through
+/// them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uri {
     /// `sip` or `sips`, lower case.
@@ -97,7 +43,8 @@ impl Uri {
         Uri::sip(user, Host::Ip(addr.ip()), Some(addr.port()))
     }
 
-    /// Reads a SIP or SIPS URI; `None` for other schemes and broken ones.
+    /// Reads a SIP or SIPS URI; `None` for other schemes and for those whose host cannot be made
+    /// out.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.trim().split_once(':')?;
         let scheme = scheme.to_ascii_lowercase();
@@ -121,9 +68,59 @@ impl Uri {
         Some(Uri { scheme, user, host, port, params, headers })
     }
 
-    /// The socket address, when the host is one; the port defaults to 5060.
+    /// The socket address, when the host is one; the port defaults to 5060, or 5061 for `sips`.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        Some(SocketAddr::new(self.host.ip()?, self.port.unwrap_or(5060)))
+        let default = if self.scheme == "sips" { 5061 } else { 5060 };
+        Some(SocketAddr::new(self.host.ip()?, self.port.unwrap_or(default)))
+    }
+
+    /// The user without password, escapes resolved once. It may hold any character, NUL included.
+    pub fn user_name(&self) -> Option<String> {
+        let user = self.user.as_deref()?;
+        Some(decode(user.split_once(':').map_or(user, |(user, _)| user)))
+    }
+
+    /// The value of a URI parameter, found and read with escapes resolved; empty when it has none.
+    pub fn param(&self, name: &str) -> Option<String> {
+        let (_, value) = self.params.0.iter().find(|(own, _)| decode(own).eq_ignore_ascii_case(name))?;
+        Some(decode(value.as_deref().unwrap_or("")))
+    }
+
+    /// Whether both are the same under the rules of RFC 3261 section 19.1.4. Not transitive: a
+    /// parameter that one of them lacks is ignored.
+    pub fn is_equivalent(&self, other: &Uri) -> bool {
+        let user = |uri: &Uri| uri.user.as_deref().map(plain);
+        self.scheme == other.scheme
+            && user(self) == user(other)
+            && self.host.is_same(&other.host)
+            && self.port == other.port
+            && self.params_match(other)
+            && other.params_match(self)
+            && self.header_set() == other.header_set()
+    }
+
+    /// Parameters that never match one that is absent; `transport` by the rule of default values.
+    const NEVER_IGNORED: [&str; 5] = ["transport", "user", "ttl", "method", "maddr"];
+
+    fn params_match(&self, other: &Uri) -> bool {
+        let theirs = other.plain_params();
+        self.plain_params().iter().all(|(name, value)| match theirs.iter().find(|(their, _)| their == name) {
+            Some((_, their_value)) => value == their_value,
+            None => !Self::NEVER_IGNORED.contains(&name.as_str()),
+        })
+    }
+
+    fn plain_params(&self) -> Vec<(String, Option<String>)> {
+        let lower = |text: &str| plain(text).to_ascii_lowercase();
+        self.params.0.iter().map(|(name, value)| (lower(name), value.as_deref().map(lower))).collect()
+    }
+
+    fn header_set(&self) -> Vec<String> {
+        let headers = self.headers.as_deref().unwrap_or("");
+        let mut set: Vec<String> =
+            headers.split('&').map(|header| plain(header).to_ascii_lowercase()).collect();
+        set.sort();
+        set
     }
 }
 
@@ -142,5 +139,82 @@ impl fmt::Display for Uri {
             write!(f, "?{headers}")?;
         }
         Ok(())
+    }
+}
+
+fn decode(text: &str) -> String {
+    String::from_utf8_lossy(&percent_decode(text, |_| true)).into_owned()
+}
+
+/// With the escapes resolved that make no difference: all but those of reserved characters.
+fn plain(text: &str) -> String {
+    String::from_utf8_lossy(&percent_decode(text, |octet| !RESERVED.contains(&octet))).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri {
+        Uri::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn a_user_part_may_look_like_parameters() {
+        let semi = uri("sip:user;par=u%40example.net@example.com");
+        assert_eq!(semi.user_name().as_deref(), Some("user;par=u@example.net"));
+        assert_eq!(semi.params, Params::default());
+        assert_eq!(uri("sip:alice:secret@example.com").user_name().as_deref(), Some("alice"));
+    }
+
+    #[test]
+    fn escapes_are_resolved_once() {
+        let uri = uri("sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31");
+        assert_eq!(uri.user_name().as_deref(), Some("caller"));
+        assert_eq!(uri.param("lr").as_deref(), Some(""));
+        assert_eq!(uri.param("name").as_deref(), Some("value%41"));
+        assert_eq!(uri.to_string(), "sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31");
+    }
+
+    /// The examples of RFC 3261 section 19.1.4.
+    #[test]
+    fn equivalence_follows_the_examples_of_the_rfc() {
+        for (a, b) in [
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;security=on"),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
+        ] {
+            assert!(uri(a).is_equivalent(&uri(b)) && uri(b).is_equivalent(&uri(a)), "{a} {b}");
+        }
+        for (a, b) in [
+            ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
+            ("sip:alice@atlanta.com", "sips:alice@atlanta.com"),
+            ("sip:a%40b@c", "sip:a@c"),
+        ] {
+            assert!(!uri(a).is_equivalent(&uri(b)) && !uri(b).is_equivalent(&uri(a)), "{a} {b}");
+        }
+        assert!(uri("sip:a@[2001:DB8::0:1]").is_equivalent(&uri("sip:a@[2001:db8::1]")));
+        assert!(!uri("sip:a%2Cb@c").is_equivalent(&uri("sip:a,b@c")));
+    }
+
+    #[test]
+    fn other_schemes_and_broken_ones_are_not_sip() {
+        for text in ["tel:+15551234", "sip", "sip:", "sip:2001:db8::10", "sip:a@", "http://example.com", ""] {
+            assert_eq!(Uri::parse(text), None, "{text}");
+        }
     }
 }

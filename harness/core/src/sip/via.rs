@@ -3,8 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::host::Host;
 use super::params::Params;
-use super::uri::Host;
 
 /// One value of Via.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,15 +8,14 @@ use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sipfarm_core::nearest::nearest;
 
 pub mod bug;
 mod diagnostic;
 mod exit;
-mod near;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use exit::Exit;
-pub use near::{distance, nearest};
 
 /// A result whose error is one of ours.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -190,10 +189,12 @@ impl Error {
             Error::NoScenarioAtLine { path, .. } => {
                 Some(format!("see them all: sipfarm run --list {}", path.display()))
             }
-            Error::UnknownName { name, known, .. } => Some(match nearest(name, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are: {}", known.join(", ")),
-            }),
+            Error::UnknownName { name, known, .. } => {
+                Some(match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are: {}", known.join(", ")),
+                })
+            }
             Error::NothingSelected { .. } => {
                 Some("see what there is: sipfarm run --list; --allow-empty makes this a success".to_owned())
             }

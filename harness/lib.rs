@@ -7,4 +7,5 @@ pub mod lint;
 pub mod net;
 pub mod phone;
 pub mod requirements;
+pub mod report;
 pub mod run;

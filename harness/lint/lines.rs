@@ -1,7 +1,9 @@
 //! A feature file line by line: which lines gherkin would swallow as description, and which line
 //! is to blame when it cannot read the file (its own place is often that of the end of file).
 
-use crate::error::{Diagnostic, Place, Severity, distance};
+use sipfarm_core::nearest::distance;
+
+use crate::error::{Diagnostic, Place, Severity};
 
 /// A line that is not what its author meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,10 +221,12 @@ impl Reader<'_> {
     fn misspelt_step(&self, text: &str) -> Option<String> {
         let (word, rest) = first_word(text);
         let bare = word.trim_end_matches([':', ',']);
-        let keyword = STEPS.into_iter().min_by_key(|keyword| distance(bare, keyword))?;
-        let slips = distance(bare, keyword);
+        let lower = bare.to_lowercase();
+        let slips = |keyword: &str| distance(&lower, &keyword.to_lowercase());
+        let keyword = STEPS.into_iter().min_by_key(|keyword| slips(keyword))?;
+        let slips = slips(keyword);
         let allowed = if keyword.len() > 4 { 2 } else { 1 };
-        let common = COMMON.contains(&bare.to_lowercase().as_str());
+        let common = COMMON.contains(&lower.as_str());
         if slips == 0 || slips <= allowed && (!common || (self.is_step)(rest)) {
             return Some(format!(
                 "did you mean `{keyword} {rest}`? Otherwise begin the line with another word"
@@ -290,8 +294,10 @@ fn kind_of(line: &str) -> Kind<'_> {
 
 fn misspelt_header(text: &str) -> Option<String> {
     let (word, rest) = text.split_once(':')?;
-    let keyword = HEADERS.into_iter().min_by_key(|keyword| distance(word.trim(), keyword))?;
-    let meant = distance(word.trim(), keyword) * 3 <= keyword.len();
+    let word = word.trim().to_lowercase();
+    let slips = |keyword: &str| distance(&word, &keyword.to_lowercase());
+    let keyword = HEADERS.into_iter().min_by_key(|keyword| slips(keyword))?;
+    let meant = slips(keyword) * 3 <= keyword.len();
     meant.then(|| format!("did you mean `{keyword}:{rest}`?"))
 }
 

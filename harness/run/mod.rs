@@ -1,4 +1,5 @@
 //! What to run, in which order, the stream of run events, the recording.
 
+pub mod bundle;
 pub mod events;
 pub mod select;

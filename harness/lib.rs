@@ -6,6 +6,6 @@ pub mod farm;
 pub mod lint;
 pub mod net;
 pub mod phone;
-pub mod requirements;
 pub mod report;
+pub mod requirements;
 pub mod run;

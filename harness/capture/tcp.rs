@@ -1,23 +1,42 @@
-//! TCP (RFC 9293): the life of connections, and their streams put together in order.
+//! TCP (RFC 9293): the life of connections, and the SIP messages in their streams.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use sipfarm_core::Instant;
-use sipfarm_judge::timeline::{Event, EventKind, TcpEvent, TcpStep};
+use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::Message;
+use sipfarm_judge::mark::Mark;
+use sipfarm_judge::timeline::{Event, EventKind, SipEvent, TcpEvent, TcpStep};
 
 use super::octets::{u8_at, u16_at, u32_at};
 use super::sip::SipPorts;
+
+mod messages;
+mod order;
+
+use messages::{Carrier, Found, Messages};
+use order::{Order, Piece};
 
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const ACK: u8 = 0x10;
 
+/// Directions of connections that are followed at one time; the one that was idle longest gives
+/// way.
+const MAX_FLOWS: usize = 2_048;
+/// Octets held for all of them together.
+const MAX_HELD: usize = 32 << 20;
+
+/// From one socket to another.
+type Way = (SocketAddr, SocketAddr);
+
 /// A segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Segment<'a> {
-    src: SocketAddr,
-    dst: SocketAddr,
+    way: Way,
     sequence: u32,
     /// The acknowledgement number, where there is one.
     acknowledged: Option<u32>,
@@ -33,8 +52,7 @@ impl<'a> Segment<'a> {
             return None;
         }
         Some(Segment {
-            src: SocketAddr::new(src, u16_at(data, 0)?),
-            dst: SocketAddr::new(dst, u16_at(data, 2)?),
+            way: (SocketAddr::new(src, u16_at(data, 0)?), SocketAddr::new(dst, u16_at(data, 2)?)),
             sequence: u32_at(data, 4)?,
             acknowledged: (flags & ACK != 0).then_some(u32_at(data, 8)?),
             flags,
@@ -55,7 +73,20 @@ impl<'a> Segment<'a> {
 
 /// All connections that the capture shows. What it holds is bounded.
 #[derive(Debug, Default)]
-pub struct Streams {}
+pub struct Streams {
+    flows: BTreeMap<Way, Flow>,
+    /// Segments seen, to tell which flow was idle longest.
+    clock: u64,
+    held: usize,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+struct Flow {
+    order: Order,
+    messages: Messages,
+    used: u64,
+}
 
 impl Streams {
     /// Takes a segment; gives the messages that it completed and what it does to its connection.
@@ -65,14 +96,147 @@ impl Streams {
         packets: &[u32],
         way: (IpAddr, IpAddr),
         data: &[u8],
-        _ports: &SipPorts,
+        ports: &SipPorts,
     ) -> Option<Vec<Event>> {
         let segment = Segment::parse(way, data)?;
+        let (src, dst) = segment.way;
+        let on_sip_port = ports.contain(src.port(), dst.port());
+        let carrier = Carrier { at, packets: packets.to_vec() };
+        self.clock += 1;
+
         let mut events = Vec::new();
+        if let Some(acknowledged) = segment.acknowledged {
+            events.extend(self.acknowledge((dst, src), acknowledged, &carrier, on_sip_port));
+        }
+        if segment.flags & RST == 0 {
+            events.extend(self.flow(&segment, &carrier, on_sip_port));
+        } else {
+            self.forget((src, dst));
+            self.forget((dst, src));
+        }
         if let Some(what) = segment.step() {
-            let kind = EventKind::Tcp(TcpEvent { src: segment.src, dst: segment.dst, what });
+            let kind = EventKind::Tcp(TcpEvent { src, dst, what });
             events.push(Event { at, packets: packets.to_vec(), kind });
         }
+        events.extend(self.make_room().map(|way| lost(way, &carrier, "it is one of too many at once")));
         Some(events)
     }
+
+    /// The peer has what comes before `acknowledged`, so what the capture lacks of it is lost.
+    fn acknowledge(
+        &mut self,
+        way: Way,
+        acknowledged: u32,
+        carrier: &Carrier,
+        on_sip_port: bool,
+    ) -> Vec<Event> {
+        self.with_flow(way, |flow| {
+            let pieces = flow.order.acknowledge(acknowledged);
+            flow.take(way, pieces, carrier, on_sip_port)
+        })
+        .unwrap_or_default()
+    }
+
+    fn flow(&mut self, segment: &Segment<'_>, carrier: &Carrier, on_sip_port: bool) -> Vec<Event> {
+        let carries_data = segment.flags & SYN != 0 || !segment.payload.is_empty();
+        if carries_data {
+            self.flows.entry(segment.way).or_default();
+        }
+        let clock = self.clock;
+        self.with_flow(segment.way, |flow| {
+            flow.used = clock;
+            let mut sequence = segment.sequence;
+            if segment.flags & SYN != 0 {
+                sequence = sequence.wrapping_add(1); // SYN takes up one number
+                if flow.order.begin(sequence) {
+                    flow.messages = Messages::default();
+                }
+            }
+            let pieces = flow.order.push(sequence, segment.payload, carrier);
+            let mut events = flow.take(segment.way, pieces, carrier, on_sip_port);
+            let end = sequence.wrapping_add(segment.payload.len() as u32);
+            if segment.flags & FIN != 0 && flow.order.is_whole_up_to(end) {
+                let found = flow.messages.finish(carrier);
+                events.extend(found.map(|found| event(segment.way, found)));
+            }
+            events
+        })
+        .unwrap_or_default()
+    }
+
+    /// Works on a flow that is there and keeps the count of what is held.
+    fn with_flow<T>(&mut self, way: Way, work: impl FnOnce(&mut Flow) -> T) -> Option<T> {
+        let flow = self.flows.get_mut(&way)?;
+        let before = flow.held();
+        let result = work(flow);
+        self.held = self.held + flow.held() - before;
+        Some(result)
+    }
+
+    fn forget(&mut self, way: Way) {
+        if let Some(flow) = self.flows.remove(&way) {
+            self.held -= flow.held();
+        }
+    }
+
+    /// Lets idle flows go while there is too much; gives one that had something in it.
+    fn make_room(&mut self) -> Option<Way> {
+        let mut lost = None;
+        while self.flows.len() > MAX_FLOWS || self.held > MAX_HELD {
+            let (way, held) =
+                self.flows.iter().min_by_key(|(_, flow)| flow.used).map(|(w, f)| (*w, f.held()))?;
+            self.forget(way);
+            lost = lost.or((held > 0).then_some(way));
+        }
+        lost
+    }
 }
+
+impl Flow {
+    fn take(&mut self, way: Way, pieces: Vec<Piece>, now: &Carrier, on_sip_port: bool) -> Vec<Event> {
+        let mut events = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Data { octets, carrier } => {
+                    let found = self.messages.push(&octets, carrier, on_sip_port);
+                    events.extend(found.into_iter().map(|found| event(way, found)));
+                }
+                Piece::Gap => {
+                    if self.messages.may_be_sip(on_sip_port) {
+                        events.push(lost(way, now, "the capture lacks a part of it"));
+                    }
+                    self.messages.resume();
+                }
+            }
+        }
+        events
+    }
+
+    fn held(&self) -> usize {
+        self.order.held() + self.messages.held()
+    }
+}
+
+fn event((src, dst): Way, found: Found) -> Event {
+    match found {
+        Found::Message { message, carrier } => message_event((src, dst), message, carrier),
+        Found::TooLong { carrier } => {
+            lost((src, dst), &carrier, "a SIP message in it is longer than is held")
+        }
+    }
+}
+
+fn message_event((src, dst): Way, message: Message, carrier: Carrier) -> Event {
+    let sip = SipEvent { transport: Transport::Tcp, src, dst, message: Arc::new(message) };
+    Event { at: carrier.at, packets: carrier.packets, kind: EventKind::Sip(sip) }
+}
+
+/// Messages may be missing on the timeline: the judge must know.
+fn lost((src, dst): Way, carrier: &Carrier, why: &str) -> Event {
+    let what = format!("SIP over TCP from {src} to {dst} could not be followed: {why}");
+    let kind = EventKind::Mark(Mark::Trouble { what, since: Some(carrier.at) });
+    Event { at: carrier.at, packets: carrier.packets.clone(), kind }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,8 @@
 //! sipfarm, the reference phone: transactions, dialogs, registration, server choice.
+//!
+//! A [`Phone`] is a machine: it is told what happened and what to do, it says what it wants done
+//! and when to wake it. It behaves as its profile says, on the wire and to the millisecond.
+
+mod ids;
+mod transport;
+mod tx;

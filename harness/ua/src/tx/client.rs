@@ -1,0 +1,205 @@
+//! Client transactions (RFC 3261 section 17.1, RFC 6026 section 7.2).
+
+use sipfarm_core::profile;
+use sipfarm_core::sip::{Message, MessageBuilder, Method};
+use sipfarm_core::{Instant, Span};
+
+use super::timers::{Timer, Timers};
+use super::{Act, ClientId, Failure, Patience, Target, TxEvent};
+
+/// Where a client transaction stands. INVITE starts in `Calling`, other methods in `Trying`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Calling,
+    Trying,
+    Proceeding,
+    Completed,
+    Accepted,
+    Terminated,
+}
+
+/// One client transaction.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub id: ClientId,
+    pub request: Message,
+    pub target: Target,
+    pub state: State,
+    pub timers: Timers,
+    branch: String,
+    method: Method,
+    patience: Patience,
+    interval: Span,
+    sends: u32,
+    ack: Option<Vec<u8>>,
+}
+
+impl Client {
+    pub fn new(id: ClientId, request: Message, target: Target, patience: Patience) -> Self {
+        let method = request.method().cloned().unwrap_or_else(|| Method::Other(String::new()));
+        let state = if method == Method::Invite { State::Calling } else { State::Trying };
+        let branch = request.branch().unwrap_or_default();
+        Client {
+            id,
+            request,
+            target,
+            state,
+            timers: Timers::default(),
+            branch,
+            method,
+            patience,
+            interval: Span::ZERO,
+            sends: 0,
+            ack: None,
+        }
+    }
+
+    /// Sends the request and starts A and B, or E and F.
+    pub fn start(&mut self, times: &profile::Timers, now: Instant, acts: &mut Vec<Act>) {
+        self.send(acts);
+        if !self.target.transport.is_reliable() {
+            self.interval = times.t1();
+            self.timers.set(self.repeat(), now + self.interval);
+        }
+        self.timers.set(self.give_up(), now + self.patience.timeout);
+    }
+
+    /// Section 17.1.3: same branch, and the method in CSeq is the request's.
+    pub fn matches(&self, branch: &str, method: &Method) -> bool {
+        self.branch == branch && self.method == *method
+    }
+
+    /// Whether the server has not answered at all yet.
+    pub fn unanswered(&self) -> bool {
+        matches!(self.state, State::Calling | State::Trying)
+    }
+
+    pub fn on_timer(&mut self, timer: Timer, at: Instant, times: &profile::Timers, acts: &mut Vec<Act>) {
+        self.timers.stop(timer);
+        match timer {
+            Timer::A | Timer::E if self.out_of_sends() => self.fail(Failure::Timeout, acts),
+            Timer::A => {
+                self.send(acts);
+                self.interval = self.interval * 2;
+                self.timers.set(Timer::A, at + self.interval);
+            }
+            Timer::E => {
+                self.send(acts);
+                let doubled = if self.state == State::Proceeding { times.t2() } else { self.interval * 2 };
+                self.interval = doubled.min(times.t2());
+                self.timers.set(Timer::E, at + self.interval);
+            }
+            Timer::B | Timer::F => self.fail(Failure::Timeout, acts),
+            _ => self.state = State::Terminated,
+        }
+    }
+
+    pub fn on_response(
+        &mut self,
+        response: Message,
+        times: &profile::Timers,
+        now: Instant,
+        acts: &mut Vec<Act>,
+    ) {
+        let code = response.status().unwrap_or(0);
+        match (self.state, code) {
+            (State::Calling | State::Trying | State::Proceeding, 100..=199) => {
+                self.state = State::Proceeding;
+                if self.method == Method::Invite {
+                    self.timers.stop_all();
+                }
+            }
+            (State::Calling | State::Trying | State::Proceeding, 200..=699) => {
+                self.timers.stop_all();
+                self.finish(code, &response, times, now, acts);
+            }
+            (State::Accepted, 200..=299) => {}
+            (State::Completed, 300..=699) => {
+                acts.extend(self.ack.clone().map(Act::Send));
+                return;
+            }
+            _ => return,
+        }
+        acts.push(Act::Tell(TxEvent::Response { client: self.id, response: Box::new(response) }));
+    }
+
+    /// The transport cannot deliver. Only while something of ours is on its way does it matter:
+    /// an INVITE in Proceeding or Accepted sends nothing (figure 5 of RFC 6026).
+    pub fn on_failure(&mut self, failure: Failure, acts: &mut Vec<Act>) {
+        match self.state {
+            State::Calling | State::Trying => self.fail(failure, acts),
+            State::Proceeding if self.method != Method::Invite => self.fail(failure, acts),
+            State::Completed if self.method == Method::Invite => self.state = State::Terminated,
+            _ => {}
+        }
+    }
+
+    fn finish(
+        &mut self,
+        code: u16,
+        response: &Message,
+        times: &profile::Timers,
+        now: Instant,
+        acts: &mut Vec<Act>,
+    ) {
+        let reliable = self.target.transport.is_reliable();
+        self.state = State::Completed;
+        if self.method != Method::Invite {
+            let wait = if reliable { Span::ZERO } else { times.t4() };
+            self.timers.set(Timer::K, now + wait);
+        } else if code < 300 {
+            self.state = State::Accepted;
+            self.timers.set(Timer::M, now + times.t1() * 64);
+        } else {
+            let ack = self.ack_for(response);
+            acts.push(Act::Send(ack.clone()));
+            self.ack = Some(ack);
+            let wait = if reliable { Span::ZERO } else { Span::from_millis(times.d_ms.into()) };
+            self.timers.set(Timer::D, now + wait);
+        }
+    }
+
+    /// The ACK for a final response other than 2xx (section 17.1.1.3).
+    fn ack_for(&self, response: &Message) -> Vec<u8> {
+        hop_by_hop(&self.request, &Method::Ack, response.header("To")).to_bytes()
+    }
+
+    fn send(&mut self, acts: &mut Vec<Act>) {
+        self.sends += 1;
+        acts.push(Act::Send(self.request.raw.clone()));
+    }
+
+    fn fail(&mut self, failure: Failure, acts: &mut Vec<Act>) {
+        self.state = State::Terminated;
+        acts.push(Act::Tell(TxEvent::Failed { client: self.id, failure }));
+    }
+
+    fn out_of_sends(&self) -> bool {
+        self.unanswered() && self.patience.max_sends.is_some_and(|max| self.sends >= max)
+    }
+
+    fn repeat(&self) -> Timer {
+        if self.method == Method::Invite { Timer::A } else { Timer::E }
+    }
+
+    fn give_up(&self) -> Timer {
+        if self.method == Method::Invite { Timer::B } else { Timer::F }
+    }
+}
+
+/// A request that follows an INVITE to the same server and no further: its ACK for non-2xx, or its
+/// CANCEL (sections 17.1.1.3 and 9.1). One Via, the INVITE's topmost; its Route fields.
+pub(super) fn hop_by_hop(invite: &Message, method: &Method, to: Option<&str>) -> MessageBuilder {
+    let number = invite.cseq().map_or(0, |cseq| cseq.number);
+    let mut builder = MessageBuilder::request(method, invite.request_uri().unwrap_or_default())
+        .header_opt("Via", invite.values("Via").first())
+        .header("Max-Forwards", 70);
+    for route in invite.fields("Route") {
+        builder = builder.header("Route", &route.value);
+    }
+    builder
+        .header_opt("From", invite.header("From"))
+        .header_opt("To", to.or(invite.header("To")))
+        .header_opt("Call-ID", invite.call_id())
+        .header("CSeq", format!("{number} {method}"))
+}

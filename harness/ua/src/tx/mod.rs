@@ -1,0 +1,358 @@
+//! The transaction layer (RFC 3261 section 17): it pairs requests with responses, repeats what may
+//! have been lost, and gives up in time.
+
+mod client;
+mod server;
+pub mod timers;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use sipfarm_core::machine::{Input, Output, Transport};
+use sipfarm_core::profile;
+use sipfarm_core::sip::{Message, MessageBuilder, Method};
+use sipfarm_core::{Instant, Span};
+
+use self::client::{Client, hop_by_hop};
+use self::server::{Key, Server};
+use self::timers::Timer;
+use crate::ids::Ids;
+use crate::transport::{Flow, TransportEvent, TransportLayer};
+
+/// Where a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// Address and port.
+    pub addr: SocketAddr,
+    /// Transport.
+    pub transport: Transport,
+}
+
+/// A client transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(u64);
+
+/// A server transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId(u64);
+
+/// Why a request got no final response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Timer B or F, or as many sends as were allowed.
+    Timeout,
+    /// A fatal ICMP error.
+    Icmp,
+    /// The TCP connection could not be opened.
+    Connect,
+    /// The TCP connection broke with the request on it.
+    Send,
+}
+
+/// How long a client transaction waits for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Sends until it gives up, at the instant at which it would send once more; `None`: no limit
+    /// but the time.
+    pub max_sends: Option<u32>,
+    /// Timer B or F.
+    pub timeout: Span,
+}
+
+/// What the transaction layer tells its user.
+#[derive(Debug)]
+pub enum TxEvent {
+    /// A response, provisional or final; 2xx to INVITE each time that it comes.
+    Response {
+        /// To which request.
+        client: ClientId,
+        /// The response.
+        response: Box<Message>,
+    },
+    /// There will be no response.
+    Failed {
+        /// To which request.
+        client: ClientId,
+        /// Why.
+        failure: Failure,
+    },
+    /// A new request.
+    Request {
+        /// Its transaction.
+        server: ServerId,
+        /// The request, its topmost Via completed (RFC 3581 section 4).
+        request: Box<Message>,
+        /// For CANCEL: the INVITE that it means, if there is one.
+        cancels: Option<ServerId>,
+    },
+    /// An ACK for a 2xx.
+    Ack {
+        /// The ACK.
+        ack: Box<Message>,
+    },
+}
+
+/// What a transaction wants done.
+enum Act {
+    Send(Vec<u8>),
+    Tell(TxEvent),
+}
+
+/// All transactions, and the transport under them.
+#[derive(Debug)]
+pub struct Transactions {
+    transport: TransportLayer,
+    times: profile::Timers,
+    clients: BTreeMap<ClientId, Client>,
+    servers: BTreeMap<ServerId, Server>,
+    events: VecDeque<TxEvent>,
+    drawn: u64,
+}
+
+impl Transactions {
+    /// None yet, over an open transport.
+    pub fn new(transport: TransportLayer, times: profile::Timers) -> Self {
+        Transactions {
+            transport,
+            times,
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            events: VecDeque::new(),
+            drawn: 0,
+        }
+    }
+
+    /// Sends a request in a transaction of its own. The layer adds the topmost Via.
+    pub fn request(
+        &mut self,
+        request: MessageBuilder,
+        target: Target,
+        patience: Patience,
+        ids: &mut Ids,
+        now: Instant,
+    ) -> ClientId {
+        let via = self.transport.via(target.transport, &ids.branch());
+        self.start(request.prepend("Via", via).build(), target, patience, now)
+    }
+
+    /// Cancels an INVITE that has had a provisional response and no final one (section 9.1).
+    pub fn cancel(&mut self, invite: ClientId, now: Instant) -> Option<ClientId> {
+        let invite = self.clients.get(&invite).filter(|client| client.state == client::State::Proceeding)?;
+        let (cancel, target) = (hop_by_hop(&invite.request, &Method::Cancel, None).build(), invite.target);
+        let patience = Patience { max_sends: None, timeout: self.times.t1() * 64 };
+        Some(self.start(cancel, target, patience, now))
+    }
+
+    /// Sends a request without a transaction: the ACK for a 2xx. Returns it as sent.
+    pub fn send(&mut self, request: MessageBuilder, target: Target, ids: &mut Ids) -> Message {
+        let via = self.transport.via(target.transport, &ids.branch());
+        let request = request.prepend("Via", via).build();
+        self.transport.send_request(target, &request.raw, None);
+        request
+    }
+
+    /// Sends a request without a transaction once more, as it was.
+    pub fn send_again(&mut self, request: &Message, target: Target) {
+        self.transport.send_request(target, &request.raw, None);
+    }
+
+    /// Answers a request. Responses after the final one are dropped, but for repetitions of a 2xx
+    /// to INVITE.
+    pub fn respond(&mut self, server: ServerId, response: &MessageBuilder, now: Instant) {
+        let response = response.build();
+        let Some(transaction) = self.servers.get_mut(&server) else { return };
+        let mut acts = Vec::new();
+        let code = response.status().unwrap_or(500);
+        transaction.respond(code, response.raw, &self.times, now, &mut acts);
+        self.perform_server(server, acts);
+    }
+
+    /// Forgets a client transaction; what comes for it later is a stray.
+    pub fn abandon(&mut self, client: ClientId) {
+        self.clients.remove(&client);
+        self.transport.forget(client);
+    }
+
+    /// The request as sent.
+    pub fn client_request(&self, client: ClientId) -> Option<&Message> {
+        self.clients.get(&client).map(|client| &client.request)
+    }
+
+    /// The request as received.
+    pub fn server_request(&self, server: ServerId) -> Option<&Message> {
+        self.servers.get(&server).map(|server| &server.request)
+    }
+
+    /// Takes note of what happened on the network.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        self.transport.handle(input, now);
+        self.take_from_transport(now);
+    }
+
+    /// Fires what is due, in order of time and, at one instant, of letters.
+    pub fn fire(&mut self, now: Instant) {
+        self.transport.fire(now);
+        self.take_from_transport(now);
+        while let Some((at, timer, owner)) = self.next_timer().filter(|(at, ..)| *at <= now) {
+            let mut acts = Vec::new();
+            match owner {
+                Owner::Client(id) => {
+                    if let Some(client) = self.clients.get_mut(&id) {
+                        client.on_timer(timer, at, &self.times, &mut acts);
+                    }
+                    self.perform_client(id, acts);
+                }
+                Owner::Server(id) => {
+                    if let Some(server) = self.servers.get_mut(&id) {
+                        server.on_timer(timer, at, now, &self.times, &mut acts);
+                    }
+                    self.perform_server(id, acts);
+                }
+            }
+        }
+    }
+
+    /// What the user has to know next.
+    pub fn poll_event(&mut self) -> Option<TxEvent> {
+        self.events.pop_front()
+    }
+
+    /// What the network has to do next.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.transport.poll_output()
+    }
+
+    /// When to fire next.
+    pub fn deadline(&self) -> Option<Instant> {
+        let timers = self.next_timer().map(|(at, ..)| at);
+        timers.into_iter().chain(self.transport.deadline()).min()
+    }
+
+    /// Drops every transaction and resets every stream.
+    pub fn clear(&mut self) {
+        self.clients.clear();
+        self.servers.clear();
+        self.events.clear();
+        self.transport.reset();
+    }
+
+    fn start(&mut self, request: Message, target: Target, patience: Patience, now: Instant) -> ClientId {
+        self.drawn += 1;
+        let id = ClientId(self.drawn);
+        let mut client = Client::new(id, request, target, patience);
+        let mut acts = Vec::new();
+        client.start(&self.times, now, &mut acts);
+        self.clients.insert(id, client);
+        self.perform_client(id, acts);
+        id
+    }
+
+    fn take_from_transport(&mut self, now: Instant) {
+        while let Some(event) = self.transport.poll_event() {
+            match event {
+                TransportEvent::Message { flow, message } if message.status().is_some() => {
+                    self.on_response(flow, message, now);
+                }
+                TransportEvent::Message { flow, message } => self.on_request(flow, message, now),
+                TransportEvent::Icmp { remote } => {
+                    let hit = |client: &&Client| {
+                        client.target.addr == remote && !client.target.transport.is_reliable()
+                    };
+                    let ids: Vec<_> = self.clients.values().filter(hit).map(|client| client.id).collect();
+                    self.fail_clients(ids, Failure::Icmp);
+                }
+                TransportEvent::Failed { clients, failure } => self.fail_clients(clients, failure),
+            }
+        }
+    }
+
+    fn on_response(&mut self, _flow: Flow, response: Message, now: Instant) {
+        let (Some(branch), Some(cseq)) = (response.branch(), response.cseq()) else { return };
+        let Some(client) = self.clients.values_mut().find(|client| client.matches(&branch, &cseq.method))
+        else {
+            return;
+        };
+        let (id, mut acts) = (client.id, Vec::new());
+        client.on_response(response, &self.times, now, &mut acts);
+        self.perform_client(id, acts);
+    }
+
+    fn on_request(&mut self, flow: Flow, request: Message, now: Instant) {
+        let Some(method) = request.method().cloned() else { return };
+        let keyed_as = if method == Method::Ack { &Method::Invite } else { &method };
+        let key = Key::of(&request, keyed_as);
+        if let Some(server) = self.servers.values_mut().find(|server| server.key == key) {
+            let (id, mut acts) = (server.id, Vec::new());
+            match method {
+                Method::Ack => server.on_ack(request, &self.times, now, &mut acts),
+                _ => server.on_repetition(&mut acts),
+            }
+            return self.perform_server(id, acts);
+        }
+        if method == Method::Ack {
+            return self.events.push_back(TxEvent::Ack { ack: Box::new(request) });
+        }
+        let cancels = (method == Method::Cancel)
+            .then(|| Key::of(&request, &Method::Invite))
+            .and_then(|invite| self.servers.values().find(|server| server.key == invite))
+            .map(|server| server.id);
+        self.drawn += 1;
+        let id = ServerId(self.drawn);
+        self.servers.insert(id, Server::new(id, key, request.clone(), flow, now));
+        self.events.push_back(TxEvent::Request { server: id, request: Box::new(request), cancels });
+    }
+
+    fn fail_clients(&mut self, clients: Vec<ClientId>, failure: Failure) {
+        for id in clients {
+            let mut acts = Vec::new();
+            if let Some(client) = self.clients.get_mut(&id) {
+                client.on_failure(failure, &mut acts);
+            }
+            self.perform_client(id, acts);
+        }
+    }
+
+    fn perform_client(&mut self, id: ClientId, acts: Vec<Act>) {
+        let Some(client) = self.clients.get(&id) else { return };
+        for act in acts {
+            match act {
+                Act::Send(octets) => self.transport.send_request(client.target, &octets, Some(id)),
+                Act::Tell(event) => self.events.push_back(event),
+            }
+        }
+        if client.state == client::State::Terminated {
+            self.abandon(id);
+        }
+    }
+
+    fn perform_server(&mut self, id: ServerId, acts: Vec<Act>) {
+        let Some(server) = self.servers.get(&id) else { return };
+        for act in acts {
+            match act {
+                Act::Send(octets) => self.transport.send_response(&server.flow, &octets),
+                Act::Tell(event) => self.events.push_back(event),
+            }
+        }
+        if server.state == server::State::Terminated {
+            self.servers.remove(&id);
+        }
+    }
+
+    fn next_timer(&self) -> Option<(Instant, Timer, Owner)> {
+        let clients = self.clients.values().filter_map(|client| {
+            let (at, timer) = client.timers.next()?;
+            Some((at, timer, Owner::Client(client.id)))
+        });
+        let servers = self.servers.values().filter_map(|server| {
+            let (at, timer) = server.timers.next()?;
+            Some((at, timer, Owner::Server(server.id)))
+        });
+        clients.chain(servers).min()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    Client(ClientId),
+    Server(ServerId),
+}

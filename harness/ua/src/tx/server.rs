@@ -1,0 +1,176 @@
+//! Server transactions (RFC 3261 section 17.2, RFC 6026 section 7.1).
+
+use sipfarm_core::profile;
+use sipfarm_core::sip::{Message, MessageBuilder, Method, Via};
+use sipfarm_core::{Instant, Span};
+
+use super::timers::{Timer, Timers};
+use super::{Act, ServerId, TxEvent};
+use crate::transport::Flow;
+
+/// Where a server transaction stands. INVITE starts in `Proceeding`, other methods in `Trying`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Trying,
+    Proceeding,
+    Completed,
+    Confirmed,
+    Accepted,
+    Terminated,
+}
+
+/// What requests of one transaction have in common (section 17.2.3). ACK and, to find what it
+/// cancels, CANCEL are looked up under the method INVITE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    id: String,
+    method: Method,
+}
+
+impl Key {
+    /// The key of a request as if its method were `method`.
+    pub fn of(request: &Message, method: &Method) -> Self {
+        let via = request.top_via();
+        let branch = via.as_ref().and_then(Via::branch).unwrap_or_default();
+        let id = if branch.starts_with(Via::COOKIE) {
+            let (host, port) = via.as_ref().map_or((String::new(), 5060), |via| {
+                (via.host.to_string().to_ascii_lowercase(), via.port.unwrap_or(5060))
+            });
+            format!("{branch} {host}:{port}")
+        } else {
+            // RFC 2543: no unique branch. To is left out: the INVITE has no tag there, its ACK has.
+            let from = request.from();
+            format!(
+                "{} {} {} {} {}",
+                request.request_uri().unwrap_or_default(),
+                from.as_ref().and_then(|from| from.tag()).unwrap_or_default(),
+                request.call_id().unwrap_or_default(),
+                request.cseq().map_or(0, |cseq| cseq.number),
+                request.values("Via").first().copied().unwrap_or_default(),
+            )
+        };
+        Key { id, method: method.clone() }
+    }
+}
+
+/// One server transaction.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub id: ServerId,
+    pub key: Key,
+    pub request: Message,
+    pub flow: Flow,
+    pub state: State,
+    pub timers: Timers,
+    invite: bool,
+    response: Option<Vec<u8>>,
+    interval: Span,
+}
+
+impl Server {
+    pub fn new(id: ServerId, key: Key, request: Message, flow: Flow, now: Instant) -> Self {
+        let invite = request.is_request(&Method::Invite);
+        let mut timers = Timers::default();
+        if invite {
+            timers.set(Timer::Trying, now + Span::from_millis(200));
+        }
+        Server {
+            id,
+            key,
+            request,
+            flow,
+            state: if invite { State::Proceeding } else { State::Trying },
+            timers,
+            invite,
+            response: None,
+            interval: Span::ZERO,
+        }
+    }
+
+    /// The request came again.
+    pub fn on_repetition(&mut self, acts: &mut Vec<Act>) {
+        if matches!(self.state, State::Proceeding | State::Completed) {
+            acts.extend(self.response.clone().map(Act::Send));
+        }
+    }
+
+    /// An ACK under this transaction's key. In Accepted it is the user's (RFC 6026 section 7.1).
+    pub fn on_ack(&mut self, ack: Message, times: &profile::Timers, now: Instant, acts: &mut Vec<Act>) {
+        match self.state {
+            State::Completed => {
+                self.state = State::Confirmed;
+                self.timers.stop_all();
+                let wait = if self.is_reliable() { Span::ZERO } else { times.t4() };
+                self.timers.set(Timer::I, now + wait);
+            }
+            State::Accepted => acts.push(Act::Tell(TxEvent::Ack { ack: Box::new(ack) })),
+            _ => {}
+        }
+    }
+
+    /// The user answers.
+    pub fn respond(
+        &mut self,
+        code: u16,
+        response: Vec<u8>,
+        times: &profile::Timers,
+        now: Instant,
+        acts: &mut Vec<Act>,
+    ) {
+        match (self.state, code) {
+            (State::Trying | State::Proceeding, 100..=199) => self.state = State::Proceeding,
+            (State::Trying | State::Proceeding, 200..=299) if self.invite => {
+                self.state = State::Accepted;
+                self.timers.set(Timer::L, now + times.t1() * 64);
+            }
+            (State::Trying | State::Proceeding, _) => self.complete(times, now),
+            // The user repeats its 2xx.
+            (State::Accepted, 200..=299) => {}
+            _ => return,
+        }
+        self.timers.stop(Timer::Trying);
+        self.response = Some(response.clone());
+        acts.push(Act::Send(response));
+    }
+
+    pub fn on_timer(
+        &mut self,
+        timer: Timer,
+        at: Instant,
+        now: Instant,
+        times: &profile::Timers,
+        acts: &mut Vec<Act>,
+    ) {
+        self.timers.stop(timer);
+        match timer {
+            Timer::Trying => {
+                let trying = MessageBuilder::response_to(&self.request, 100, "Trying", None).to_bytes();
+                self.respond(100, trying, times, now, acts);
+            }
+            Timer::G => {
+                acts.extend(self.response.clone().map(Act::Send));
+                self.interval = (self.interval * 2).min(times.t2());
+                self.timers.set(Timer::G, at + self.interval);
+            }
+            _ => self.state = State::Terminated,
+        }
+    }
+
+    fn complete(&mut self, times: &profile::Timers, now: Instant) {
+        self.state = State::Completed;
+        if !self.invite {
+            let wait = if self.is_reliable() { Span::ZERO } else { times.t1() * 64 };
+            self.timers.set(Timer::J, now + wait);
+            return;
+        }
+        if !self.is_reliable() {
+            self.interval = times.t1();
+            self.timers.set(Timer::G, now + self.interval);
+        }
+        self.timers.set(Timer::H, now + times.t1() * 64);
+    }
+
+    fn is_reliable(&self) -> bool {
+        self.flow.transport().is_reliable()
+    }
+}

@@ -3,6 +3,15 @@
 //! A [`Phone`] is a machine: it is told what happened and what to do, it says what it wants done
 //! and when to wake it. It behaves as its profile says, on the wire and to the millisecond.
 
+mod auth;
+mod call;
+mod core;
+mod dialog;
 mod ids;
+mod locate;
+mod phone;
+mod registration;
 mod transport;
 mod tx;
+
+pub use phone::{Phone, PhoneConfig, Refusal, Report, Server};

@@ -84,6 +84,8 @@ pub enum TxEvent {
         request: Box<Message>,
         /// For CANCEL: the INVITE that it means, if there is one.
         cancels: Option<ServerId>,
+        /// From where it came: where responses to it go.
+        from: Target,
     },
     /// An ACK for a 2xx.
     Ack {
@@ -178,9 +180,20 @@ impl Transactions {
         self.clients.get(&client).map(|client| &client.request)
     }
 
-    /// The request as received.
-    pub fn server_request(&self, server: ServerId) -> Option<&Message> {
-        self.servers.get(&server).map(|server| &server.request)
+    /// Whether a request has come a second time by another way: outside a dialog, with From tag,
+    /// Call-ID and CSeq of another one that is still known (section 8.2.2.2).
+    pub fn is_merged(&self, server: ServerId) -> bool {
+        let Some(request) = self.servers.get(&server).map(|server| &server.request) else { return false };
+        let marks = |message: &Message| {
+            let from = message.from()?;
+            Some((from.tag()?.to_owned(), message.call_id()?.to_owned(), message.header("CSeq")?.to_owned()))
+        };
+        let outside = request.to().is_some_and(|to| to.tag().is_none());
+        let ours = marks(request);
+        outside
+            && ours.is_some()
+            && !request.is_request(&Method::Cancel)
+            && self.servers.values().any(|other| other.id != server && marks(&other.request) == ours)
     }
 
     /// Takes note of what happened on the network.
@@ -298,8 +311,9 @@ impl Transactions {
             .map(|server| server.id);
         self.drawn += 1;
         let id = ServerId(self.drawn);
+        let from = Target { addr: flow.reply_to, transport: flow.transport() };
         self.servers.insert(id, Server::new(id, key, request.clone(), flow, now));
-        self.events.push_back(TxEvent::Request { server: id, request: Box::new(request), cancels });
+        self.events.push_back(TxEvent::Request { server: id, request: Box::new(request), cancels, from });
     }
 
     fn fail_clients(&mut self, clients: Vec<ClientId>, failure: Failure) {

@@ -1,0 +1,104 @@
+//! Digest on the client's side (RFC 3261 section 22, RFC 7616, RFC 8760): which challenges were
+//! heard from whom, and the answers to them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+
+use sipfarm_core::digest::{Challenge, ClientNonce, Covered, Credentials};
+use sipfarm_core::sip::{Message, MessageBuilder};
+
+use crate::ids::Ids;
+
+/// The fields of a challenge and of its answer.
+const FIELDS: [(&str, &str); 2] =
+    [("WWW-Authenticate", "Authorization"), ("Proxy-Authenticate", "Proxy-Authorization")];
+
+/// The password and the challenges heard so far.
+pub struct Auth {
+    user: String,
+    password: String,
+    known: BTreeMap<Space, Nonce>,
+}
+
+/// Where an answer is valid: with whom, in which field, for which realm.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Space {
+    addr: SocketAddr,
+    field: &'static str,
+    realm: String,
+}
+
+/// A server's nonce and how often it was used.
+#[derive(Debug)]
+struct Nonce {
+    challenge: Challenge,
+    used: u32,
+}
+
+impl Auth {
+    /// Nothing heard yet.
+    pub fn new(user: &str, password: &str) -> Self {
+        Auth { user: user.to_owned(), password: password.to_owned(), known: BTreeMap::new() }
+    }
+
+    /// Takes note of the challenges of a 401 or 407. False when none of them can be answered. Of
+    /// several for one realm, the first that we can answer counts (RFC 8760 section 2.4).
+    pub fn learn(&mut self, addr: SocketAddr, response: &Message) -> bool {
+        let mut heard: BTreeMap<Space, Nonce> = BTreeMap::new();
+        for (asked, field) in FIELDS {
+            for challenge in response.fields(asked).filter_map(|asked| Challenge::parse(&asked.value).ok()) {
+                let space = Space { addr, field, realm: challenge.realm.clone() };
+                if self.answerable(&challenge) && !heard.contains_key(&space) {
+                    heard.insert(space, Nonce { challenge, used: 0 });
+                }
+            }
+        }
+        let any = !heard.is_empty();
+        self.known.extend(heard);
+        any
+    }
+
+    /// Adds the answers to the challenges heard from that address.
+    pub fn authorize(&mut self, request: MessageBuilder, addr: SocketAddr, ids: &mut Ids) -> MessageBuilder {
+        let message = request.build();
+        let (Some(method), Some(uri)) = (message.method(), message.request_uri()) else { return request };
+        let covered = Covered { method, uri, body: &message.body };
+        let who = Credentials { user: &self.user, password: &self.password };
+        let mut request = request;
+        for (space, nonce) in self.known.iter_mut().filter(|(space, _)| space.addr == addr) {
+            nonce.used += 1;
+            let cnonce = ids.cnonce();
+            let client = ClientNonce { cnonce: &cnonce, nc: nonce.used };
+            request = request.header_opt(space.field, nonce.challenge.respond(who, covered, client));
+        }
+        request
+    }
+
+    /// Forgets every challenge.
+    pub fn clear(&mut self) {
+        self.known.clear();
+    }
+
+    fn answerable(&self, challenge: &Challenge) -> bool {
+        let who = Credentials { user: &self.user, password: &self.password };
+        let covered = Covered { method: &sipfarm_core::sip::Method::Register, uri: "sip:x", body: b"" };
+        challenge.respond(who, covered, ClientNonce { cnonce: "x", nc: 1 }).is_some()
+    }
+}
+
+/// Whether a 401 or 407 refuses only the nonce, not the password.
+pub fn is_stale(response: &Message) -> bool {
+    FIELDS
+        .iter()
+        .flat_map(|(asked, _)| response.fields(asked))
+        .filter_map(|asked| Challenge::parse(&asked.value).ok())
+        .any(|challenge| challenge.stale)
+}
+
+/// Without the password.
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("user", &self.user).field("known", &self.known).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,288 @@
+//! A call: a session set up by INVITE (RFC 3261 sections 13 to 15), from either side.
+
+mod uac;
+mod uas;
+
+use sipfarm_core::sdp::{Local, Session};
+use sipfarm_core::sip::{Message, MessageBuilder, Method};
+use sipfarm_core::{Instant, Span};
+
+use self::uac::Caller;
+use self::uas::Callee;
+use crate::core::Core;
+use crate::dialog::Dialog;
+use crate::phone::Report;
+use crate::tx::{ClientId, Failure, ServerId, Target};
+
+/// The port that our session descriptions name.
+const AUDIO_PORT: u16 = 4000;
+
+/// A call.
+#[derive(Debug)]
+pub struct Call {
+    phase: Phase,
+    side: Side,
+    /// The confirmed dialog; on the callee's side also the early one.
+    dialog: Option<Dialog>,
+    media: Local,
+    /// A 2xx of ours that waits for its ACK.
+    answered: Option<Answered>,
+    /// The user has hung up; the network is yet to be told.
+    hung_up: bool,
+    bye: Option<ClientId>,
+    bye_challenged: bool,
+    forget_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Setup,
+    Up,
+    Over,
+}
+
+#[derive(Debug)]
+enum Side {
+    Caller(Box<Caller>),
+    Callee(Box<Callee>),
+}
+
+/// A 2xx to INVITE, repeated by us and not by its transaction until the ACK comes, whatever the
+/// transport (section 13.3.1.4).
+#[derive(Debug)]
+struct Answered {
+    server: ServerId,
+    response: MessageBuilder,
+    cseq: u32,
+    interval: Span,
+    repeat_at: Instant,
+    give_up_at: Instant,
+}
+
+impl Call {
+    fn new(side: Side, core: &mut Core) -> Self {
+        let mut address = core.config.local;
+        address.set_port(AUDIO_PORT);
+        Call {
+            phase: Phase::Setup,
+            side,
+            dialog: None,
+            media: Local::g711(address, core.ids.number().into()),
+            answered: None,
+            hung_up: false,
+            bye: None,
+            bye_challenged: false,
+            forget_at: None,
+        }
+    }
+
+    /// Whether it is the call that the user has: coming about or up.
+    pub fn is_current(&self) -> bool {
+        self.phase != Phase::Over && !self.hung_up
+    }
+
+    /// Whether nothing of it is on its way any more.
+    pub fn is_forgotten(&self, now: Instant) -> bool {
+        self.forget_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether that transaction is this call's.
+    pub fn owns(&self, client: ClientId) -> bool {
+        self.bye == Some(client) || matches!(&self.side, Side::Caller(caller) if caller.owns(client))
+    }
+
+    /// Whether a request of the peer is within this call.
+    pub fn has(&self, request: &Message) -> bool {
+        self.dialog.as_ref().is_some_and(|dialog| dialog.has(request))
+    }
+
+    /// A response to a request of this call.
+    pub fn on_response(&mut self, core: &mut Core, client: ClientId, response: Box<Message>, now: Instant) {
+        if self.bye == Some(client) {
+            self.on_bye_response(core, &response, now);
+        } else {
+            self.on_invite_response(core, client, response, now);
+        }
+    }
+
+    /// There will be no response to a request of this call.
+    pub fn on_failure(&mut self, core: &mut Core, client: ClientId, failure: Failure, now: Instant) {
+        if self.bye != Some(client) {
+            self.on_invite_failure(core, client, failure, now);
+        }
+    }
+
+    /// The peer's ACK for a 2xx.
+    pub fn on_ack(&mut self, core: &mut Core, ack: &Message, now: Instant) {
+        let number = ack.cseq().map(|cseq| cseq.number);
+        if self.answered.as_ref().is_none_or(|answered| Some(answered.cseq) != number) {
+            return;
+        }
+        self.answered = None;
+        if self.hung_up {
+            self.send_bye(core, now);
+        } else if let Side::Callee(callee) = &mut self.side
+            && !std::mem::replace(&mut callee.established, true)
+        {
+            core.report(Report::CallEstablished);
+        }
+    }
+
+    /// A request of the peer within the dialog.
+    pub fn on_request(&mut self, core: &mut Core, server: ServerId, request: &Message, now: Instant) {
+        let Some(dialog) = &mut self.dialog else { return };
+        if !dialog.accept_cseq(request) {
+            return core.respond(server, request, 500, None, now);
+        }
+        match request.method() {
+            Some(Method::Bye) => self.on_bye(core, server, request, now),
+            Some(Method::Invite) => self.on_reinvite(core, server, request, now),
+            Some(Method::Options) => core.respond(server, request, 200, None, now),
+            Some(Method::Notify) => core.respond(server, request, 481, None, now),
+            _ => core.respond(server, request, 405, None, now),
+        }
+    }
+
+    /// The user ends the call.
+    pub fn hang_up(&mut self, core: &mut Core, now: Instant) {
+        match (self.phase, &self.side) {
+            (Phase::Setup, Side::Callee(_)) => return self.reject(core, 486, now),
+            (Phase::Setup, Side::Caller(_)) => self.cancel(core, now),
+            // No BYE before the ACK or the end of waiting for it (section 15).
+            (Phase::Up, Side::Callee(callee)) if self.answered.is_some() && !callee.established => {
+                self.hung_up = true;
+            }
+            (Phase::Up, _) => self.send_bye(core, now),
+            (Phase::Over, _) => return,
+        }
+        core.report(Report::CallEnded);
+    }
+
+    /// When to fire next.
+    pub fn deadline(&self) -> Option<Instant> {
+        let answered = self.answered.as_ref().map(|answered| answered.repeat_at.min(answered.give_up_at));
+        let side = match &self.side {
+            Side::Caller(caller) => caller.deadline(),
+            Side::Callee(callee) if self.phase == Phase::Setup => callee.deadline(),
+            Side::Callee(_) => None,
+        };
+        answered.into_iter().chain(side).chain(self.forget_at).min()
+    }
+
+    /// Does what is due.
+    pub fn fire(&mut self, core: &mut Core, now: Instant) {
+        self.fire_answered(core, now);
+        match self.side {
+            Side::Caller(_) => self.fire_caller(core, now),
+            Side::Callee(_) => self.fire_callee(core, now),
+        }
+    }
+
+    /// Sends a 2xx with a session description and repeats it until the ACK.
+    fn send_2xx(
+        &mut self,
+        core: &mut Core,
+        server: ServerId,
+        request: &Message,
+        body: &Session,
+        now: Instant,
+    ) {
+        let Some(dialog) = &self.dialog else { return };
+        let mut response = core.response(request, 200, dialog.local.tag());
+        for route in request.fields("Record-Route") {
+            response = response.header("Record-Route", &route.value);
+        }
+        let contact = format!("<{}>", core.contact_uri(dialog.through.transport));
+        response = response.header("Contact", contact).body("application/sdp", body.to_string());
+        core.tx.respond(server, &response, now);
+        let interval = core.t1();
+        self.answered = Some(Answered {
+            server,
+            response,
+            cseq: request.cseq().map_or(0, |cseq| cseq.number),
+            interval,
+            repeat_at: now + interval,
+            give_up_at: now + core.t1() * 64,
+        });
+    }
+
+    fn fire_answered(&mut self, core: &mut Core, now: Instant) {
+        let Some(answered) = &mut self.answered else { return };
+        if answered.give_up_at <= now {
+            self.answered = None;
+            if !self.hung_up {
+                core.report(Report::CallEnded);
+            }
+            self.send_bye(core, now);
+        } else if answered.repeat_at <= now {
+            core.tx.respond(answered.server, &answered.response, now);
+            answered.interval = (answered.interval * 2).min(core.config.profile.timers.t2());
+            answered.repeat_at += answered.interval;
+        }
+    }
+
+    /// The answer to an offer, or an offer of our own where there is none; `None` when nothing is
+    /// in common.
+    fn describe(&self, request: &Message) -> Option<Session> {
+        if request.body.is_empty() {
+            return Some(Session::offer(&self.media));
+        }
+        let answer = Session::parse(&request.body).answer(&self.media);
+        answer.audio().is_some().then_some(answer)
+    }
+
+    fn on_reinvite(&mut self, core: &mut Core, server: ServerId, request: &Message, now: Instant) {
+        if self.phase != Phase::Up || self.answered.is_some() {
+            return core.respond(server, request, 500, None, now);
+        }
+        self.media.version += 1;
+        let Some(answer) = self.describe(request) else {
+            return core.respond(server, request, 488, None, now);
+        };
+        if let Some(dialog) = &mut self.dialog {
+            dialog.refresh_target(request);
+        }
+        self.send_2xx(core, server, request, &answer, now);
+    }
+
+    fn on_bye(&mut self, core: &mut Core, server: ServerId, request: &Message, now: Instant) {
+        core.respond(server, request, 200, None, now);
+        if let (Phase::Setup, Side::Callee(_)) = (self.phase, &self.side) {
+            return self.terminate_ringing(core, now);
+        }
+        self.answered = None;
+        if self.is_current() {
+            core.report(Report::CallEnded);
+        }
+        self.end(core, now);
+    }
+
+    fn send_bye(&mut self, core: &mut Core, now: Instant) {
+        if let Some(dialog) = &mut self.dialog {
+            self.bye = Some(bye(core, dialog, now));
+        }
+        self.end(core, now);
+    }
+
+    /// A challenge is answered once; whatever else comes, the call is over (section 15.1.1).
+    fn on_bye_response(&mut self, core: &mut Core, response: &Message, now: Instant) {
+        let Some(dialog) = &self.dialog else { return };
+        let challenged = matches!(response.status(), Some(401 | 407));
+        if challenged && !self.bye_challenged && core.auth.learn(dialog.target().addr, response) {
+            self.bye_challenged = true;
+            self.send_bye(core, now);
+        }
+    }
+
+    fn end(&mut self, core: &Core, now: Instant) {
+        self.phase = Phase::Over;
+        self.forget_at = Some(now + core.t1() * 64);
+    }
+}
+
+/// Sends a BYE in a dialog.
+fn bye(core: &mut Core, dialog: &mut Dialog, now: Instant) -> ClientId {
+    let request = dialog.request(&Method::Bye).header("User-Agent", crate::core::USER_AGENT);
+    let target: Target = dialog.target();
+    core.send_direct(request, target, now)
+}

@@ -1,0 +1,244 @@
+//! The caller's side: INVITE along the servers, ACK, CANCEL (RFC 3261 sections 9.1 and 13.2).
+
+use sipfarm_core::sdp::Session;
+use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
+use sipfarm_core::{Instant, Span};
+
+use super::{Call, Phase, Side, bye};
+use crate::core::Core;
+use crate::dialog::Dialog;
+use crate::locate::{Hunt, Outcome};
+use crate::phone::Report;
+use crate::tx::{ClientId, Failure, Target};
+
+/// How long the phone lets the far end ring.
+const NO_ANSWER: Span = Span::from_secs(180);
+
+/// What only a caller knows.
+#[derive(Debug)]
+pub(super) struct Caller {
+    target: String,
+    call_id: String,
+    tag: String,
+    cseq: u32,
+    offer: String,
+    hunt: Option<Hunt>,
+    alerting: bool,
+    /// The INVITE is given up then: 64×T1 after CANCEL (section 9.1).
+    cancelled_by: Option<Instant>,
+    no_answer_at: Option<Instant>,
+    /// The ACK of the dialog that became the call.
+    ack: Option<(Message, Target)>,
+    /// Other dialogs that a fork brought; each was acknowledged and ended at once.
+    strays: Vec<Stray>,
+}
+
+#[derive(Debug)]
+struct Stray {
+    dialog: Dialog,
+    ack: Message,
+    bye: ClientId,
+}
+
+impl Caller {
+    pub(super) fn owns(&self, client: ClientId) -> bool {
+        self.hunt.as_ref().is_some_and(|hunt| hunt.owns(client))
+            || self.strays.iter().any(|stray| stray.bye == client)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.cancelled_by.into_iter().chain(self.no_answer_at).min()
+    }
+}
+
+impl Call {
+    /// Sends the INVITE to the first server.
+    pub fn dial(core: &mut Core, target: &str, now: Instant) -> Call {
+        let caller = Caller {
+            target: target.to_owned(),
+            call_id: core.ids.call_id(),
+            tag: core.ids.tag(),
+            cseq: 1,
+            offer: String::new(),
+            hunt: Hunt::new(core.call_order(now)),
+            alerting: false,
+            cancelled_by: None,
+            no_answer_at: None,
+            ack: None,
+            strays: Vec::new(),
+        };
+        let mut call = Call::new(Side::Caller(Box::new(caller)), core);
+        let offer = Session::offer(&call.media).to_string();
+        if let Side::Caller(caller) = &mut call.side {
+            caller.offer = offer;
+            if caller.hunt.is_none() {
+                // Every server asked to be left alone for a while.
+                core.report(Report::CallFailed { code: Some(503) });
+                call.end(core, now);
+                return call;
+            }
+        }
+        call.send_invite(core, now);
+        call
+    }
+
+    /// Gives up before the far end has answered. CANCEL goes out when a provisional response has
+    /// come, and not before (section 9.1).
+    pub(super) fn cancel(&mut self, core: &mut Core, now: Instant) {
+        self.hung_up = true;
+        let Side::Caller(caller) = &mut self.side else { return };
+        let Some(invite) = caller.hunt.as_ref().and_then(|hunt| hunt.client) else {
+            return self.end(core, now);
+        };
+        caller.no_answer_at = None;
+        if caller.cancelled_by.is_none() && core.tx.cancel(invite, now).is_some() {
+            caller.cancelled_by = Some(now + core.t1() * 64);
+        }
+    }
+
+    pub(super) fn on_invite_response(
+        &mut self,
+        core: &mut Core,
+        client: ClientId,
+        response: Box<Message>,
+        now: Instant,
+    ) {
+        let Side::Caller(caller) = &mut self.side else { return };
+        let Some(hunt) = caller.hunt.as_mut().filter(|hunt| hunt.owns(client)) else { return };
+        let outcome = hunt.on_response(core, response, now);
+        self.proceed(core, outcome, now);
+    }
+
+    pub(super) fn on_invite_failure(
+        &mut self,
+        core: &mut Core,
+        client: ClientId,
+        failure: Failure,
+        now: Instant,
+    ) {
+        let Side::Caller(caller) = &mut self.side else { return };
+        let Some(hunt) = caller.hunt.as_mut().filter(|hunt| hunt.owns(client)) else { return };
+        let outcome = hunt.on_failure(core, failure, now);
+        self.proceed(core, outcome, now);
+    }
+
+    pub(super) fn fire_caller(&mut self, core: &mut Core, now: Instant) {
+        let Side::Caller(caller) = &mut self.side else { return };
+        if caller.cancelled_by.is_some_and(|at| at <= now) {
+            caller.cancelled_by = None;
+            if let Some(invite) = caller.hunt.as_ref().and_then(|hunt| hunt.client) {
+                core.tx.abandon(invite);
+            }
+            self.end(core, now);
+        } else if caller.no_answer_at.is_some_and(|at| at <= now) {
+            core.report(Report::CallFailed { code: None });
+            self.cancel(core, now);
+        }
+    }
+
+    fn proceed(&mut self, core: &mut Core, outcome: Outcome, now: Instant) {
+        match outcome {
+            Outcome::Provisional(response) => self.on_provisional(core, &response, now),
+            Outcome::Success(response) => self.on_2xx(core, &response, now),
+            _ if self.hung_up => {
+                if let Side::Caller(caller) = &mut self.side {
+                    caller.cancelled_by = None;
+                }
+                self.end(core, now);
+            }
+            Outcome::Again => {
+                if let Side::Caller(caller) = &mut self.side {
+                    caller.cseq += 1;
+                }
+                self.send_invite(core, now);
+            }
+            Outcome::Next => self.send_invite(core, now),
+            Outcome::Failed(response) => {
+                let code = response.and_then(|response| response.status());
+                core.report(Report::CallFailed { code });
+                self.end(core, now);
+            }
+        }
+    }
+
+    fn send_invite(&mut self, core: &mut Core, now: Instant) {
+        let Side::Caller(caller) = &mut self.side else { return };
+        caller.no_answer_at = None;
+        let Some(hunt) = &mut caller.hunt else { return };
+        let transport = core.server(hunt.server).transport;
+        let mut from = NameAddr::new(core.aor());
+        from.params.set("tag", Some(&caller.tag));
+        let request = MessageBuilder::request(&Method::Invite, &caller.target)
+            .header("Max-Forwards", 70)
+            .header("From", from)
+            .header("To", format!("<{}>", caller.target))
+            .header("Call-ID", &caller.call_id)
+            .header("CSeq", format!("{} INVITE", caller.cseq))
+            .header("Contact", format!("<{}>", core.contact_uri(transport)))
+            .header("Allow", crate::core::ALLOW)
+            .header("User-Agent", crate::core::USER_AGENT)
+            .body("application/sdp", caller.offer.as_bytes());
+        hunt.client = Some(core.send_to_server(request, hunt.server, hunt.is_last(), now));
+    }
+
+    fn on_provisional(&mut self, core: &mut Core, response: &Message, now: Instant) {
+        if self.hung_up {
+            return self.cancel(core, now);
+        }
+        let Side::Caller(caller) = &mut self.side else { return };
+        caller.no_answer_at.get_or_insert(now + NO_ANSWER);
+        if response.status() > Some(100) && !std::mem::replace(&mut caller.alerting, true) {
+            core.report(Report::Alerting);
+        }
+    }
+
+    /// A 2xx: the first one makes the call; its repetitions get its ACK again; one with another
+    /// tag comes from a fork and is acknowledged and ended (section 13.2.2.4).
+    fn on_2xx(&mut self, core: &mut Core, response: &Message, now: Instant) {
+        let Side::Caller(caller) = &mut self.side else { return };
+        caller.no_answer_at = None;
+        caller.cancelled_by = None;
+        let tag = response.to().and_then(|to| to.tag().map(str::to_owned));
+        let same = |dialog: &Dialog| dialog.remote.tag() == tag.as_deref();
+        if let (Some(dialog), Some((ack, target))) = (&self.dialog, &caller.ack)
+            && same(dialog)
+        {
+            return core.tx.send_again(ack, *target);
+        }
+        if let Some(stray) = caller.strays.iter().find(|stray| same(&stray.dialog)) {
+            return core.tx.send_again(&stray.ack, stray.dialog.target());
+        }
+        let Some(hunt) = &caller.hunt else { return };
+        let through = core.server(hunt.server).target();
+        let Some(invite) = hunt.client.and_then(|client| core.tx.client_request(client)).cloned() else {
+            return;
+        };
+        let Some(mut dialog) = Dialog::of_caller(&invite, response, through) else { return };
+        let (ack, target) = acknowledge(core, &dialog, &invite);
+        if self.dialog.is_some() {
+            let bye = bye(core, &mut dialog, now);
+            return caller.strays.push(Stray { dialog, ack, bye });
+        }
+        caller.ack = Some((ack, target));
+        self.dialog = Some(dialog);
+        self.phase = Phase::Up;
+        if self.hung_up {
+            self.send_bye(core, now);
+        } else {
+            core.report(Report::CallEstablished);
+        }
+    }
+}
+
+/// Sends the ACK for a 2xx, with the INVITE's credentials (section 13.2.2.4).
+fn acknowledge(core: &mut Core, dialog: &Dialog, invite: &Message) -> (Message, Target) {
+    let number = invite.cseq().map_or(0, |cseq| cseq.number);
+    let mut request = dialog.ack(number);
+    for name in ["Authorization", "Proxy-Authorization"] {
+        for field in invite.fields(name) {
+            request = request.header(name, &field.value);
+        }
+    }
+    let target = dialog.target();
+    (core.tx.send(request, target, &mut core.ids), target)
+}

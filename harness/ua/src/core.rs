@@ -1,0 +1,187 @@
+//! What every part of the user agent shares: who we are, the servers, the transactions, the
+//! random source, the passwords, the reports.
+
+use std::collections::VecDeque;
+
+use sipfarm_core::machine::Transport;
+use sipfarm_core::profile::Profile;
+use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri};
+use sipfarm_core::{Instant, Span};
+
+use crate::auth::Auth;
+use crate::ids::Ids;
+use crate::locate::{self, Locator};
+use crate::phone::{PhoneConfig, Report, Server};
+use crate::transport::TransportLayer;
+use crate::tx::{ClientId, Patience, ServerId, Target, Transactions};
+
+/// The methods that the phone understands.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY";
+
+/// What the phone calls itself.
+pub const USER_AGENT: &str = concat!("sipfarm-reference/", env!("CARGO_PKG_VERSION"));
+
+/// The shared part.
+#[derive(Debug)]
+pub struct Core {
+    pub config: PhoneConfig,
+    pub ids: Ids,
+    pub tx: Transactions,
+    pub auth: Auth,
+    pub locator: Locator,
+    pub reports: VecDeque<Report>,
+    /// Whether a call is up or coming about.
+    pub busy: bool,
+}
+
+impl Core {
+    pub fn new(config: PhoneConfig) -> Self {
+        let profile = &config.profile;
+        let connect_timeout = profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
+        let icmp_sensitive = profile.transport.icmp_sensitive != Some(false);
+        let transport = TransportLayer::new(config.local, connect_timeout, icmp_sensitive);
+        Core {
+            ids: Ids::new(config.seed),
+            tx: Transactions::new(transport, profile.timers.clone()),
+            auth: Auth::new(&config.user, &config.password),
+            locator: Locator::new(config.servers.len()),
+            reports: VecDeque::new(),
+            busy: false,
+            config,
+        }
+    }
+
+    pub fn profile(&self) -> &Profile {
+        &self.config.profile
+    }
+
+    pub fn t1(&self) -> Span {
+        self.profile().timers.t1()
+    }
+
+    pub fn server(&self, index: usize) -> &Server {
+        &self.config.servers[index]
+    }
+
+    /// The URI at which the phone itself can be reached.
+    pub fn contact_uri(&self, transport: Transport) -> Uri {
+        let mut uri = Uri::at(Some(&self.config.user), self.config.local);
+        if transport == Transport::Tcp {
+            uri.params.set("transport", Some("tcp"));
+        }
+        uri
+    }
+
+    /// The phone's address of record.
+    pub fn aor(&self) -> String {
+        format!("sip:{}@{}", self.config.user, self.config.domain)
+    }
+
+    /// The servers that a new INVITE tries, in order.
+    pub fn call_order(&self, now: Instant) -> Vec<usize> {
+        self.locator.call_order(self.config.profile.failback.mode, now)
+    }
+
+    /// Sends a request to one of the servers, with credentials where it is known to want them.
+    pub fn send_to_server(
+        &mut self,
+        request: MessageBuilder,
+        server: usize,
+        last: bool,
+        now: Instant,
+    ) -> ClientId {
+        let target = self.server(server).target();
+        let method = request.build().method().cloned().unwrap_or(Method::Options);
+        let patience = locate::patience(self.profile(), &method, last);
+        self.send(request, target, patience, now)
+    }
+
+    /// Sends a request with the RFC's patience: all that do not choose among servers.
+    pub fn send_direct(&mut self, request: MessageBuilder, target: Target, now: Instant) -> ClientId {
+        let patience = Patience { max_sends: None, timeout: self.t1() * 64 };
+        self.send(request, target, patience, now)
+    }
+
+    /// A response with what every response of ours carries.
+    pub fn response(&self, request: &Message, code: u16, tag: Option<&str>) -> MessageBuilder {
+        let response = MessageBuilder::response_to(request, code, reason(code), tag);
+        let retry_after = (code == 500).then_some(5);
+        let allow = (code == 405 || code == 200 || code == 180).then_some(ALLOW);
+        let accept =
+            (code == 415 || code == 200 && request.is_request(&Method::Options)).then_some("application/sdp");
+        let unsupported = (code == 420).then(|| request.values("Require").join(", "));
+        response
+            .header_opt("Allow", allow)
+            .header_opt("Accept", accept)
+            .header_opt("Unsupported", unsupported)
+            .header_opt("Retry-After", retry_after)
+            .header("User-Agent", USER_AGENT)
+    }
+
+    /// Answers a request.
+    pub fn respond(
+        &mut self,
+        server: ServerId,
+        request: &Message,
+        code: u16,
+        tag: Option<&str>,
+        now: Instant,
+    ) {
+        let response = self.response(request, code, tag);
+        self.tx.respond(server, &response, now);
+    }
+
+    /// A new life: everything heard is forgotten, connections are reset, identifiers go on.
+    pub fn forget(&mut self) {
+        self.tx.clear();
+        self.auth.clear();
+        self.locator = Locator::new(self.config.servers.len());
+        self.reports.clear();
+        self.busy = false;
+    }
+
+    pub fn report(&mut self, report: Report) {
+        self.reports.push_back(report);
+    }
+
+    fn send(
+        &mut self,
+        request: MessageBuilder,
+        target: Target,
+        patience: Patience,
+        now: Instant,
+    ) -> ClientId {
+        let request = self.auth.authorize(request, target.addr, &mut self.ids);
+        self.tx.request(request, target, patience, &mut self.ids, now)
+    }
+}
+
+/// The reason phrase of a status code that we send (section 21).
+fn reason(code: u16) -> &'static str {
+    match code {
+        180 => "Ringing",
+        200 => "OK",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
+        480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
+        482 => "Loop Detected",
+        486 => "Busy Here",
+        487 => "Request Terminated",
+        488 => "Not Acceptable Here",
+        500 => "Server Internal Error",
+        503 => "Service Unavailable",
+        505 => "Version Not Supported",
+        600 => "Busy Everywhere",
+        603 => "Decline",
+        300..400 => "Redirection",
+        400..500 => "Client Failure",
+        500..600 => "Server Failure",
+        _ => "Global Failure",
+    }
+}

@@ -1,0 +1,253 @@
+//! Server choice over an ordered list (RFC 3263 section 4.3, RFC 3261 section 21.5.4): who is next,
+//! who is to be left alone, how long to wait for whom.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use sipfarm_core::profile::{Counts, FailbackMode, HonourRetryAfter, Profile, RetryRule, Trigger};
+use sipfarm_core::sip::{Message, Method};
+use sipfarm_core::{Instant, Span};
+
+use crate::auth::is_stale;
+use crate::core::Core;
+use crate::tx::{ClientId, Failure, Patience};
+
+/// How often one server's challenges are answered for one request.
+const MAX_CHALLENGES: u32 = 3;
+
+/// What is known of the servers. They are numbered by their place in the list.
+#[derive(Debug)]
+pub struct Locator {
+    count: usize,
+    avoided: BTreeMap<usize, Instant>,
+    /// The server that each registration stands with.
+    working: BTreeMap<usize, usize>,
+}
+
+impl Locator {
+    /// All of that many servers are fit.
+    pub fn new(count: usize) -> Self {
+        Locator { count, avoided: BTreeMap::new(), working: BTreeMap::new() }
+    }
+
+    /// Stays away from a server until then.
+    pub fn avoid(&mut self, server: usize, until: Instant) {
+        self.avoided.insert(server, until);
+    }
+
+    /// Whether a server may be sent requests.
+    pub fn is_fit(&self, server: usize, now: Instant) -> bool {
+        self.avoided.get(&server).is_none_or(|until| *until <= now)
+    }
+
+    /// When the first of these servers may be sent requests again.
+    pub fn fit_again(&self, servers: &[usize]) -> Option<Instant> {
+        servers.iter().filter_map(|server| self.avoided.get(server)).min().copied()
+    }
+
+    /// A registration stands with that server, or with none.
+    pub fn set_working(&mut self, registration: usize, server: Option<usize>) {
+        match server {
+            Some(server) => self.working.insert(registration, server),
+            None => self.working.remove(&registration),
+        };
+    }
+
+    /// The working server: the one of the first registration that stands.
+    pub fn working(&self) -> Option<usize> {
+        self.working.values().next().copied()
+    }
+
+    /// The servers for a new INVITE in order, without those to be left alone. Where every new
+    /// request tries the primary first, the list as it is; otherwise the working server first.
+    pub fn call_order(&self, mode: FailbackMode, now: Instant) -> Vec<usize> {
+        let first = match mode {
+            FailbackMode::NewRequests => None,
+            _ => self.working(),
+        };
+        let others = (0..self.count).filter(|server| Some(*server) != first);
+        first.into_iter().chain(others).filter(|server| self.is_fit(*server, now)).collect()
+    }
+}
+
+/// How long to wait for an answer to a request of that method: from a server that has another
+/// behind it, or from the last.
+pub fn patience(profile: &Profile, method: &Method, last: bool) -> Patience {
+    let failover = &profile.failover;
+    let is_invite = *method == Method::Invite;
+    let own = if is_invite { profile.timers.invite_timeout() } else { profile.timers.non_invite_timeout() };
+    match if last { failover.last_server } else { failover.retry_rule } {
+        RetryRule::RetryCount => {
+            let own_count = failover.invite_retry_count.as_ref().filter(|_| is_invite);
+            let count = own_count.unwrap_or(&failover.retry_count);
+            let sends = match count.counts {
+                Counts::Sends | Counts::Either => count.value.max(1),
+                Counts::Retransmissions => count.value.saturating_add(1),
+            };
+            Patience { max_sends: Some(sends), timeout: own }
+        }
+        RetryRule::FixedTimeout => Patience { max_sends: None, timeout: own },
+        // Where the vendor's own time is that of another rule, timer B is the RFC's.
+        RetryRule::TimerB => {
+            let vendors = [failover.retry_rule, failover.last_server].contains(&RetryRule::FixedTimeout);
+            let timeout = if vendors { profile.timers.t1() * 64 } else { own };
+            Patience { max_sends: None, timeout }
+        }
+    }
+}
+
+/// A request on its way along the servers.
+#[derive(Debug)]
+pub struct Hunt {
+    left: VecDeque<usize>,
+    /// The server that has the request now.
+    pub server: usize,
+    /// Its transaction there.
+    pub client: Option<ClientId>,
+    challenges: u32,
+}
+
+/// How the server that has the request dealt with it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A 1xx.
+    Provisional(Box<Message>),
+    /// A 2xx.
+    Success(Box<Message>),
+    /// A challenge: send it again to this server, with the next CSeq.
+    Again,
+    /// A failure of the server: send it to the next, which is the current one now.
+    Next,
+    /// It has failed for good. Without a response where the last server gave none.
+    Failed(Option<Box<Message>>),
+}
+
+impl Hunt {
+    /// Begins with the first of these servers. `None` when there are none.
+    pub fn new(servers: impl IntoIterator<Item = usize>) -> Option<Hunt> {
+        let mut left: VecDeque<usize> = servers.into_iter().collect();
+        let server = left.pop_front()?;
+        Some(Hunt { left, server, client: None, challenges: 0 })
+    }
+
+    /// Whether there is no other server to be tried.
+    pub fn is_last(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Whether the event of that transaction is this hunt's.
+    pub fn owns(&self, client: ClientId) -> bool {
+        self.client == Some(client)
+    }
+
+    /// Reads a response.
+    pub fn on_response(&mut self, core: &mut Core, response: Box<Message>, now: Instant) -> Outcome {
+        let code = response.status().unwrap_or(500);
+        match code {
+            ..200 => return Outcome::Provisional(response),
+            200..300 => return Outcome::Success(response),
+            401 | 407 if self.may_answer(core, &response) => return Outcome::Again,
+            503 => self.heed_retry_after(core, &response, now),
+            _ => {}
+        }
+        let trigger = match code {
+            503 => Some(Trigger::ServiceUnavailable),
+            408 => Some(Trigger::RequestTimeout),
+            500 => Some(Trigger::ServerError),
+            504 => Some(Trigger::ServerTimeout),
+            _ => None,
+        };
+        self.fail(core, trigger, Some(response), now)
+    }
+
+    /// There will be no response.
+    pub fn on_failure(&mut self, core: &mut Core, failure: Failure, now: Instant) -> Outcome {
+        let trigger = match failure {
+            Failure::Timeout => Trigger::Timeout,
+            Failure::Icmp => Trigger::Icmp,
+            Failure::Connect => Trigger::TcpConnect,
+            Failure::Send => Trigger::TcpSend,
+        };
+        self.fail(core, Some(trigger), None, now)
+    }
+
+    fn fail(
+        &mut self,
+        core: &Core,
+        trigger: Option<Trigger>,
+        response: Option<Box<Message>>,
+        now: Instant,
+    ) -> Outcome {
+        let triggered = trigger.is_some_and(|trigger| core.profile().failover.triggers.contains(&trigger));
+        self.client = None;
+        while triggered && let Some(next) = self.left.pop_front() {
+            if core.locator.is_fit(next, now) {
+                self.server = next;
+                self.challenges = 0;
+                return Outcome::Next;
+            }
+        }
+        Outcome::Failed(response)
+    }
+
+    /// Whether a challenge is answered: the first, and further ones that refuse only the nonce
+    /// (RFC 3261 section 22.1: the same credentials are not tried twice).
+    fn may_answer(&mut self, core: &mut Core, response: &Message) -> bool {
+        let again = self.challenges == 0 || (is_stale(response) && self.challenges < MAX_CHALLENGES);
+        self.challenges += 1;
+        again && core.auth.learn(core.server(self.server).addr, response)
+    }
+
+    fn heed_retry_after(&self, core: &mut Core, response: &Message, now: Instant) {
+        if core.profile().failover.honour_retry_after == HonourRetryAfter::Never {
+            return;
+        }
+        if let Some(seconds) = response.number("Retry-After") {
+            core.locator.avoid(self.server, now + Span::from_secs(seconds.into()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sipfarm_core::profile::RetryCount;
+
+    use super::*;
+
+    fn sends(value: u32, counts: Counts) -> Option<u32> {
+        let mut profile = Profile::default();
+        profile.failover.retry_rule = RetryRule::RetryCount;
+        profile.failover.retry_count = RetryCount { value, counts };
+        patience(&profile, &Method::Invite, false).max_sends
+    }
+
+    #[test]
+    fn a_retry_count_is_read_as_its_profile_says() {
+        assert_eq!(sends(3, Counts::Either), Some(3));
+        assert_eq!(sends(3, Counts::Sends), Some(3));
+        assert_eq!(sends(3, Counts::Retransmissions), Some(4));
+        assert_eq!(sends(0, Counts::Either), Some(1));
+        assert_eq!(sends(0, Counts::Retransmissions), Some(1));
+    }
+
+    #[test]
+    fn the_last_server_has_the_complete_time_of_the_rfc() {
+        let mut profile = Profile::default();
+        profile.failover.retry_rule = RetryRule::FixedTimeout;
+        profile.timers.invite_timeout_ms = Some(4_000);
+        let wait = |last| patience(&profile, &Method::Invite, last).timeout;
+        assert_eq!(wait(false), Span::from_secs(4));
+        assert_eq!(wait(true), Span::from_secs(32));
+    }
+
+    #[test]
+    fn the_primary_comes_first_or_the_working_server_does() {
+        let now = Instant::from_nanos(0);
+        let mut locator = Locator::new(3);
+        locator.set_working(0, Some(1));
+        assert_eq!(locator.call_order(FailbackMode::NewRequests, now), [0, 1, 2]);
+        assert_eq!(locator.call_order(FailbackMode::Registration, now), [1, 0, 2]);
+        locator.avoid(0, now + Span::from_secs(5));
+        assert_eq!(locator.call_order(FailbackMode::NewRequests, now), [1, 2]);
+        assert_eq!(locator.call_order(FailbackMode::NewRequests, now + Span::from_secs(5)), [0, 1, 2]);
+    }
+}

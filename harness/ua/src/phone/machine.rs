@@ -1,0 +1,98 @@
+//! The phone as a machine: what happened goes to the part that it concerns.
+
+use std::any::Any;
+
+use sipfarm_core::Instant;
+use sipfarm_core::machine::{Input, Machine, Output};
+
+use super::Phone;
+use crate::tx::{ClientId, TxEvent};
+
+impl Machine for Phone {
+    fn handle(&mut self, input: Input, now: Instant) {
+        self.core.tx.handle(input, now);
+        self.settle(now);
+        self.fire(now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.core.tx.poll_output()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let registrations = self.registrations.iter().filter_map(|registration| registration.deadline());
+        let calls = self.calls.iter().filter_map(|call| call.deadline());
+        registrations.chain(calls).chain(self.core.tx.deadline()).min()
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl Phone {
+    /// Does what is due: transactions first, then registrations, then calls.
+    fn fire(&mut self, now: Instant) {
+        while self.deadline().is_some_and(|at| at <= now) {
+            self.core.tx.fire(now);
+            self.settle(now);
+            for registration in &mut self.registrations {
+                registration.fire(&mut self.core, now);
+            }
+            for call in &mut self.calls {
+                call.fire(&mut self.core, now);
+            }
+            self.settle(now);
+        }
+    }
+
+    /// Hands on what the transaction layer has to tell, until it has nothing more.
+    pub(super) fn settle(&mut self, now: Instant) {
+        loop {
+            while let Some(event) = self.core.tx.poll_event() {
+                self.on_event(event, now);
+            }
+            self.calls.retain(|call| !call.is_forgotten(now));
+            let is_busy = self.current_call().is_some();
+            let was_busy = std::mem::replace(&mut self.core.busy, is_busy);
+            if was_busy && !is_busy {
+                for registration in &mut self.registrations {
+                    registration.on_idle(&mut self.core, now);
+                }
+                continue;
+            }
+            return;
+        }
+    }
+
+    fn on_event(&mut self, event: TxEvent, now: Instant) {
+        match event {
+            TxEvent::Response { client, response } => {
+                let Phone { core, registrations, calls } = self;
+                if let Some(owner) = registrations.iter_mut().find(|owner| owner.owns(client)) {
+                    owner.on_response(core, response, now);
+                } else if let Some(call) = calls.iter_mut().find(|call| call.owns(client)) {
+                    call.on_response(core, client, response, now);
+                }
+            }
+            TxEvent::Failed { client, failure } => self.on_failure(client, failure, now),
+            TxEvent::Request { server, request, cancels, from } => {
+                self.on_request(server, &request, cancels, from, now);
+            }
+            TxEvent::Ack { ack } => {
+                if let Some(call) = self.calls.iter_mut().find(|call| call.has(&ack)) {
+                    call.on_ack(&mut self.core, &ack, now);
+                }
+            }
+        }
+    }
+
+    fn on_failure(&mut self, client: ClientId, failure: crate::tx::Failure, now: Instant) {
+        let Phone { core, registrations, calls } = self;
+        if let Some(owner) = registrations.iter_mut().find(|owner| owner.owns(client)) {
+            owner.on_failure(core, failure, now);
+        } else if let Some(call) = calls.iter_mut().find(|call| call.owns(client)) {
+            call.on_failure(core, client, failure, now);
+        }
+    }
+}

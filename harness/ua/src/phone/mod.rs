@@ -1,0 +1,172 @@
+//! The reference phone: a whole phone driven by commands, behaving as its profile says.
+
+mod machine;
+mod report;
+mod uas_core;
+
+use std::net::SocketAddr;
+
+use sipfarm_core::Instant;
+use sipfarm_core::machine::Transport;
+use sipfarm_core::profile::{Profile, RegistrationMethod};
+use sipfarm_core::sip::Uri;
+
+use crate::call::Call;
+use crate::core::Core;
+use crate::registration::Registration;
+use crate::tx::Target;
+
+pub use report::{Refusal, Report};
+
+/// Who the phone is.
+#[derive(Debug, Clone)]
+pub struct PhoneConfig {
+    /// How it behaves.
+    pub profile: Profile,
+    /// Its servers in the order in which it tries them.
+    pub servers: Vec<Server>,
+    /// Where it listens, over UDP and TCP.
+    pub local: SocketAddr,
+    /// The user part of its address of record, and its name in digest.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+    /// The domain of its address of record.
+    pub domain: String,
+    /// The seed of all identifiers.
+    pub seed: u64,
+}
+
+/// A server as the phone is configured with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// `primary`, `secondary`, …
+    pub name: String,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// How the phone speaks to it.
+    pub transport: Transport,
+}
+
+impl Server {
+    pub(crate) fn target(&self) -> Target {
+        Target { addr: self.addr, transport: self.transport }
+    }
+}
+
+/// The reference phone.
+///
+/// It does nothing of its own accord before the first command. After each command and each input,
+/// take its outputs until there are none, then ask for its deadline.
+#[derive(Debug)]
+pub struct Phone {
+    core: Core,
+    registrations: Vec<Registration>,
+    /// The current call, and those that are over but not yet forgotten by the network.
+    calls: Vec<Call>,
+}
+
+impl Phone {
+    /// Switched on; its ports are opened by its first outputs.
+    pub fn new(config: PhoneConfig) -> Phone {
+        let mut core = Core::new(config);
+        let registrations = registrations(&mut core);
+        Phone { core, registrations, calls: Vec::new() }
+    }
+
+    /// Registers, with one server or with several at once, as the profile says. When all servers
+    /// fail it tries again after the profile's time.
+    pub fn register(&mut self, now: Instant) {
+        for registration in &mut self.registrations {
+            registration.register(&mut self.core, now);
+        }
+        self.settle(now);
+    }
+
+    /// Takes its bindings away.
+    pub fn unregister(&mut self, now: Instant) {
+        for registration in &mut self.registrations {
+            registration.unregister(&mut self.core, now);
+        }
+        self.settle(now);
+    }
+
+    /// Calls a user part in its own domain, or a SIP URI.
+    pub fn dial(&mut self, target: &str, now: Instant) -> Result<(), Refusal> {
+        if self.current_call().is_some() {
+            return Err(Refusal::Busy);
+        }
+        if self.core.config.servers.is_empty() {
+            return Err(Refusal::NoServers);
+        }
+        let uri = if target.contains(':') {
+            target.to_owned()
+        } else {
+            format!("sip:{target}@{}", self.core.config.domain)
+        };
+        let uri = Uri::parse(&uri).filter(|_| !target.is_empty() && !target.contains(char::is_whitespace));
+        let uri = uri.ok_or_else(|| Refusal::BadTarget(target.to_owned()))?;
+        self.calls.push(Call::dial(&mut self.core, &uri.to_string(), now));
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Answers the call that rings.
+    pub fn answer(&mut self, now: Instant) -> Result<(), Refusal> {
+        let call = self.calls.iter_mut().find(|call| call.rings()).ok_or(Refusal::NothingRings)?;
+        call.answer(&mut self.core, now);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Rejects the call that rings, with a code from 300 to 699.
+    pub fn reject(&mut self, code: u16, now: Instant) -> Result<(), Refusal> {
+        if !(300..700).contains(&code) {
+            return Err(Refusal::BadCode(code));
+        }
+        let call = self.calls.iter_mut().find(|call| call.rings()).ok_or(Refusal::NothingRings)?;
+        call.reject(&mut self.core, code, now);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Ends the call: BYE when it is up, CANCEL when the far end has not answered, 486 when it
+    /// rings here.
+    pub fn hang_up(&mut self, now: Instant) -> Result<(), Refusal> {
+        let call = self.calls.iter_mut().find(|call| call.is_current()).ok_or(Refusal::NoCall)?;
+        call.hang_up(&mut self.core, now);
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Forgets everything, resets its connections, draws new identifiers and registers.
+    pub fn reboot(&mut self, now: Instant) {
+        self.core.forget();
+        self.calls.clear();
+        self.registrations = registrations(&mut self.core);
+        self.core.report(Report::Rebooted);
+        self.register(now);
+    }
+
+    /// What its user notices next.
+    pub fn poll_report(&mut self) -> Option<Report> {
+        self.core.reports.pop_front()
+    }
+
+    fn current_call(&self) -> Option<&Call> {
+        self.calls.iter().find(|call| call.is_current())
+    }
+}
+
+/// The registrations of a profile: one along all servers; with the method *concurrent* one along
+/// all but the last, and one with the last.
+fn registrations(core: &mut Core) -> Vec<Registration> {
+    let servers: Vec<usize> = (0..core.config.servers.len()).collect();
+    let sets: Vec<Vec<usize>> = match (core.profile().registration.method, servers.split_last()) {
+        (RegistrationMethod::Concurrent, Some((last, others))) if !others.is_empty() => {
+            vec![others.to_vec(), vec![*last]]
+        }
+        _ => vec![servers],
+    };
+    sets.into_iter().enumerate().map(|(index, set)| Registration::new(index, set, core)).collect()
+}

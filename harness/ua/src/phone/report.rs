@@ -1,0 +1,99 @@
+//! What the phone tells its user.
+
+use std::fmt;
+
+/// Something that the phone's user would notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Report {
+    /// A binding stands, or stands with another server than before.
+    Registered {
+        /// With which server.
+        server: String,
+    },
+    /// A binding was taken away.
+    Unregistered {
+        /// At which server.
+        server: String,
+    },
+    /// No server took the registration.
+    RegistrationFailed {
+        /// The last one tried.
+        server: String,
+        /// Its response; `None` when there was none.
+        code: Option<u16>,
+    },
+    /// A call comes in.
+    Ringing {
+        /// The caller's URI.
+        from: String,
+    },
+    /// The far end rings.
+    Alerting,
+    /// A call is up.
+    CallEstablished,
+    /// A call did not come about.
+    CallFailed {
+        /// The last response; `None` when there was none.
+        code: Option<u16>,
+    },
+    /// A call is over, or an unanswered one was given up.
+    CallEnded,
+    /// The phone starts anew.
+    Rebooted,
+}
+
+/// One line, as `sipfarm phone` prints it.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Report::Registered { server } => write!(f, "registered with {server}"),
+            Report::Unregistered { server } => write!(f, "unregistered at {server}"),
+            Report::RegistrationFailed { server, code: Some(code) } => {
+                write!(f, "registration failed: {code} from {server}")
+            }
+            Report::RegistrationFailed { server, code: None } => {
+                write!(f, "registration failed: no answer from {server}")
+            }
+            Report::Ringing { from } => write!(f, "ringing: call from {from}"),
+            Report::Alerting => f.write_str("alerting"),
+            Report::CallEstablished => f.write_str("call established"),
+            Report::CallFailed { code: Some(code) } => write!(f, "call failed: {code}"),
+            Report::CallFailed { code: None } => f.write_str("call failed: no answer"),
+            Report::CallEnded => f.write_str("call ended"),
+            Report::Rebooted => f.write_str("rebooted"),
+        }
+    }
+}
+
+/// Why the phone does not do what it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is a call already.
+    Busy,
+    /// There is no call.
+    NoCall,
+    /// No call rings here.
+    NothingRings,
+    /// The phone has no servers.
+    NoServers,
+    /// That cannot be dialled.
+    BadTarget(String),
+    /// A call is rejected with 300 to 699.
+    BadCode(u16),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Busy => f.write_str("there is a call already"),
+            Refusal::NoCall => f.write_str("there is no call"),
+            Refusal::NothingRings => f.write_str("no call rings here"),
+            Refusal::NoServers => f.write_str("the phone has no servers"),
+            Refusal::BadTarget(target) => write!(f, "{target:?} cannot be dialled"),
+            Refusal::BadCode(code) => write!(f, "a call is not rejected with {code}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

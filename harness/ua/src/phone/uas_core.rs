@@ -1,0 +1,103 @@
+//! What a user agent server does with any request (RFC 3261 section 8.2), before it is a call's.
+
+use sipfarm_core::Instant;
+use sipfarm_core::sip::{DefectKind, Message, Method, Uri};
+
+use super::Phone;
+use crate::call::Call;
+use crate::tx::{ServerId, Target};
+
+/// The header fields without which a request cannot be dealt with (section 8.1.1).
+const MANDATORY: [&str; 6] = ["Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards"];
+
+impl Phone {
+    /// A new request.
+    pub(super) fn on_request(
+        &mut self,
+        server: ServerId,
+        request: &Message,
+        cancels: Option<ServerId>,
+        from: Target,
+        now: Instant,
+    ) {
+        if let Some(code) = self.objection(server, request) {
+            let tag = self.core.ids.tag();
+            return self.core.respond(server, request, code, Some(&tag), now);
+        }
+        if request.is_request(&Method::Cancel) {
+            return self.on_cancel(server, request, cancels, now);
+        }
+        if request.to().is_some_and(|to| to.tag().is_some()) {
+            return match self.calls.iter_mut().find(|call| call.has(request)) {
+                Some(call) => call.on_request(&mut self.core, server, request, now),
+                None => self.core.respond(server, request, 481, None, now),
+            };
+        }
+        let tag = self.core.ids.tag();
+        match request.method() {
+            Some(Method::Invite) if self.current_call().is_some() => {
+                self.core.respond(server, request, 486, Some(&tag), now);
+            }
+            Some(Method::Invite) => {
+                self.calls.extend(Call::ring(&mut self.core, server, request, from, now));
+            }
+            Some(Method::Options) => self.core.respond(server, request, 200, Some(&tag), now),
+            Some(Method::Bye | Method::Notify) => {
+                self.core.respond(server, request, 481, Some(&tag), now);
+            }
+            _ => self.core.respond(server, request, 405, Some(&tag), now),
+        }
+    }
+
+    /// The code with which a request is refused before anyone looks at what it wants, in the order
+    /// of section 8.2.
+    fn objection(&self, server: ServerId, request: &Message) -> Option<u16> {
+        let broken = MANDATORY.iter().any(|name| request.header(name).is_none())
+            || request.from().is_none()
+            || request.to().is_none()
+            || request.cseq().is_none_or(|cseq| Some(&cseq.method) != request.method());
+        if request.defects.iter().any(|defect| defect.kind == DefectKind::BadVersion) {
+            return Some(505);
+        }
+        if broken || request.defects.iter().any(|defect| is_fatal(defect.kind)) {
+            return Some(400);
+        }
+        let uri = request.request_uri().unwrap_or_default();
+        let known_scheme = uri.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("sip"));
+        if !known_scheme {
+            return Some(416);
+        }
+        if Uri::parse(uri).is_none_or(|uri| uri.user.is_some_and(|user| user != self.core.config.user)) {
+            return Some(404);
+        }
+        if self.core.tx.is_merged(server) {
+            return Some(482);
+        }
+        let is_cancel = request.is_request(&Method::Cancel);
+        if !is_cancel && !request.values("Require").is_empty() {
+            return Some(420);
+        }
+        let content =
+            request.header("Content-Type").map(|kind| kind.split(';').next().unwrap_or(kind).trim());
+        let is_sdp = content.is_none_or(|kind| kind.eq_ignore_ascii_case("application/sdp"));
+        let is_invite = request.is_request(&Method::Invite);
+        (is_invite && !request.body.is_empty() && !is_sdp).then_some(415)
+    }
+
+    /// 200 for the CANCEL, 487 for its INVITE while that has no final response (section 9.2).
+    fn on_cancel(&mut self, server: ServerId, request: &Message, cancels: Option<ServerId>, now: Instant) {
+        let Some(invite) = cancels else { return self.core.respond(server, request, 481, None, now) };
+        let call = self.calls.iter_mut().find(|call| call.rings_for(invite));
+        let tag = call.as_ref().and_then(|call| call.tag().map(str::to_owned));
+        self.core.respond(server, request, 200, tag.as_deref(), now);
+        if let Some(call) = call {
+            call.terminate_ringing(&mut self.core, now);
+        }
+    }
+}
+
+/// Defects that leave the meaning of a request in doubt. A body longer than said is cut
+/// (section 18.3), and what is merely untidy is read.
+fn is_fatal(kind: DefectKind) -> bool {
+    !matches!(kind, DefectKind::BodyTooLong | DefectKind::BareLineFeed | DefectKind::NotUtf8)
+}

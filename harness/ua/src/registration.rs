@@ -1,0 +1,368 @@
+//! Registration (RFC 3261 section 10) with one of an ordered list of servers.
+
+use sipfarm_core::profile::{DuringCall, FailbackMode, RegistrationMethod, RetryKind};
+use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
+use sipfarm_core::{Instant, Span};
+
+use crate::core::Core;
+use crate::locate::{Hunt, Outcome};
+use crate::phone::Report;
+use crate::tx::{ClientId, Failure};
+
+/// One binding of the phone, kept alive at one server at a time.
+#[derive(Debug)]
+pub struct Registration {
+    /// Its number among the phone's registrations.
+    index: usize,
+    /// The servers in order, by their place in the phone's list.
+    servers: Vec<usize>,
+    call_id: String,
+    tag: String,
+    cseq: u32,
+    expires_s: u32,
+    wanted: bool,
+    attempt: Option<Attempt>,
+    standing: Option<Standing>,
+    retry_at: Option<Instant>,
+    failback: Failback,
+    failed_rounds: u32,
+}
+
+/// A REGISTER on its way.
+#[derive(Debug)]
+struct Attempt {
+    purpose: Purpose,
+    hunt: Hunt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To have a binding.
+    Bind,
+    /// To see whether a better server is back. The binding stands meanwhile.
+    Return,
+    /// To have none.
+    Unbind,
+}
+
+/// A binding that was granted.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    server: usize,
+    refresh_at: Instant,
+}
+
+/// When a better server is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failback {
+    Never,
+    At(Instant),
+    WhenIdle,
+}
+
+impl Registration {
+    /// Nothing is registered yet.
+    pub fn new(index: usize, servers: Vec<usize>, core: &mut Core) -> Self {
+        Registration {
+            index,
+            servers,
+            call_id: core.ids.call_id(),
+            tag: core.ids.tag(),
+            cseq: 0,
+            expires_s: core.profile().registration.expires_s,
+            wanted: false,
+            attempt: None,
+            standing: None,
+            retry_at: None,
+            failback: Failback::Never,
+            failed_rounds: 0,
+        }
+    }
+
+    /// Registers, or refreshes the binding at once.
+    pub fn register(&mut self, core: &mut Core, now: Instant) {
+        self.wanted = true;
+        self.bind(core, now);
+    }
+
+    /// Takes the binding away and stops trying.
+    pub fn unregister(&mut self, core: &mut Core, now: Instant) {
+        self.wanted = false;
+        self.retry_at = None;
+        self.failback = Failback::Never;
+        // Not before the last one has had its final response (section 10.2).
+        if self.attempt.is_none() {
+            self.unbind(core, now);
+        }
+    }
+
+    /// Whether that transaction is this registration's.
+    pub fn owns(&self, client: ClientId) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.hunt.owns(client))
+    }
+
+    /// A response to this registration's REGISTER.
+    pub fn on_response(&mut self, core: &mut Core, response: Box<Message>, now: Instant) {
+        let Some(mut attempt) = self.attempt.take() else { return };
+        let outcome = attempt.hunt.on_response(core, response, now);
+        self.proceed(attempt, outcome, core, now);
+    }
+
+    /// There will be no response to this registration's REGISTER.
+    pub fn on_failure(&mut self, core: &mut Core, failure: Failure, now: Instant) {
+        let Some(mut attempt) = self.attempt.take() else { return };
+        let outcome = attempt.hunt.on_failure(core, failure, now);
+        self.proceed(attempt, outcome, core, now);
+    }
+
+    /// The last call is over: what waited for this may happen now.
+    pub fn on_idle(&mut self, core: &mut Core, now: Instant) {
+        if self.failback == Failback::WhenIdle {
+            self.try_better(core, now);
+        }
+    }
+
+    /// When to fire next.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.attempt.is_some() {
+            return None;
+        }
+        let failback = match self.failback {
+            Failback::At(at) => Some(at),
+            _ => None,
+        };
+        let refresh = self.standing.map(|standing| standing.refresh_at);
+        refresh.into_iter().chain(self.retry_at).chain(failback).min()
+    }
+
+    /// Refreshes, retries or goes back to a better server, whatever is due.
+    pub fn fire(&mut self, core: &mut Core, now: Instant) {
+        if self.attempt.is_some() {
+            return;
+        }
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.retry_at) || due(self.standing.map(|standing| standing.refresh_at)) {
+            self.bind(core, now);
+        } else if matches!(self.failback, Failback::At(at) if at <= now) {
+            if core.busy && core.profile().failback.only_when_idle == Some(true) {
+                self.failback = Failback::WhenIdle;
+            } else {
+                self.try_better(core, now);
+            }
+        }
+    }
+
+    fn bind(&mut self, core: &mut Core, now: Instant) {
+        if self.attempt.is_some() {
+            return;
+        }
+        self.retry_at = None;
+        let fit = self.order(core).into_iter().filter(|server| core.locator.is_fit(*server, now));
+        match Hunt::new(fit.collect::<Vec<_>>()) {
+            Some(hunt) => self.start(Purpose::Bind, hunt, core, now),
+            None => {
+                self.drop_standing(core);
+                self.retry_at = core.locator.fit_again(&self.servers);
+            }
+        }
+    }
+
+    fn unbind(&mut self, core: &mut Core, now: Instant) {
+        if let Some(hunt) = Hunt::new(self.standing.map(|standing| standing.server)) {
+            self.start(Purpose::Unbind, hunt, core, now);
+        }
+    }
+
+    fn try_better(&mut self, core: &mut Core, now: Instant) {
+        self.failback = Failback::Never;
+        let standing = self.standing.map(|standing| standing.server);
+        let better = self.servers.iter().copied().take_while(|server| Some(*server) != standing);
+        match Hunt::new(better.filter(|server| core.locator.is_fit(*server, now)).collect::<Vec<_>>()) {
+            Some(hunt) => self.start(Purpose::Return, hunt, core, now),
+            None => self.plan_failback(core, now),
+        }
+    }
+
+    /// The servers in the order in which a REGISTER tries them.
+    fn order(&self, core: &Core) -> Vec<usize> {
+        let profile = core.profile();
+        let Some(standing) = self.standing else { return self.servers.clone() };
+        let failback = &profile.failback;
+        let busy = core.busy && failback.only_when_idle == Some(true);
+        let primary_first = match failback.mode {
+            FailbackMode::NewRequests => true,
+            FailbackMode::Registration | FailbackMode::DnsTtl => !busy,
+            _ => false,
+        };
+        let first = (!primary_first).then_some(standing.server);
+        let others = self.servers.iter().copied().filter(|server| Some(*server) != first);
+        let mut order: Vec<usize> = first.into_iter().chain(others).collect();
+        if core.busy && !matches!(profile.call_in_progress.failover, None | Some(DuringCall::Allowed)) {
+            order = vec![standing.server];
+        }
+        order
+    }
+
+    fn start(&mut self, purpose: Purpose, hunt: Hunt, core: &mut Core, now: Instant) {
+        self.cseq += 1;
+        self.send(Attempt { purpose, hunt }, core, now);
+    }
+
+    /// Sends the REGISTER with the current CSeq to the hunt's current server.
+    fn send(&mut self, mut attempt: Attempt, core: &mut Core, now: Instant) {
+        let server = attempt.hunt.server;
+        let aor = NameAddr::new(core.aor());
+        let mut from = aor.clone();
+        from.params.set("tag", Some(&self.tag));
+        let contact = NameAddr::new(core.contact_uri(core.server(server).transport).to_string());
+        let expires = if attempt.purpose == Purpose::Unbind { 0 } else { self.expires_s };
+        let request = MessageBuilder::request(&Method::Register, &format!("sip:{}", core.config.domain))
+            .header("Max-Forwards", 70)
+            .header("From", from)
+            .header("To", aor)
+            .header("Call-ID", &self.call_id)
+            .header("CSeq", format!("{} REGISTER", self.cseq))
+            .header("Contact", contact)
+            .header("Expires", expires)
+            .header("Allow", crate::core::ALLOW)
+            .header("User-Agent", crate::core::USER_AGENT);
+        let last = attempt.hunt.is_last();
+        attempt.hunt.client = Some(core.send_to_server(request, server, last, now));
+        self.attempt = Some(attempt);
+    }
+
+    fn proceed(&mut self, attempt: Attempt, outcome: Outcome, core: &mut Core, now: Instant) {
+        match outcome {
+            Outcome::Provisional(_) => self.attempt = Some(attempt),
+            Outcome::Success(response) => self.on_success(&attempt, &response, core, now),
+            Outcome::Again => {
+                self.cseq += 1;
+                self.send(attempt, core, now);
+            }
+            Outcome::Next => self.send(attempt, core, now),
+            Outcome::Failed(response) => self.on_final_failure(attempt, response, core, now),
+        }
+    }
+
+    fn on_success(&mut self, attempt: &Attempt, response: &Message, core: &mut Core, now: Instant) {
+        let server = attempt.hunt.server;
+        self.failed_rounds = 0;
+        if attempt.purpose == Purpose::Unbind {
+            self.drop_standing(core);
+            core.report(Report::Unregistered { server: core.server(server).name.clone() });
+            if self.wanted {
+                self.bind(core, now);
+            }
+            return;
+        }
+        let granted_s = self.granted_s(core, server, response);
+        let policy = &core.profile().registration;
+        let (lo, hi) = (policy.refresh_lo, policy.refresh_hi);
+        // From the middle half of the window: away from both of its ends, and from other phones.
+        let share = lo + (hi - lo) * (0.25 + 0.5 * core.ids.share());
+        let refresh_at = now + Span::from_secs(granted_s.into()).scale(share);
+        let before = self.standing.replace(Standing { server, refresh_at });
+        core.locator.set_working(self.index, Some(server));
+        if before.is_none_or(|before| before.server != server) {
+            core.report(Report::Registered { server: core.server(server).name.clone() });
+        }
+        if self.wanted {
+            self.plan_failback(core, now);
+        } else {
+            self.unbind(core, now);
+        }
+    }
+
+    fn on_final_failure(
+        &mut self,
+        attempt: Attempt,
+        response: Option<Box<Message>>,
+        core: &mut Core,
+        now: Instant,
+    ) {
+        let code = response.as_ref().and_then(|response| response.status());
+        let response = response.as_deref();
+        if code == Some(423) && self.lengthen(response) {
+            self.cseq += 1;
+            return self.send(attempt, core, now);
+        }
+        if attempt.purpose == Purpose::Return {
+            return self.plan_failback(core, now);
+        }
+        let server = core.server(attempt.hunt.server).name.clone();
+        core.report(Report::RegistrationFailed { server, code });
+        self.drop_standing(core);
+        self.failback = Failback::Never;
+        self.failed_rounds += 1;
+        // A password that was refused is not tried again (section 22.1).
+        if self.wanted && !matches!(code, Some(401 | 407)) {
+            let asked = response.and_then(|response| response.number("Retry-After")).unwrap_or(0);
+            self.retry_at = Some(now + self.pause(core).max(Span::from_secs(asked.into())));
+        }
+    }
+
+    /// Takes over Min-Expires of a 423 (section 10.2.8). False when that would change nothing.
+    fn lengthen(&mut self, response: Option<&Message>) -> bool {
+        let least = response.and_then(|response| response.number("Min-Expires")).unwrap_or(0);
+        let longer = least > self.expires_s;
+        self.expires_s = self.expires_s.max(least);
+        longer
+    }
+
+    /// The time that the registrar granted: of our Contact, else of the whole, else as asked
+    /// (sections 10.2.4, 10.3).
+    fn granted_s(&self, core: &Core, server: usize, response: &Message) -> u32 {
+        let ours = core.contact_uri(core.server(server).transport);
+        let is_ours = |contact: &NameAddr| {
+            contact
+                .sip_uri()
+                .is_some_and(|uri| (&uri.user, &uri.host, uri.port) == (&ours.user, &ours.host, ours.port))
+        };
+        let contact = response.name_addrs("Contact").into_iter().find(is_ours);
+        let own = contact.and_then(|contact| contact.params.value("expires")?.parse().ok());
+        own.or_else(|| response.number("Expires")).unwrap_or(self.expires_s)
+    }
+
+    /// When a better server than the standing one is tried of the phone's own accord.
+    fn plan_failback(&mut self, core: &Core, now: Instant) {
+        self.failback = Failback::Never;
+        let Some(standing) = self.standing else { return };
+        if self.servers.first() == Some(&standing.server) {
+            return;
+        }
+        let profile = core.profile();
+        let on_fallback = self.servers.last() == Some(&standing.server);
+        let probed = profile.failback.mode == FailbackMode::OnPrimaryUp
+            || (profile.registration.method == RegistrationMethod::Successive && on_fallback);
+        let after_s = match (profile.failback.mode, profile.registration.fallback_probe_s) {
+            (FailbackMode::Duration, _) => Some(profile.failback.timeout_s),
+            (FailbackMode::Never | FailbackMode::Manual, _) => None,
+            (_, probe_s) => probe_s.filter(|_| probed),
+        };
+        if let Some(after_s) = after_s {
+            self.failback = Failback::At(now + Span::from_secs(after_s.into()));
+        }
+    }
+
+    /// The time until the next round of attempts.
+    fn pause(&self, core: &mut Core) -> Span {
+        let retry = core.profile().registration.retry.clone();
+        let (base, max) = (f64::from(retry.base_s), f64::from(retry.max_s));
+        let share = core.ids.share();
+        let seconds = match retry.kind {
+            RetryKind::Fixed => base,
+            RetryKind::RandomRange => base + (max - base) * share,
+            RetryKind::Rfc5626 => {
+                let doublings = i32::try_from(self.failed_rounds).unwrap_or(i32::MAX).min(30);
+                (base * 2f64.powi(doublings)).min(max) * (0.5 + 0.5 * share)
+            }
+        };
+        let jitter = 1.0 + retry.jitter * (2.0 * core.ids.share() - 1.0);
+        Span::from_secs_f64(seconds * jitter)
+    }
+
+    fn drop_standing(&mut self, core: &mut Core) {
+        self.standing = None;
+        core.locator.set_working(self.index, None);
+    }
+}

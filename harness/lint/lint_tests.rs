@@ -1,0 +1,194 @@
+#![allow(clippy::unwrap_used)]
+use std::path::Path;
+
+use super::catalogue::tests::SmallWorld;
+use super::*;
+
+fn diagnose_files(files: &[(&str, &str)]) -> Vec<Diagnostic> {
+    let files: Vec<FeatureFile> = files
+        .iter()
+        .map(|(path, source)| FeatureFile::parse(Path::new(path), (*source).to_owned()).unwrap())
+        .collect();
+    let known = |words: &'static [&'static str]| {
+        move |name: &str| {
+            let complaint = || Complaint { message: format!("there is no `{name}`"), help: None };
+            words.contains(&name).then_some(()).ok_or_else(complaint)
+        }
+    };
+    let facts = Facts {
+        requirement: &known(&["YL-04"]),
+        fault: &known(&["silent"]),
+        profile: &known(&["rfc3261"]),
+        setting: &|path, _| known(&["timers.t1_ms"])(path),
+    };
+    lint(&files, &StepCatalogue::of::<SmallWorld>(), &facts)
+}
+
+fn diagnose(source: &str) -> Vec<Diagnostic> {
+    diagnose_files(&[("features/x.feature", source)])
+}
+
+/// Codes with their places.
+fn codes(source: &str) -> Vec<String> {
+    let place = |d: &Diagnostic| format!("{} {}:{}", d.code, d.place.line, d.place.column);
+    diagnose(source).iter().map(place).collect()
+}
+
+/// A scenario whose steps are sound but for that one.
+fn with_step(step: &str) -> String {
+    format!(
+        "Feature: F\n  Scenario: s\n    Given a farm with servers \"primary\" and \"secondary\"\n    And a phone\n    \
+         {step}\n    Then the phone sends INVITE to \"primary\"\n"
+    )
+}
+
+fn text_of(source: &str) -> String {
+    diagnose(source).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_sound_file_is_left_in_peace() {
+    let source = "@YL-04 @slow\nFeature: F\n  Background:\n    Given a farm with servers \"primary\", \"secondary\" and \
+                  \"backup\"\n\n  Scenario Outline: <fault>\n    Given a phone with profile \"rfc3261\"\n    And \
+                  \"backup\" has fault \"<fault>\"\n    When the phone dials the far end\n    Then the phone sends INVITE \
+                  to \"primary\" within 32 s\n\n    Examples:\n      | fault  |\n      | silent |\n";
+    assert_eq!(diagnose(source), []);
+}
+
+#[test]
+fn an_undefined_step_says_what_was_meant_and_where_it_is() {
+    let text = text_of(&with_step("When the phone dial the far end"));
+    let place = text.rfind("harness/lint/catalogue.rs:").unwrap();
+    insta::assert_snapshot!(&text[..place], @r#"
+    error[step-undefined]  features/x.feature:5:10
+        5 |     When the phone dial the far end
+          |          ^^^^^^^^^^^^^^^^^^^^^^^^^^ no step matches
+       help: did you mean  "the phone dials the far end"   (
+    "#);
+}
+
+#[test]
+fn a_step_under_the_wrong_keyword_is_told_so() {
+    insta::assert_snapshot!(text_of(&with_step("When a phone")), @"
+    error[step-undefined]  features/x.feature:5:10
+        5 |     When a phone
+          |          ^^^^^^^ no step matches
+       help: this is a `Given` step, and stands here as `When`
+    ");
+}
+
+#[test]
+fn a_number_without_its_unit_is_not_just_undefined() {
+    for written in ["within 32", "within 32s", "within 32 seconds"] {
+        let source = with_step("When the phone dials the far end")
+            .replace("INVITE to \"primary\"", &format!("INVITE to \"primary\" {written}"));
+        let found = diagnose(&source);
+        assert_eq!(found[0].code, "number-without-unit", "{written}");
+        assert_eq!(found[0].help, ["did you mean  \"the phone sends INVITE to \"primary\" within 32 s\""]);
+    }
+}
+
+#[test]
+fn an_ambiguous_step_names_all_that_match() {
+    let source = with_step("When the phone dials the far end") + "    And the call ends after 2 s\n";
+    let found = diagnose(&source);
+    assert_eq!((found[0].code.as_str(), found[0].place.line, found[0].help.len()), ("step-ambiguous", 7, 2));
+}
+
+#[test]
+fn names_that_nobody_bears_are_found() {
+    assert_eq!(codes(&with_step("And \"primry\" has fault \"silent\"")), ["unknown-node 5:9"]);
+    assert_eq!(codes(&with_step("And \"primary\" has fault \"silnt\"")), ["unknown-fault 5:29"]);
+    assert_eq!(codes(&with_step("And a phone with profile \"rfc\"")), ["unknown-profile 5:30"]);
+    assert_eq!(
+        codes(&format!("@YL-04 @YL-99 @slow # @YL-98\n{}", with_step("And a phone"))),
+        ["unknown-requirement 1:8"]
+    );
+    let farmless =
+        "Feature: F\n  Scenario: s\n    Given a phone\n    Then the phone sends INVITE to \"primary\"\n";
+    assert_eq!(codes(farmless), ["unknown-node 4:36"]);
+    insta::assert_snapshot!(text_of(&with_step("And \"primry\" has fault \"silent\"")), @r#"
+    error[unknown-node]  features/x.feature:5:9
+        5 |     And "primry" has fault "silent"
+          |         ^^^^^^^^ the farm has no node "primry"
+       help: did you mean "primary"?
+    "#);
+}
+
+#[test]
+fn an_outline_is_checked_row_by_row_and_reported_once() {
+    let source = "Feature: F\n  Background:\n    Given a farm with servers \"primary\"\n  Scenario Outline: <n>\n    Given a \
+                  fone\n    Then the phone sends INVITE to \"<n>\"\n    Examples:\n      | n       |\n      | primary |\n      \
+                  | prime   |\n      | primary |\n";
+    assert_eq!(codes(source), ["step-undefined 5:11", "unknown-node 6:5"]);
+}
+
+#[test]
+fn what_gherkin_lets_pass_in_silence_is_an_error() {
+    let sound = "    Given a farm with servers \"primary\"\n    Then the phone sends INVITE to \"primary\"\n";
+    for (source, expected) in [
+        ("Feature: F\n".to_owned(), vec!["feature-empty 1:1"]),
+        ("Feature: F\n  Rule: r\n".to_owned(), vec!["rule-empty 2:3"]),
+        ("Feature: F\n  Scenario: s\n".to_owned(), vec!["scenario-empty 2:3"]),
+        (format!("Feature: F\n  Scenario:\n{sound}"), vec!["scenario-without-name 2:3"]),
+        ("Feature: F\n  Scenario: s\n    Given a phone\n".to_owned(), vec!["scenario-without-then 2:3"]),
+        (format!("Feature: F\n  Scenario: s\n    Gven a phone\n{sound}"), vec!["keyword-in-description 3:5"]),
+        (format!("Feature: F\nFeature: G\n  Scenario: s\n{sound}"), vec!["second-feature 2:1"]),
+        (format!("Feature: F\n  Scenario Outline: s\n{sound}"), vec!["outline-without-examples 2:3"]),
+        (
+            format!("Feature: F\n  Scenario Outline: s\n{sound}    Examples:\n      | n |\n"),
+            vec!["column-unused 5:5", "examples-empty 5:5"],
+        ),
+        (
+            format!("Feature: F\n  Scenario: s\n{sound}  Scenario: t\n{sound}  Scenario: s\n{sound}"),
+            vec!["duplicate-scenario 8:3"],
+        ),
+    ] {
+        assert_eq!(codes(&source), expected, "{source}");
+        let errors = diagnose(&source).iter().any(|d| d.severity == Severity::Error);
+        assert!(errors, "{source}");
+    }
+}
+
+#[test]
+fn rows_of_one_outline_may_share_a_name() {
+    let source = "Feature: F\n  Background:\n    Given a farm with servers \"primary\"\n  Scenario Outline: s\n    Then the \
+                  phone sends INVITE to \"primary\" within <n> s\n    Examples:\n      | n |\n      | 1 |\n      | 2 |\n";
+    assert_eq!(diagnose(source), []);
+}
+
+#[test]
+fn settings_are_checked_at_their_row() {
+    let source =
+        with_step("And a phone with settings\n      | timers.t1_ms | 100 |\n      | timers.t9_ms | 1 |");
+    let found: Vec<String> = codes(&source);
+    assert!(found.contains(&"unknown-setting 7:9".to_owned()), "{found:?}");
+}
+
+#[test]
+fn two_features_of_one_name_are_a_warning() {
+    let source = with_step("And a phone");
+    let found = diagnose_files(&[("a.feature", &source), ("b.feature", &source)]);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].code.as_str(), found[0].severity), ("duplicate-feature", Severity::Warning));
+}
+
+#[test]
+fn the_gate_lets_nothing_through_with_an_error_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.feature"), with_step("And a phone")).unwrap();
+    std::fs::write(folder.path().join("b.feature"), "Feature: G\n  Scenario: s\n    Given x\n    Wen y\n")
+        .unwrap();
+    let yes: Check<'_> = &|_| Ok(());
+    let facts = Facts { requirement: yes, fault: yes, profile: yes, setting: &|_, _| Ok(()) };
+    let steps = StepCatalogue::of::<SmallWorld>();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let selection = |path| Selection { paths: vec![path], ..Selection::default() };
+
+    let (selected, warnings) = gate(&selection(path("a.feature")), &steps, &facts).unwrap();
+    assert_eq!((selected.scenarios.len(), warnings.len()), (1, 0));
+
+    let error = gate(&selection(path("")), &steps, &facts).unwrap_err();
+    assert_eq!(error.exit(), crate::error::Exit::Usage);
+    assert!(matches!(&error, Error::Features(found) if found[0].code == "not-a-step"), "{}", error.explain());
+}

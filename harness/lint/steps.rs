@@ -1,0 +1,178 @@
+//! Steps: each must be one that exists, and the names in it must be known.
+//!
+//! In the vocabulary of the steps a quoted word is a name: of a fault after `fault`, of a profile
+//! after `profile`, of a node anywhere else. The step `a farm with servers …` declares its nodes.
+
+use std::sync::LazyLock;
+
+use gherkin::{Scenario, Step, StepType};
+use regex::Regex;
+use sipfarm_core::nearest::nearest;
+
+use super::catalogue::keyword;
+use super::{Complaint, FileLint, at_line};
+use crate::error::Diagnostic;
+
+/// How a step that declares nodes begins.
+const DECLARES_NODES: &str = "a farm with server";
+
+impl FileLint<'_> {
+    pub(super) fn scenario_steps(&mut self, scenario: &Scenario, before: &[&Step]) {
+        let all: Vec<&Step> = before.iter().copied().chain(&scenario.steps).collect();
+        let nodes: Vec<String> = all
+            .iter()
+            .filter(|step| step.value.starts_with(DECLARES_NODES))
+            .flat_map(|step| quoted(&step.value))
+            .map(|word| word.text)
+            .collect();
+        for step in all {
+            self.matches_one(step);
+            self.names(step, &nodes);
+            self.settings(step);
+        }
+    }
+
+    /// Exactly one pattern must match.
+    fn matches_one(&mut self, step: &Step) {
+        let matching = self.steps.matching(step.ty, &step.value);
+        let diagnostic = match matching.as_slice() {
+            [_] => return,
+            [] => self.undefined(step),
+            several => {
+                let mut diagnostic = self.at_step(step, "step-ambiguous");
+                diagnostic.message = format!("{} steps match", several.len());
+                let one = |step: &&super::catalogue::StepPattern| {
+                    format!("\"{}\"   ({})", step.readable, step.place())
+                };
+                diagnostic.help = several.iter().map(one).collect();
+                diagnostic
+            }
+        };
+        self.found.push(diagnostic);
+    }
+
+    fn undefined(&self, step: &Step) -> Diagnostic {
+        if let Some(with_unit) = self.with_unit(step) {
+            let mut diagnostic = self.at_step(step, "number-without-unit");
+            diagnostic.message = "a time is written in seconds, with its unit".to_owned();
+            diagnostic.help.push(format!("did you mean  \"{with_unit}\""));
+            return diagnostic;
+        }
+        let mut diagnostic = self.at_step(step, "step-undefined");
+        diagnostic.message = "no step matches".to_owned();
+        let others = [StepType::Given, StepType::When, StepType::Then];
+        let other = others.into_iter().find(|ty| !self.steps.matching(*ty, &step.value).is_empty());
+        diagnostic.help = match (other, self.steps.nearest(&step.value)) {
+            (Some(ty), _) => {
+                vec![format!("this is a `{}` step, and stands here as `{}`", keyword(ty), keyword(step.ty))]
+            }
+            (None, Some(near)) => vec![format!("did you mean  \"{}\"   ({})", near.readable, near.place())],
+            (None, None) => vec!["the steps there are stand in harness/steps/".to_owned()],
+        };
+        diagnostic
+    }
+
+    /// The same text with ` s` after one of its numbers, if that is a step.
+    fn with_unit(&self, step: &Step) -> Option<String> {
+        static TIME: LazyLock<Option<Regex>> =
+            LazyLock::new(|| Regex::new(r"\b(\d+(?:\.\d+)?)\s*(?:sec(?:ond)?s?|s)?(?:\s|$)").ok());
+        let candidates = TIME.as_ref()?.captures_iter(&step.value).filter_map(|found| {
+            let (whole, number) = (found.get(0)?, found.get(1)?);
+            let rest = &step.value[whole.end()..];
+            let gap = if rest.is_empty() { "" } else { " " };
+            Some(format!("{}{} s{gap}{rest}", &step.value[..whole.start()], number.as_str()))
+        });
+        candidates.into_iter().find(|text| !self.steps.matching(step.ty, text).is_empty())
+    }
+
+    /// Nodes, faults and profiles must exist.
+    fn names(&mut self, step: &Step, nodes: &[String]) {
+        if step.value.starts_with(DECLARES_NODES) {
+            return;
+        }
+        for word in quoted(&step.value) {
+            let (code, checked) = match word.kind {
+                Name::Fault => ("unknown-fault", (self.facts.fault)(&word.text)),
+                Name::Profile => ("unknown-profile", (self.facts.profile)(&word.text)),
+                Name::Node => ("unknown-node", check_node(&word.text, nodes)),
+            };
+            if let Err(complaint) = checked {
+                let place = self.place_of(step.position.line, &format!("\"{}\"", word.text));
+                let diagnostic =
+                    self.add(step.position.line, code, complaint.message, complaint.help.as_deref());
+                diagnostic.place = place;
+            }
+        }
+    }
+
+    /// A table below a step that ends in `settings` holds settings of the profile.
+    fn settings(&mut self, step: &Step) {
+        let Some(table) = step.table.as_ref().filter(|_| step.value.ends_with("settings")) else { return };
+        for row in &table.rows {
+            let [path, value] = row.as_slice() else { continue };
+            if let Err(complaint) = (self.facts.setting)(path, value) {
+                let below = self.file.source.lines().enumerate().skip(step.position.line);
+                let mut rows = below.take_while(|(_, line)| !line.trim().is_empty());
+                let line = rows
+                    .find(|(_, line)| line.contains(path.as_str()))
+                    .map_or(step.position.line, |(at, _)| at + 1);
+                let place = self.place_of(line, path);
+                let diagnostic =
+                    self.add(line, "unknown-setting", complaint.message, complaint.help.as_deref());
+                diagnostic.place = place;
+            }
+        }
+    }
+
+    fn at_step(&self, step: &Step, code: &str) -> Diagnostic {
+        let mut diagnostic = at_line(self.file, step.position.line, code);
+        let keyword = step.keyword.chars().count();
+        diagnostic.place.column += keyword;
+        diagnostic.place.length = diagnostic.place.length.saturating_sub(keyword).max(1);
+        diagnostic
+    }
+}
+
+fn check_node(name: &str, nodes: &[String]) -> Result<(), Complaint> {
+    if nodes.iter().any(|node| node == name) {
+        return Ok(());
+    }
+    let help = match (nearest(name, nodes.iter().map(String::as_str)), nodes) {
+        (Some(near), _) => format!("did you mean \"{near}\"?"),
+        (None, []) => {
+            "declare the nodes first:  Given a farm with servers \"primary\" and \"secondary\"".to_owned()
+        }
+        (None, nodes) => format!("the farm has \"{}\"", nodes.join("\", \"")),
+    };
+    Err(Complaint { message: format!("the farm has no node \"{name}\""), help: Some(help) })
+}
+
+/// What a quoted word names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Node,
+    Fault,
+    Profile,
+}
+
+struct Quoted {
+    text: String,
+    kind: Name,
+}
+
+fn quoted(text: &str) -> Vec<Quoted> {
+    let mut words = Vec::new();
+    let mut before = "";
+    for (number, part) in text.split('"').enumerate() {
+        let kind = match before.split_whitespace().next_back() {
+            Some("fault") => Name::Fault,
+            Some("profile") => Name::Profile,
+            _ => Name::Node,
+        };
+        if number % 2 == 1 {
+            words.push(Quoted { text: part.to_owned(), kind });
+        }
+        before = part;
+    }
+    words
+}

@@ -17,7 +17,7 @@ pub struct Driver<N: Net> {
 
 /// A machine with what it last said about itself.
 struct Place {
-    /// `None` while it is being served, and for ever if it panicked then.
+    /// `None` while it is being served, and for ever when it was removed or panicked.
     machine: Option<Box<dyn Machine>>,
     deadline: Option<Instant>,
     /// Wakes in a row at which the machine did nothing and named the same deadline again.
@@ -54,10 +54,10 @@ impl<N: Net> Driver<N> {
     /// Runs a command of the machine's own type, and drains what follows from it.
     ///
     /// # Panics
-    /// When there is no such machine, when it is not an `M`, or when it panicked earlier.
+    /// When there is no such machine (any more), or when it is not an `M`.
     pub fn command<M: Machine, R>(&mut self, id: MachineId, f: impl FnOnce(&mut M, Instant) -> R) -> R {
-        let place = self.places.get(id.0).unwrap_or_else(|| panic!("there is no machine {}", id.0));
-        assert!(place.machine.is_some(), "machine {} panicked earlier", id.0);
+        let lives = self.places.get(id.0).is_some_and(|place| place.machine.is_some());
+        assert!(lives, "there is no machine {}, or it was removed, or it panicked earlier", id.0);
         self.serve(id, |machine, now| {
             let machine = machine.as_any_mut().downcast_mut::<M>();
             f(machine.unwrap_or_else(|| panic!("machine {} is not a {}", id.0, type_name::<M>())), now)
@@ -90,12 +90,20 @@ impl<N: Net> Driver<N> {
         }
     }
 
-    /// Forgets the machine that was being served when a panic unwound through the driver, and
-    /// says which it was. Its ports and streams are the network's to close.
+    /// Takes a machine out, and closes its ports and streams.
+    pub fn remove(&mut self, id: MachineId) -> Option<Box<dyn Machine>> {
+        let place = self.places.get_mut(id.0)?;
+        place.deadline = None;
+        let machine = place.machine.take();
+        self.net.release(id);
+        machine
+    }
+
+    /// After a panic has unwound through the driver: takes out the machine that was being served,
+    /// and says which it was.
     pub fn bury(&mut self) -> Option<MachineId> {
         let id = self.serving.take()?;
-        self.places[id.0].machine = None;
-        self.places[id.0].deadline = None;
+        self.remove(id);
         Some(id)
     }
 

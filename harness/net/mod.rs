@@ -1,10 +1,11 @@
 //! The network: one trait, one driver loop, two implementations.
 //!
-//! [`VirtualNet`] simulates hosts, links and a clock that jumps; `RealNet` owns sockets. Machines
+//! [`VirtualNet`] simulates hosts, links and a clock that jumps; [`RealNet`] owns sockets. Machines
 //! cannot tell which of them carries their wishes.
 
 mod driver;
 pub mod frames;
+mod real;
 mod slices;
 #[cfg(test)]
 mod testing;
@@ -15,6 +16,7 @@ use sipfarm_core::machine::{Input, Output};
 use sipfarm_core::{Instant, Span};
 
 pub use driver::Driver;
+pub use real::{RealLab, RealNet, RealOptions};
 pub use slices::Slice;
 pub use trouble::{OsError, Trouble};
 pub use virtual_net::{Host, Link, VirtualNet};
@@ -40,6 +42,8 @@ pub trait Net {
     /// Waits for the next event, until `until` at the latest. The simulated network moves its
     /// clock here and nowhere else.
     fn next(&mut self, until: Instant) -> Option<(MachineId, Input)>;
+    /// Closes all ports and streams of a machine.
+    fn release(&mut self, machine: MachineId);
     /// Takes note of trouble that is not the phone's fault.
     fn note(&mut self, trouble: Trouble);
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::Sender;
 
 use sipfarm_core::machine::{Input, Machine, Output, PortState, StreamId, Transport};
 use sipfarm_core::{Instant, Span};
@@ -13,6 +14,8 @@ pub(crate) struct Puppet {
     pub(crate) heard: Vec<(Instant, Input)>,
     pub(crate) wishes: VecDeque<Output>,
     pub(crate) wake_at: Option<Instant>,
+    /// Hears everything too, at once.
+    pub(crate) ear: Option<Sender<(Instant, Input)>>,
 }
 
 impl Puppet {
@@ -75,7 +78,11 @@ impl Machine for Puppet {
             }
             Input::StreamData { stream, data } if data == b"ping" => self.write(*stream, b"pong"),
             Input::Wake => self.wake_at = None,
+            Input::Datagram { payload, .. } if payload == b"panic" => panic!("told to"),
             _ => {}
+        }
+        if let Some(ear) = &self.ear {
+            let _ = ear.send((now, input.clone()));
         }
         self.heard.push((now, input));
     }

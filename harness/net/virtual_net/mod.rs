@@ -245,6 +245,18 @@ impl Net for VirtualNet {
         }
     }
 
+    fn release(&mut self, machine: MachineId) {
+        let streams: Vec<_> = self.streams.keys().filter(|(whose, _)| *whose == machine).copied().collect();
+        for (machine, stream) in streams {
+            self.perform(machine, Output::CloseStream { stream, reset: false });
+        }
+        let ports = self.ports.iter().filter(|(_, port)| port.machine == machine);
+        for (transport, local) in ports.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.set_port(machine, transport, local, PortState::Closed);
+        }
+        self.ready.retain(|(whose, _)| *whose != machine);
+    }
+
     fn note(&mut self, trouble: Trouble) {
         self.troubles.push(trouble);
     }

@@ -1,0 +1,438 @@
+//! Real sockets: UDP and TCP on a runtime of their own, many addresses at once.
+
+mod clock;
+mod datagrams;
+mod lab;
+mod listener;
+mod stream;
+mod tap;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sipfarm_core::machine::{Input, Output, PortState, StreamId, Transport};
+use sipfarm_core::{Instant, Span};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use super::{CONNECT_TIMEOUT, MachineId, Net, Trouble, UNACKNOWLEDGED_TIMEOUT};
+use clock::Clock;
+use datagrams::Report;
+use listener::Listener;
+use stream::{Order, Stream};
+use tap::SocketTap;
+
+pub use lab::RealLab;
+pub use tap::FrameSink;
+
+/// How a [`RealNet`] behaves.
+pub struct RealOptions {
+    /// Takes what the sockets send and receive as frames; for when there is no privilege to watch
+    /// the wire.
+    pub socket_tap: Option<FrameSink>,
+    /// How long a connect may take.
+    pub connect_timeout: Span,
+    /// How long sent data may stay without acknowledgement.
+    pub unacknowledged_timeout: Span,
+    /// Who is served later than this is worth a [`Trouble::Late`].
+    pub late_after: Span,
+}
+
+impl Default for RealOptions {
+    fn default() -> Self {
+        RealOptions {
+            socket_tap: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            unacknowledged_timeout: UNACKNOWLEDGED_TIMEOUT,
+            late_after: Span::from_millis(20),
+        }
+    }
+}
+
+/// Real sockets. Belongs to one thread, which must not be one of a tokio runtime: `next` blocks.
+/// [`RealLab`] gives it a thread of its own.
+pub struct RealNet {
+    udp: BTreeMap<SocketAddr, UdpPort>,
+    tcp: BTreeMap<SocketAddr, TcpPort>,
+    streams: BTreeMap<(MachineId, StreamId), mpsc::UnboundedSender<Order>>,
+    accepted: u64,
+    /// The number of the last UDP socket.
+    sockets: u64,
+    events: mpsc::Receiver<Event>,
+    reporter: mpsc::Sender<Event>,
+    interrupt: Arc<Notify>,
+    troubles: Arc<Mutex<Vec<Trouble>>>,
+    clock: Clock,
+    tap: SocketTap,
+    connect_timeout: Duration,
+    unacknowledged: Duration,
+    late_after: Span,
+    runtime: Runtime,
+}
+
+struct UdpPort {
+    machine: MachineId,
+    /// Tells a socket from earlier ones of the same address.
+    number: u64,
+    mute: bool,
+    socket: Arc<UdpSocket>,
+    task: JoinHandle<()>,
+}
+
+struct TcpPort {
+    machine: MachineId,
+    listener: Listener,
+    /// Accepts, unless the listener plays dead.
+    task: Option<JoinHandle<()>>,
+}
+
+/// What the sockets' tasks report.
+#[derive(Debug)]
+enum Event {
+    Udp { local: SocketAddr, number: u64, report: Report },
+    Accepted { local: SocketAddr, remote: SocketAddr, socket: TcpStream },
+    Stream { machine: MachineId, stream: StreamId, input: Input },
+}
+
+impl RealNet {
+    /// Reports that may wait until a task that reads a socket waits for us.
+    const EVENTS: usize = 1_024;
+    /// How often the wall clock is looked at when nothing else happens.
+    const CLOCK_CHECK: Duration = Duration::from_secs(1);
+    /// More trouble is not news.
+    const TROUBLES: usize = 10_000;
+
+    /// A network without sockets.
+    ///
+    /// # Errors
+    /// When the operating system does not give us a runtime.
+    pub fn new(options: RealOptions) -> io::Result<RealNet> {
+        let (reporter, events) = mpsc::channel(Self::EVENTS);
+        Ok(RealNet {
+            udp: BTreeMap::new(),
+            tcp: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            accepted: 0,
+            sockets: 0,
+            events,
+            reporter,
+            interrupt: Arc::default(),
+            troubles: Arc::default(),
+            clock: Clock::start(),
+            tap: SocketTap::new(options.socket_tap),
+            connect_timeout: duration(options.connect_timeout),
+            unacknowledged: duration(options.unacknowledged_timeout),
+            late_after: options.late_after,
+            runtime: Builder::new_current_thread().enable_all().build()?,
+        })
+    }
+
+    /// What went wrong so far.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Net for RealNet {
+    fn now(&mut self) -> Instant {
+        self.clock.now()
+    }
+
+    fn perform(&mut self, machine: MachineId, output: Output) {
+        match output {
+            Output::SetPort { transport, local, state } => {
+                let result = match transport {
+                    Transport::Udp => self.set_udp(machine, local, state),
+                    Transport::Tcp => self.set_tcp(machine, local, state),
+                };
+                if let Err(error) = result {
+                    let at = self.clock.now();
+                    self.note(Trouble::BindFailed { at, transport, addr: local, error: error.into() });
+                }
+            }
+            Output::Datagram { local, remote, payload } => {
+                if let Err(error) = self.send_datagram(local, remote, &payload) {
+                    let at = self.clock.now();
+                    self.note(Trouble::SendFailed { at, local, remote, error: error.into() });
+                }
+            }
+            Output::Connect { stream, local, remote } => self.connect(machine, stream, local, remote),
+            Output::StreamData { stream, data } => self.order(machine, stream, Order::Write(data)),
+            Output::CloseStream { stream, reset } => {
+                self.order(machine, stream, if reset { Order::Reset } else { Order::Close });
+                self.streams.remove(&(machine, stream));
+            }
+        }
+    }
+
+    fn next(&mut self, until: Instant) -> Option<(MachineId, Input)> {
+        loop {
+            if let Some(by) = self.clock.take_step() {
+                let at = self.clock.now();
+                self.note(Trouble::Stepped { at, by });
+            }
+            let now = tokio::time::Instant::now();
+            let deadline = tokio::time::Instant::from_std(self.clock.monotonic(until));
+            let pause = deadline.min(now + Self::CLOCK_CHECK);
+            let event = self.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    event = self.events.recv() => event.map(Some),
+                    _ = self.interrupt.notified() => None,
+                    _ = tokio::time::sleep_until(pause) => Some(None),
+                }
+            });
+            match event {
+                None => return None,
+                Some(None) if pause == deadline => return None,
+                Some(None) => {}
+                Some(Some(event)) => {
+                    if let Some(input) = self.take(event) {
+                        return Some(input);
+                    }
+                }
+            }
+        }
+    }
+
+    fn release(&mut self, machine: MachineId) {
+        let udp = self.udp.iter().filter(|(_, port)| port.machine == machine);
+        for local in udp.map(|(local, _)| *local).collect::<Vec<_>>() {
+            self.close_udp(local);
+        }
+        let tcp = self.tcp.iter().filter(|(_, port)| port.machine == machine);
+        for local in tcp.map(|(local, _)| *local).collect::<Vec<_>>() {
+            self.close_tcp(local);
+        }
+        self.streams.retain(|(whose, _), _| *whose != machine); // a task without orders closes
+        self.settle();
+    }
+
+    fn note(&mut self, trouble: Trouble) {
+        if matches!(trouble, Trouble::Late { by, .. } if by <= self.late_after) {
+            return;
+        }
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        if troubles.len() < Self::TROUBLES {
+            tracing::warn!("{trouble}");
+            troubles.push(trouble);
+        }
+    }
+}
+
+/// Ports.
+impl RealNet {
+    fn set_udp(&mut self, machine: MachineId, local: SocketAddr, state: PortState) -> io::Result<()> {
+        match self.udp.get_mut(&local) {
+            Some(port) if port.machine != machine && state == PortState::Closed => {}
+            Some(port) if port.machine != machine => return Err(io::ErrorKind::AddrInUse.into()),
+            Some(_) if state == PortState::Closed => self.close_udp(local),
+            Some(port) => port.mute = state == PortState::Blackhole,
+            None if state == PortState::Closed => {}
+            None => {
+                let _context = self.runtime.enter();
+                let socket = datagrams::bind(local)?;
+                self.sockets += 1;
+                let number = self.sockets;
+                let listen = listen(
+                    local,
+                    number,
+                    socket.clone(),
+                    self.reporter.clone(),
+                    self.clock.clone(),
+                    self.tap.clone(),
+                );
+                let task = self.runtime.spawn(listen);
+                let mute = state == PortState::Blackhole;
+                self.udp.insert(local, UdpPort { machine, number, mute, socket, task });
+            }
+        }
+        Ok(())
+    }
+
+    fn set_tcp(&mut self, machine: MachineId, local: SocketAddr, state: PortState) -> io::Result<()> {
+        if let Some(port) = self.tcp.get(&local)
+            && port.machine != machine
+        {
+            return if state == PortState::Closed { Ok(()) } else { Err(io::ErrorKind::AddrInUse.into()) };
+        }
+        if state == PortState::Closed {
+            self.close_tcp(local);
+            return Ok(());
+        }
+        let dead = state == PortState::Blackhole;
+        let mut port = match self.tcp.remove(&local) {
+            Some(port) => port,
+            None => TcpPort { machine, listener: Listener::bind(local, dead)?, task: None },
+        };
+        let result = if dead {
+            self.stop(port.task.take());
+            port.listener.play_dead()
+        } else {
+            port.listener.revive().and_then(|()| self.start_to_accept(&mut port, local))
+        };
+        self.tcp.insert(local, port);
+        result
+    }
+
+    fn start_to_accept(&self, port: &mut TcpPort, local: SocketAddr) -> io::Result<()> {
+        if port.task.is_none() {
+            let _context = self.runtime.enter();
+            let accept = accept(local, port.listener.acceptor()?, self.reporter.clone());
+            port.task = Some(self.runtime.spawn(accept));
+        }
+        Ok(())
+    }
+
+    fn close_udp(&mut self, local: SocketAddr) {
+        if let Some(port) = self.udp.remove(&local) {
+            self.stop(Some(port.task));
+        }
+    }
+
+    fn close_tcp(&mut self, local: SocketAddr) {
+        if let Some(port) = self.tcp.remove(&local) {
+            self.stop(port.task);
+        }
+    }
+
+    /// Ends a task and waits until it has let go of its socket: a port that is said to be closed
+    /// is closed.
+    fn stop(&self, task: Option<JoinHandle<()>>) {
+        if let Some(task) = task {
+            task.abort();
+            let _ = self.runtime.block_on(task);
+        }
+    }
+
+    fn send_datagram(&self, local: SocketAddr, remote: SocketAddr, payload: &[u8]) -> io::Result<()> {
+        let port = self.udp.get(&local).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let at = self.clock.now();
+        datagrams::send(&port.socket, remote, payload)?;
+        self.tap.datagram(at, local, remote, payload);
+        Ok(())
+    }
+}
+
+/// Streams and what the tasks report.
+impl RealNet {
+    fn connect(&mut self, machine: MachineId, stream: StreamId, local: IpAddr, remote: SocketAddr) {
+        let stream = self.stream(machine, stream);
+        self.runtime.spawn(stream.connect(local, remote, self.connect_timeout));
+        self.settle();
+    }
+
+    /// A stream that its machine may give orders to.
+    fn stream(&mut self, machine: MachineId, number: StreamId) -> Stream {
+        let (orders, ordered) = mpsc::unbounded_channel();
+        self.streams.insert((machine, number), orders);
+        Stream {
+            machine,
+            number,
+            orders: ordered,
+            events: self.reporter.clone(),
+            clock: self.clock.clone(),
+            tap: self.tap.clone(),
+            unacknowledged: self.unacknowledged,
+            pending: Vec::new(),
+        }
+    }
+
+    fn order(&self, machine: MachineId, stream: StreamId, order: Order) {
+        // A stream that is gone may well be written to before its machine hears of the end.
+        if let Some(orders) = self.streams.get(&(machine, stream)) {
+            let _ = orders.send(order);
+            self.settle();
+        }
+    }
+
+    /// Lets the tasks do at once what they were told.
+    fn settle(&self) {
+        self.runtime.block_on(tokio::task::yield_now());
+    }
+
+    /// What a machine hears of an event; `None` when it must not hear of it any more.
+    fn take(&mut self, event: Event) -> Option<(MachineId, Input)> {
+        match event {
+            Event::Udp { local, number, report } => self.take_report(local, number, report),
+            Event::Accepted { local, remote, socket } => {
+                let machine = self.tcp.get(&local)?.machine;
+                self.accepted += 1;
+                let stream = StreamId(StreamId::ACCEPTED | self.accepted);
+                let task = self.stream(machine, stream).live(socket);
+                self.runtime.spawn(task);
+                Some((machine, Input::Accepted { stream, local, remote }))
+            }
+            Event::Stream { machine, stream, input } => {
+                if matches!(input, Input::StreamClosed { .. } | Input::ConnectFailed { .. }) {
+                    self.streams.remove(&(machine, stream))?;
+                } else {
+                    self.streams.get(&(machine, stream))?;
+                }
+                Some((machine, input))
+            }
+        }
+    }
+
+    fn take_report(&mut self, local: SocketAddr, number: u64, report: Report) -> Option<(MachineId, Input)> {
+        let port = self.udp.get(&local).filter(|port| port.number == number && !port.mute)?;
+        let machine = port.machine;
+        let input = match report {
+            Report::Datagram { at, remote, payload } => {
+                let by = self.clock.now().since(at);
+                self.note(Trouble::Late { at, by });
+                Input::Datagram { local, remote, payload }
+            }
+            Report::Icmp { remote, kind } => Input::Icmp { local, remote, kind },
+        };
+        Some((machine, input))
+    }
+}
+
+/// Reads a UDP socket for ever.
+async fn listen(
+    local: SocketAddr,
+    number: u64,
+    socket: Arc<UdpSocket>,
+    events: mpsc::Sender<Event>,
+    clock: Clock,
+    tap: SocketTap,
+) {
+    let mut buffer = datagrams::buffer();
+    while let Ok(reports) = datagrams::receive(&socket, &clock, &mut buffer).await {
+        for report in reports {
+            if let Report::Datagram { at, remote, payload } = &report {
+                tap.datagram(*at, *remote, local, payload);
+            }
+            if events.send(Event::Udp { local, number, report }).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Accepts for ever.
+async fn accept(local: SocketAddr, listener: TcpListener, events: mpsc::Sender<Event>) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, remote)) => {
+                if events.send(Event::Accepted { local, remote, socket }).await.is_err() {
+                    return;
+                }
+            }
+            // The connection was gone again, or we have too many files open: later.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+fn duration(span: Span) -> Duration {
+    Duration::from_nanos(u64::try_from(span.as_nanos()).unwrap_or(0))
+}

@@ -172,23 +172,3 @@ fn two_features_of_one_name_are_a_warning() {
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].code.as_str(), found[0].severity), ("duplicate-feature", Severity::Warning));
 }
-
-#[test]
-fn the_gate_lets_nothing_through_with_an_error_anywhere() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.feature"), with_step("And a phone")).unwrap();
-    std::fs::write(folder.path().join("b.feature"), "Feature: G\n  Scenario: s\n    Given x\n    Wen y\n")
-        .unwrap();
-    let yes: Check<'_> = &|_| Ok(());
-    let facts = Facts { requirement: yes, fault: yes, profile: yes, setting: &|_, _| Ok(()) };
-    let steps = StepCatalogue::of::<SmallWorld>();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let selection = |path| Selection { paths: vec![path], ..Selection::default() };
-
-    let (selected, warnings) = gate(&selection(path("a.feature")), &steps, &facts).unwrap();
-    assert_eq!((selected.scenarios.len(), warnings.len()), (1, 0));
-
-    let error = gate(&selection(path("")), &steps, &facts).unwrap_err();
-    assert_eq!(error.exit(), crate::error::Exit::Usage);
-    assert!(matches!(&error, Error::Features(found) if found[0].code == "not-a-step"), "{}", error.explain());
-}

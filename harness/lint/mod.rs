@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 
 use gherkin::{Scenario, StepType};
 
-use crate::error::{Diagnostic, Error, Place, Result, Severity};
-use crate::run::select::{FeatureFile, Selected, Selection, row_count};
+use crate::error::{Diagnostic, Place, Severity};
 
 pub mod catalogue;
+mod file;
 pub mod lines;
 mod steps;
 mod tags;
 
 pub use catalogue::StepCatalogue;
+pub use file::{FeatureFile, row_count};
 
 /// What other rooms know about the words in a feature file.
 pub struct Facts<'a> {
@@ -45,25 +46,6 @@ impl<T: std::fmt::Display> From<T> for Complaint {
     fn from(message: T) -> Self {
         Complaint { message: message.to_string(), help: None }
     }
-}
-
-/// Reads, checks and chooses: what every run does first. Warnings come back beside the selection.
-///
-/// # Errors
-/// Any error in any of the files, so that a run never is green for a step that was not taken;
-/// what [`Selection::read`] and [`Selection::choose`] say.
-pub fn gate(
-    selection: &Selection,
-    steps: &StepCatalogue,
-    facts: &Facts<'_>,
-) -> Result<(Selected, Vec<Diagnostic>)> {
-    let reading = selection.read()?;
-    let mut diagnostics = reading.problems;
-    diagnostics.extend(lint(&reading.files, steps, facts));
-    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        return Err(Error::Features(in_order(diagnostics)));
-    }
-    Ok((selection.choose(&reading.files)?, diagnostics))
 }
 
 /// Everything that is wrong with files that could be read, in order of place, nothing twice.

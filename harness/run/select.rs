@@ -1,7 +1,4 @@
-//! What to run: feature files are found and read, outlines expanded, scenarios chosen.
-//!
-//! Files are read with `gherkin` itself, because its errors have a place; outlines are expanded
-//! by `cucumber`, so that what is listed is what runs.
+//! What to run: feature files are found and read, scenarios chosen among them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,14 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use cucumber::feature::{ExpandExamplesError, Ext as _};
+use cucumber::feature::Ext as _;
 use cucumber::tag::Ext as _;
 use gherkin::tagexpr::TagOperation;
-use gherkin::{Feature, GherkinEnv, Scenario};
+use gherkin::{Feature, Scenario};
 
 use super::events::ScenarioId;
-use crate::error::{Diagnostic, Error, Place, Result, Severity};
-use crate::lint::lines;
+use crate::error::{Diagnostic, Error, Result, Severity};
+use crate::lint::{self, Facts, FeatureFile, StepCatalogue, row_count};
 
 /// A feature file larger than this is a mistake.
 const MAX_FILE_OCTETS: u64 = 1 << 20;
@@ -65,21 +62,8 @@ pub struct Reading {
     pub files: Vec<FeatureFile>,
     /// Errors with their places.
     pub problems: Vec<Diagnostic>,
-}
-
-/// A feature file that was read.
-#[derive(Debug, Clone)]
-pub struct FeatureFile {
-    /// As named on the command line, or found below a folder named there.
-    pub path: PathBuf,
-    /// Its text.
-    pub source: String,
-    /// As it stands there.
-    pub feature: Feature,
-    /// With one scenario for each row of examples, at the row's line.
-    pub expanded: Feature,
-    /// Only the scenarios at these lines are wanted; all when `None`.
-    lines: Option<Vec<usize>>,
+    /// Files of which only the scenarios at these lines are wanted.
+    lines: BTreeMap<PathBuf, Vec<usize>>,
 }
 
 /// A scenario that will run.
@@ -119,11 +103,9 @@ impl Selection {
         let mut reading = Reading::default();
         for (path, lines) in self.find()? {
             let source = read_source(&path)?;
+            reading.lines.extend(lines.map(|lines| (path.clone(), lines)));
             match FeatureFile::parse(&path, source) {
-                Ok(mut file) => {
-                    file.lines = lines;
-                    reading.files.push(file);
-                }
+                Ok(file) => reading.files.push(file),
                 Err(problem) => reading.problems.push(*problem),
             }
         }
@@ -134,11 +116,11 @@ impl Selection {
     ///
     /// # Errors
     /// A line at which no scenario stands; nothing left to run.
-    pub fn choose(&self, files: &[FeatureFile]) -> Result<Selected> {
+    pub fn choose(&self, reading: &Reading) -> Result<Selected> {
         let mut selected = Selected { scenarios: Vec::new(), features: Vec::new() };
         let mut of = 0;
-        for file in files {
-            let wanted = file.wanted_lines()?;
+        for file in &reading.files {
+            let wanted = reading.lines.get(&file.path).map(|lines| scenarios_at(file, lines)).transpose()?;
             let mut feature = file.expanded.clone();
             let (path, name) = (&file.path, feature.name.clone());
             let mut keep = |rule: Option<&str>, tags: &[&[String]], scenario: &Scenario| {
@@ -174,6 +156,23 @@ impl Selection {
             return Err(Error::NothingSelected { of, filter: self.in_words() });
         }
         Ok(selected)
+    }
+
+    /// Reads, checks and chooses: what every run does first. Warnings come back beside what was
+    /// chosen.
+    ///
+    /// # Errors
+    /// Any error in any of the files, so that no run is green for a step that was not taken; and
+    /// what [`Selection::read`] and [`Selection::choose`] say.
+    pub fn gate(&self, steps: &StepCatalogue, facts: &Facts<'_>) -> Result<(Selected, Vec<Diagnostic>)> {
+        let mut reading = self.read()?;
+        let mut found = std::mem::take(&mut reading.problems);
+        found.extend(lint::lint(&reading.files, steps, facts));
+        let found = lint::in_order(found);
+        if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+            return Err(Error::Features(found));
+        }
+        Ok((self.choose(&reading)?, found))
     }
 
     fn wants(&self, scenario: &Chosen) -> bool {
@@ -226,110 +225,68 @@ impl Selection {
     }
 }
 
-impl FeatureFile {
-    /// Reads the text of a feature file.
-    ///
-    /// # Errors
-    /// What is wrong, with its place.
-    pub fn parse(path: &Path, source: String) -> Result<Self, Box<Diagnostic>> {
-        let source = source.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(source);
-        let mut feature = Feature::parse(&source, GherkinEnv::default())
-            .map_err(|error| Box::new(syntax_problem(path, &source, &error.to_string())))?;
-        feature.path = Some(path.to_owned());
-        let mut expanded = feature
-            .clone()
-            .expand_examples()
-            .map_err(|error| Box::new(placeholder_problem(path, &source, &error)))?;
-        put_rows_in_place(&feature, &mut expanded, &source);
-        Ok(FeatureFile { path: path.to_owned(), source, feature, expanded, lines: None })
-    }
-
-    /// The lines of the wanted scenarios; all are wanted when `None`.
-    fn wanted_lines(&self) -> Result<Option<Vec<usize>>> {
-        let Some(lines) = &self.lines else { return Ok(None) };
-        let blocks = self.blocks();
-        let mut wanted = Vec::new();
-        for &line in lines {
-            let block = blocks.iter().rev().find(|(start, _)| *start <= line);
-            match block {
-                Some((_, scenarios)) if !scenarios.is_empty() => wanted.extend(scenarios),
-                _ => return Err(Error::NoScenarioAtLine { path: self.path.clone(), line }),
-            }
+/// The lines of the scenarios that stand at these lines.
+fn scenarios_at(file: &FeatureFile, lines: &[usize]) -> Result<Vec<usize>> {
+    let blocks = blocks(file);
+    let mut wanted = Vec::new();
+    for &line in lines {
+        let block = blocks.iter().rev().find(|(start, _)| *start <= line);
+        match block {
+            Some((_, scenarios)) if !scenarios.is_empty() => wanted.extend(scenarios),
+            _ => return Err(Error::NoScenarioAtLine { path: file.path.clone(), line }),
         }
-        Ok(Some(wanted))
     }
-
-    /// Where each block begins (its tags included), and the lines of the scenarios it stands for.
-    fn blocks(&self) -> Vec<(usize, Vec<usize>)> {
-        let lines_of = |scenarios: &[Scenario]| scenarios.iter().map(|s| s.position.line).collect::<Vec<_>>();
-        let mut all = lines_of(&self.expanded.scenarios);
-        all.extend(self.expanded.rules.iter().flat_map(|rule| lines_of(&rule.scenarios)));
-        let mut blocks = vec![(self.with_tags(self.feature.position.line), all)];
-        let mut pairs = vec![(&self.feature.scenarios, &self.expanded.scenarios)];
-        for (rule, expanded) in self.feature.rules.iter().zip(&self.expanded.rules) {
-            blocks.push((self.with_tags(rule.position.line), lines_of(&expanded.scenarios)));
-            pairs.push((&rule.scenarios, &expanded.scenarios));
-        }
-        for (written, expanded) in pairs {
-            let mut expanded = expanded.iter().map(|scenario| scenario.position.line);
-            for scenario in written {
-                let start = self.with_tags(scenario.position.line);
-                if scenario.examples.is_empty() {
-                    blocks.push((start, expanded.by_ref().take(1).collect()));
-                    continue;
-                }
-                let mut of_outline = Vec::new();
-                for examples in &scenario.examples {
-                    let rows: Vec<usize> = expanded.by_ref().take(row_count(examples)).collect();
-                    blocks.extend(rows.iter().map(|row| (*row, vec![*row])));
-                    blocks.push((self.with_tags(examples.position.line), rows.clone()));
-                    of_outline.extend(rows);
-                }
-                blocks.push((start, of_outline));
-            }
-        }
-        blocks.sort_by_key(|(start, _)| *start);
-        blocks
-    }
-
-    /// The first of the lines of tags and comments that stand directly above a line.
-    fn with_tags(&self, line: usize) -> usize {
-        let lines: Vec<&str> = self.source.lines().take(line - 1).collect();
-        let above = lines.iter().rev().take_while(|text| text.trim_start().starts_with(['@', '#'])).count();
-        line - above
-    }
+    Ok(wanted)
 }
 
-/// Gives each expanded scenario the line of its row: `cucumber` counts from the keyword
-/// `Examples` and is wrong where a comment or an empty line stands between.
-fn put_rows_in_place(written: &Feature, expanded: &mut Feature, source: &str) {
-    let lines: Vec<&str> = source.lines().collect();
-    let place = |written: &[Scenario], expanded: &mut [Scenario]| {
-        let mut expanded = expanded.iter_mut();
+/// Where each block begins (its tags included), and the lines of the scenarios it stands for.
+fn blocks(file: &FeatureFile) -> Vec<(usize, Vec<usize>)> {
+    let FeatureFile { feature, expanded, .. } = file;
+    let lines_of = |scenarios: &[Scenario]| scenarios.iter().map(|s| s.position.line).collect::<Vec<_>>();
+    let mut all = lines_of(&expanded.scenarios);
+    all.extend(expanded.rules.iter().flat_map(|rule| lines_of(&rule.scenarios)));
+    let mut blocks = vec![(with_tags(file, feature.position.line), all)];
+    let mut pairs = vec![(&feature.scenarios, &expanded.scenarios)];
+    for (rule, expanded) in feature.rules.iter().zip(&expanded.rules) {
+        blocks.push((with_tags(file, rule.position.line), lines_of(&expanded.scenarios)));
+        pairs.push((&rule.scenarios, &expanded.scenarios));
+    }
+    for (written, expanded) in pairs {
+        let mut expanded = expanded.iter().map(|scenario| scenario.position.line);
         for scenario in written {
-            if scenario.examples.is_empty() {
-                expanded.next();
-            }
-            for examples in &scenario.examples {
-                let is_row = |(_, text): &(usize, &&str)| text.trim_start().starts_with('|');
-                let rows = lines.iter().enumerate().skip(examples.position.line).filter(is_row).skip(1);
-                for (at, text) in rows.take(row_count(examples)) {
-                    let Some(scenario) = expanded.next() else { return };
-                    scenario.position.line = at + 1;
-                    scenario.position.col = text.chars().take_while(|c| c.is_whitespace()).count() + 1;
-                }
-            }
+            let rows = scenario_rows(file, scenario, &mut expanded, &mut blocks);
+            blocks.push((with_tags(file, scenario.position.line), rows));
         }
-    };
-    place(&written.scenarios, &mut expanded.scenarios);
-    for (written, expanded) in written.rules.iter().zip(&mut expanded.rules) {
-        place(&written.scenarios, &mut expanded.scenarios);
     }
+    blocks.sort_by_key(|(start, _)| *start);
+    blocks
 }
 
-/// How many scenarios a block of examples stands for.
-pub(crate) fn row_count(examples: &gherkin::Examples) -> usize {
-    examples.table.as_ref().map_or(0, |table| table.rows.len().saturating_sub(1))
+/// The lines that a written scenario stands for; its examples and their rows are blocks, too.
+fn scenario_rows(
+    file: &FeatureFile,
+    scenario: &Scenario,
+    expanded: &mut impl Iterator<Item = usize>,
+    blocks: &mut Vec<(usize, Vec<usize>)>,
+) -> Vec<usize> {
+    if scenario.examples.is_empty() {
+        return expanded.take(1).collect();
+    }
+    let mut all = Vec::new();
+    for examples in &scenario.examples {
+        let rows: Vec<usize> = expanded.take(row_count(examples)).collect();
+        blocks.push((with_tags(file, examples.position.line), rows.clone()));
+        blocks.extend(rows.iter().map(|row| (*row, vec![*row])));
+        all.extend(rows);
+    }
+    all
+}
+
+/// The first of the lines of tags and comments that stand directly above a line.
+fn with_tags(file: &FeatureFile, line: usize) -> usize {
+    let lines: Vec<&str> = file.source.lines().take(line - 1).collect();
+    let above = lines.iter().rev().take_while(|text| text.trim_start().starts_with(['@', '#'])).count();
+    line - above
 }
 
 fn inherited(outer: &[&[String]], own: &[String]) -> Vec<String> {
@@ -392,49 +349,6 @@ fn read_source(path: &Path) -> Result<String> {
         ));
     }
     fs::read_to_string(path).map_err(unreadable)
-}
-
-/// Names the line that is to blame, where we can tell; otherwise the line where gherkin stopped.
-fn syntax_problem(path: &Path, source: &str, error: &str) -> Diagnostic {
-    let suspects = lines::suspects(source, &|_| false);
-    if let Some(suspect) = suspects.iter().find(|s| s.breaks).or(suspects.first()) {
-        return suspect.diagnostic(path, source);
-    }
-    let (line, column) = stopped_at(error).unwrap_or((1, 1));
-    let last = source.lines().count().max(1);
-    let (line, column) = if line > last { (last, 1) } else { (line, column) };
-    Diagnostic {
-        code: "syntax".to_owned(),
-        severity: Severity::Error,
-        place: Place { path: path.to_owned(), line, column, length: 1 },
-        snippet: source.lines().nth(line - 1).unwrap_or_default().to_owned(),
-        message: "gherkin cannot read on from here".to_owned(),
-        help: Vec::new(),
-    }
-}
-
-/// Line and column in gherkin's message, `Error at 5:6: …`: its fields are private.
-fn stopped_at(error: &str) -> Option<(usize, usize)> {
-    let (line, rest) = error.strip_prefix("Error at ")?.split_once(':')?;
-    Some((line.parse().ok()?, rest.split(':').next()?.trim().parse().ok()?))
-}
-
-fn placeholder_problem(path: &Path, source: &str, error: &ExpandExamplesError) -> Diagnostic {
-    let line = error.pos.line.max(1);
-    let name = format!("<{}>", error.name);
-    // A placeholder in a scenario's name is reported at the row; it stands further up.
-    let stands_in = |line: usize| source.lines().nth(line - 1).is_some_and(|text| text.contains(&name));
-    let line = (1..=line).rev().find(|line| stands_in(*line)).unwrap_or(line);
-    let snippet = source.lines().nth(line - 1).unwrap_or_default();
-    let before = snippet.find(&name).map_or(0, |at| snippet[..at].chars().count());
-    Diagnostic {
-        code: "placeholder-unknown".to_owned(),
-        severity: Severity::Error,
-        place: Place { path: path.to_owned(), line, column: before + 1, length: name.chars().count() },
-        snippet: snippet.to_owned(),
-        message: "no column of the examples bears this name".to_owned(),
-        help: Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn select(paths: &[String], tags: Option<&str>, text: Option<&str>) -> Result<Se
     };
     let reading = selection.read()?;
     assert_eq!(reading.problems, []);
-    selection.choose(&reading.files)
+    selection.choose(&reading)
 }
 
 fn names(selected: &Selected) -> Vec<&str> {
@@ -198,55 +198,22 @@ fn a_wrong_tag_expression_is_an_error_with_its_column() {
     assert!(" @a and not(@b) ".parse::<TagExpression>().is_ok());
 }
 
-fn problem(source: &str) -> String {
-    FeatureFile::parse(Path::new("features/x.feature"), source.to_owned()).unwrap_err().to_string()
-}
-
 #[test]
-fn a_syntax_error_names_the_line_that_is_to_blame() {
-    let text = "Feature: F\n  Scenario: s\n    Given x\n    Wen it rings\n    Then y\n";
-    insta::assert_snapshot!(problem(text), @"
-    error[not-a-step]  features/x.feature:4:5
-        4 |     Wen it rings
-          |     ^^^ neither a step nor a keyword
-       help: did you mean `When it rings`? Otherwise begin the line with another word
-    ");
-    let text = "Feature: F\n  Scenario Outline: s\n    Given <b>\n    Examples:\n      | a |\n      | 1 |\n";
-    insta::assert_snapshot!(problem(text), @"
-    error[placeholder-unknown]  features/x.feature:3:11
-        3 |     Given <b>
-          |           ^^^ no column of the examples bears this name
-    ");
-    insta::assert_snapshot!(problem(""), @"
-    error[no-feature]  features/x.feature:1:1
-       there is no `Feature:` in this file
-    ");
-}
+fn the_gate_lets_nothing_through_with_an_error_anywhere() {
+    let sound = "Feature: F\n  Scenario: s\n    Given a farm with servers \"primary\"\n    Then the phone sends INVITE \
+                 to \"primary\"\n";
+    let broken = "Feature: G\n  Scenario: s\n    Given x\n    Wen y\n";
+    let folder = folder(&[("a.feature", sound), ("b.feature", broken)]);
+    let yes: lint::Check<'_> = &|_| Ok(());
+    let facts = Facts { requirement: yes, fault: yes, profile: yes, setting: &|_, _| Ok(()) };
+    let steps = StepCatalogue::of::<lint::catalogue::tests::SmallWorld>();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let selection = |path| Selection { paths: vec![path], ..Selection::default() };
 
-#[test]
-fn a_byte_order_mark_and_windows_line_ends_are_no_error() {
-    let text = format!("\u{feff}{}", OUTLINE.replace('\n', "\r\n"));
-    let file = FeatureFile::parse(Path::new("x.feature"), text).unwrap();
-    assert_eq!(file.expanded.scenarios[2].position.line, 23);
-}
+    let (selected, warnings) = selection(path("a.feature")).gate(&steps, &facts).unwrap();
+    assert_eq!((selected.scenarios.len(), warnings.len()), (1, 0));
 
-proptest::proptest! {
-    #[test]
-    fn no_text_makes_us_panic(
-        lines in proptest::collection::vec(
-            proptest::sample::select(vec![
-                "Feature: f", "Rule: r", "Background:", "Scenario: s", "Scenario Outline: <a>", "Examples:", "| a | b |",
-                "| a |", "|", "Given <a>", "And x", "* y", "@t @u", "# c", "# language: de", "\"\"\"", "```", "", "text",
-                "Gven x", "\t", "é<é>", "| \\| |", "| \\x |", "Scenario:", "Given ", "@", "\\",
-            ]),
-            0..14,
-        ),
-        noise in ".{0,12}",
-    ) {
-        for source in [lines.join("\n"), format!("{}\n{noise}", lines.join("\r\n  "))] {
-            if let Ok(file) = FeatureFile::parse(Path::new("x.feature"), source) {
-                let _ = file.blocks();
-            }
-        }
-    }
+    let error = selection(path("")).gate(&steps, &facts).unwrap_err();
+    assert_eq!(error.exit(), Exit::Usage);
+    assert!(matches!(&error, Error::Features(found) if found[0].code == "not-a-step"), "{}", error.explain());
 }

@@ -21,6 +21,22 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY";
 /// What the phone calls itself.
 pub const USER_AGENT: &str = concat!("sipfarm-reference/", env!("CARGO_PKG_VERSION"));
 
+/// What one part of the phone wants of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// A call wants a registration with that server before it goes there.
+    RegisterAt(usize),
+    /// That registration stands, or could not be had.
+    RegisteredAt {
+        /// The server.
+        server: usize,
+        /// Whether it stands.
+        stands: bool,
+    },
+    /// Every server has failed, and the profile says that the phone reboots then.
+    Reboot,
+}
+
 /// The shared part.
 #[derive(Debug)]
 pub struct Core {
@@ -30,6 +46,7 @@ pub struct Core {
     pub auth: Auth,
     pub locator: Locator,
     pub reports: VecDeque<Report>,
+    pub errands: VecDeque<Errand>,
     /// Whether a call is up or coming about.
     pub busy: bool,
 }
@@ -40,12 +57,14 @@ impl Core {
         let connect_timeout = profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
         let icmp_sensitive = profile.transport.icmp_sensitive != Some(false);
         let transport = TransportLayer::new(config.local, connect_timeout, icmp_sensitive);
+        let tcp_allowed = profile.transport.allowed.contains(&Transport::Tcp);
         Core {
             ids: Ids::new(config.seed),
-            tx: Transactions::new(transport, profile.timers.clone()),
+            tx: Transactions::new(transport, profile.timers.clone(), tcp_allowed),
             auth: Auth::new(&config.user, &config.password),
             locator: Locator::new(config.servers.len()),
             reports: VecDeque::new(),
+            errands: VecDeque::new(),
             busy: false,
             config,
         }
@@ -136,7 +155,7 @@ impl Core {
         self.tx.clear();
         self.auth.clear();
         self.locator = Locator::new(self.config.servers.len());
-        self.reports.clear();
+        self.errands.clear();
         self.busy = false;
     }
 
@@ -179,9 +198,11 @@ fn reason(code: u16) -> &'static str {
         505 => "Version Not Supported",
         600 => "Busy Everywhere",
         603 => "Decline",
-        300..400 => "Redirection",
-        400..500 => "Client Failure",
-        500..600 => "Server Failure",
-        _ => "Global Failure",
+        _ => match code / 100 {
+            3 => "Redirection",
+            4 => "Client Failure",
+            5 => "Server Failure",
+            _ => "Global Failure",
+        },
     }
 }

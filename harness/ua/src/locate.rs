@@ -57,6 +57,11 @@ impl Locator {
         self.working.values().next().copied()
     }
 
+    /// Whether a registration stands with that server.
+    pub fn is_working(&self, server: usize) -> bool {
+        self.working.values().any(|working| *working == server)
+    }
+
     /// The servers for a new INVITE in order, without those to be left alone. Where every new
     /// request tries the primary first, the list as it is; otherwise the working server first.
     pub fn call_order(&self, mode: FailbackMode, now: Instant) -> Vec<usize> {
@@ -117,8 +122,13 @@ pub enum Outcome {
     Again,
     /// A failure of the server: send it to the next, which is the current one now.
     Next,
-    /// It has failed for good. Without a response where the last server gave none.
-    Failed(Option<Box<Message>>),
+    /// It has failed for good.
+    Failed {
+        /// The last response; none where the last server gave none.
+        response: Option<Box<Message>>,
+        /// Every server has been tried.
+        exhausted: bool,
+    },
 }
 
 impl Hunt {
@@ -170,6 +180,14 @@ impl Hunt {
         self.fail(core, Some(trigger), None, now)
     }
 
+    /// Leaves the current server before it was sent anything.
+    pub fn skip(&mut self, core: &Core, now: Instant) -> Outcome {
+        match self.advance(core, now) {
+            true => Outcome::Next,
+            false => Outcome::Failed { response: None, exhausted: true },
+        }
+    }
+
     fn fail(
         &mut self,
         core: &Core,
@@ -178,15 +196,23 @@ impl Hunt {
         now: Instant,
     ) -> Outcome {
         let triggered = trigger.is_some_and(|trigger| core.profile().failover.triggers.contains(&trigger));
+        if triggered && self.advance(core, now) {
+            return Outcome::Next;
+        }
         self.client = None;
-        while triggered && let Some(next) = self.left.pop_front() {
+        Outcome::Failed { response, exhausted: triggered }
+    }
+
+    fn advance(&mut self, core: &Core, now: Instant) -> bool {
+        self.client = None;
+        self.challenges = 0;
+        while let Some(next) = self.left.pop_front() {
             if core.locator.is_fit(next, now) {
                 self.server = next;
-                self.challenges = 0;
-                return Outcome::Next;
+                return true;
             }
         }
-        Outcome::Failed(response)
+        false
     }
 
     /// Whether a challenge is answered: the first, and further ones that refuse only the nonce

@@ -4,7 +4,7 @@ use sipfarm_core::profile::{DuringCall, FailbackMode, RegistrationMethod, RetryK
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
 use sipfarm_core::{Instant, Span};
 
-use crate::core::Core;
+use crate::core::{Core, Errand};
 use crate::locate::{Hunt, Outcome};
 use crate::phone::Report;
 use crate::tx::{ClientId, Failure};
@@ -26,6 +26,8 @@ pub struct Registration {
     retry_at: Option<Instant>,
     failback: Failback,
     failed_rounds: u32,
+    /// A server to be visited when the attempt under way has ended.
+    visit: Option<usize>,
 }
 
 /// A REGISTER on its way.
@@ -41,6 +43,8 @@ enum Purpose {
     Bind,
     /// To see whether a better server is back. The binding stands meanwhile.
     Return,
+    /// To have a binding with one server, because a call is about to go there.
+    Visit,
     /// To have none.
     Unbind,
 }
@@ -76,6 +80,7 @@ impl Registration {
             retry_at: None,
             failback: Failback::Never,
             failed_rounds: 0,
+            visit: None,
         }
     }
 
@@ -96,6 +101,20 @@ impl Registration {
         }
     }
 
+    /// Whether that server is one of this registration's.
+    pub fn serves(&self, server: usize) -> bool {
+        self.servers.contains(&server)
+    }
+
+    /// Registers with one server, because a call is about to go there.
+    pub fn visit(&mut self, core: &mut Core, server: usize, now: Instant) {
+        if self.attempt.is_some() {
+            self.visit = Some(server);
+        } else if let Some(hunt) = Hunt::new([server]) {
+            self.start(Purpose::Visit, hunt, core, now);
+        }
+    }
+
     /// Whether that transaction is this registration's.
     pub fn owns(&self, client: ClientId) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.hunt.owns(client))
@@ -106,6 +125,7 @@ impl Registration {
         let Some(mut attempt) = self.attempt.take() else { return };
         let outcome = attempt.hunt.on_response(core, response, now);
         self.proceed(attempt, outcome, core, now);
+        self.visit_if_waiting(core, now);
     }
 
     /// There will be no response to this registration's REGISTER.
@@ -113,6 +133,7 @@ impl Registration {
         let Some(mut attempt) = self.attempt.take() else { return };
         let outcome = attempt.hunt.on_failure(core, failure, now);
         self.proceed(attempt, outcome, core, now);
+        self.visit_if_waiting(core, now);
     }
 
     /// The last call is over: what waited for this may happen now.
@@ -164,6 +185,14 @@ impl Registration {
                 self.drop_standing(core);
                 self.retry_at = core.locator.fit_again(&self.servers);
             }
+        }
+    }
+
+    fn visit_if_waiting(&mut self, core: &mut Core, now: Instant) {
+        if self.attempt.is_none()
+            && let Some(server) = self.visit.take()
+        {
+            self.visit(core, server, now);
         }
     }
 
@@ -240,7 +269,7 @@ impl Registration {
                 self.send(attempt, core, now);
             }
             Outcome::Next => self.send(attempt, core, now),
-            Outcome::Failed(response) => self.on_final_failure(attempt, response, core, now),
+            Outcome::Failed { response, .. } => self.on_final_failure(attempt, response, core, now),
         }
     }
 
@@ -266,11 +295,12 @@ impl Registration {
         if before.is_none_or(|before| before.server != server) {
             core.report(Report::Registered { server: core.server(server).name.clone() });
         }
-        if self.wanted {
-            self.plan_failback(core, now);
-        } else {
-            self.unbind(core, now);
+        if attempt.purpose == Purpose::Visit {
+            core.errands.push_back(Errand::RegisteredAt { server, stands: true });
+        } else if !self.wanted {
+            return self.unbind(core, now);
         }
+        self.plan_failback(core, now);
     }
 
     fn on_final_failure(
@@ -286,8 +316,13 @@ impl Registration {
             self.cseq += 1;
             return self.send(attempt, core, now);
         }
-        if attempt.purpose == Purpose::Return {
-            return self.plan_failback(core, now);
+        match attempt.purpose {
+            Purpose::Return => return self.plan_failback(core, now),
+            Purpose::Visit => {
+                let failed = Errand::RegisteredAt { server: attempt.hunt.server, stands: false };
+                return core.errands.push_back(failed);
+            }
+            Purpose::Bind | Purpose::Unbind => {}
         }
         let server = core.server(attempt.hunt.server).name.clone();
         core.report(Report::RegistrationFailed { server, code });

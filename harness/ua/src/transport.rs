@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use sipfarm_core::machine::{Input, Output, PortState, StreamEnd, StreamId, Transport};
-use sipfarm_core::sip::{Host, Message, Params, Via};
+use sipfarm_core::sip::{Framed, Framer, Host, Message, Params, Via};
 use sipfarm_core::{Instant, Span};
 
 use crate::tx::{ClientId, Failure, Target};
@@ -52,6 +52,9 @@ pub enum TransportEvent {
     },
 }
 
+/// How many streams the phone lets others open at a time.
+const MAX_ACCEPTED: usize = 64;
+
 /// Datagrams and streams of one local address.
 #[derive(Debug)]
 pub struct TransportLayer {
@@ -62,7 +65,6 @@ pub struct TransportLayer {
     events: VecDeque<TransportEvent>,
     streams: BTreeMap<StreamId, Stream>,
     drawn: u64,
-    now: Instant,
 }
 
 /// A stream that we opened or accepted.
@@ -73,6 +75,7 @@ struct Stream {
     state: StreamState,
     /// Transactions with a request on this stream.
     clients: Vec<ClientId>,
+    framer: Framer,
 }
 
 #[derive(Debug)]
@@ -93,7 +96,6 @@ impl TransportLayer {
             events: VecDeque::new(),
             streams: BTreeMap::new(),
             drawn: 0,
-            now: Instant::EPOCH,
         }
     }
 
@@ -113,7 +115,7 @@ impl TransportLayer {
     }
 
     /// Sends a request, over an open stream to that address where there is one.
-    pub fn send_request(&mut self, target: Target, octets: &[u8], client: Option<ClientId>) {
+    pub fn send_request(&mut self, target: Target, octets: &[u8], client: Option<ClientId>, now: Instant) {
         if target.transport == Transport::Udp {
             return self.datagram(self.local, target.addr, octets);
         }
@@ -122,18 +124,18 @@ impl TransportLayer {
         };
         match self.streams.iter().find(reusable).map(|(id, _)| *id) {
             Some(id) => self.send_on(id, octets, client),
-            None => self.connect(target.addr, octets, client),
+            None => self.connect(target.addr, octets, client, now),
         }
     }
 
     /// Sends a response the way that its request came.
-    pub fn send_response(&mut self, flow: &Flow, octets: &[u8]) {
+    pub fn send_response(&mut self, flow: &Flow, octets: &[u8], now: Instant) {
         match flow.stream {
             None => self.datagram(flow.local, flow.reply_to, octets),
             Some(id) if self.streams.contains_key(&id) => self.send_on(id, octets, None),
             Some(_) => {
                 let target = Target { addr: flow.reply_to, transport: Transport::Tcp };
-                self.send_request(target, octets, None);
+                self.send_request(target, octets, None, now);
             }
         }
     }
@@ -156,8 +158,7 @@ impl TransportLayer {
     }
 
     /// Takes note of what happened on the network.
-    pub fn handle(&mut self, input: Input, now: Instant) {
-        self.now = now;
+    pub fn handle(&mut self, input: Input) {
         match input {
             Input::Datagram { local, remote, payload } => self.on_datagram(local, remote, &payload),
             Input::Icmp { remote, kind, .. } => {
@@ -165,13 +166,10 @@ impl TransportLayer {
                     self.events.push_back(TransportEvent::Icmp { remote });
                 }
             }
-            Input::Accepted { stream, local, remote } => {
-                let state = StreamState::Open;
-                self.streams.insert(stream, Stream { local, remote, state, clients: Vec::new() });
-            }
+            Input::Accepted { stream, local, remote } => self.on_accepted(stream, local, remote),
             Input::Connected { stream, local } => self.on_connected(stream, local),
             Input::ConnectFailed { stream, .. } => self.fail_stream(stream, Failure::Connect),
-            Input::StreamData { .. } => {}
+            Input::StreamData { stream, data } => self.on_stream_data(stream, &data),
             Input::StreamClosed { stream, end } => match end {
                 // The server may still answer on a connection of its own (section 18.2.2).
                 StreamEnd::Fin => drop(self.streams.remove(&stream)),
@@ -183,7 +181,6 @@ impl TransportLayer {
 
     /// Gives up on connections that take too long.
     pub fn fire(&mut self, now: Instant) {
-        self.now = now;
         let late: Vec<_> = self
             .streams
             .iter()
@@ -223,14 +220,13 @@ impl TransportLayer {
         self.outputs.push_back(Output::Datagram { local, remote, payload: octets.to_vec() });
     }
 
-    fn connect(&mut self, remote: SocketAddr, octets: &[u8], client: Option<ClientId>) {
+    fn connect(&mut self, remote: SocketAddr, octets: &[u8], client: Option<ClientId>, now: Instant) {
         self.drawn += 1;
         let id = StreamId(self.drawn);
-        let give_up = self.connect_timeout.map(|span| self.now + span);
+        let give_up = self.connect_timeout.map(|span| now + span);
         let waiting = vec![(client, octets.to_vec())];
         let state = StreamState::Connecting { give_up, waiting };
-        let clients = client.into_iter().collect();
-        self.streams.insert(id, Stream { local: self.local, remote, state, clients });
+        self.streams.insert(id, Stream::new(self.local, remote, state, client));
         self.outputs.push_back(Output::Connect { stream: id, local: self.local.ip(), remote });
     }
 
@@ -245,6 +241,14 @@ impl TransportLayer {
         }
     }
 
+    fn on_accepted(&mut self, id: StreamId, local: SocketAddr, remote: SocketAddr) {
+        let accepted = self.streams.keys().filter(|id| id.0 & StreamId::ACCEPTED != 0).count();
+        if accepted >= MAX_ACCEPTED {
+            return self.outputs.push_back(Output::CloseStream { stream: id, reset: true });
+        }
+        self.streams.insert(id, Stream::new(local, remote, StreamState::Open, None));
+    }
+
     fn on_connected(&mut self, id: StreamId, local: SocketAddr) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.local = local;
@@ -253,6 +257,28 @@ impl TransportLayer {
         {
             let data = waiting.into_iter().map(|(_, data)| Output::StreamData { stream: id, data });
             self.outputs.extend(data);
+        }
+    }
+
+    fn on_stream_data(&mut self, id: StreamId, data: &[u8]) {
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        stream.framer.push(data);
+        while let Some(stream) = self.streams.get_mut(&id)
+            && let Some(found) = stream.framer.pop()
+        {
+            let (local, remote) = (stream.local, stream.remote);
+            match found {
+                Framed::Message(message) => self.on_message(local, remote, Some(id), message),
+                // Whoever opened the stream pings; the other side answers (RFC 5626 section 4.4.1).
+                Framed::KeepAlive { ping: true } if id.0 & StreamId::ACCEPTED != 0 => {
+                    self.outputs.push_back(Output::StreamData { stream: id, data: b"\r\n".to_vec() });
+                }
+                Framed::KeepAlive { .. } => {}
+                Framed::Lost { .. } => {
+                    self.outputs.push_back(Output::CloseStream { stream: id, reset: false });
+                    self.fail_stream(id, Failure::Send);
+                }
+            }
         }
     }
 
@@ -294,6 +320,10 @@ impl TransportLayer {
 }
 
 impl Stream {
+    fn new(local: SocketAddr, remote: SocketAddr, state: StreamState, client: Option<ClientId>) -> Self {
+        Stream { local, remote, state, clients: client.into_iter().collect(), framer: Framer::new() }
+    }
+
     fn give_up(&self) -> Option<Instant> {
         match &self.state {
             StreamState::Connecting { give_up, .. } => *give_up,

@@ -1,5 +1,7 @@
 //! 503 from one server sends the request to the next (RFC 3263 section 4.3, YL-02, YL-04).
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::*;

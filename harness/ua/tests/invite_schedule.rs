@@ -1,6 +1,8 @@
 //! INVITE over UDP: seven sends, timer A doubling without a cap, timer B after 64×T1
 //! (RFC 3261 section 17.1.1.2).
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::*;

@@ -1,6 +1,8 @@
 //! REGISTER over UDP: eleven sends, timer E capped at T2, timer F after 64×T1
 //! (RFC 3261 section 17.1.2.2).
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::*;

@@ -162,9 +162,9 @@ impl Call {
     pub fn deadline(&self) -> Option<Instant> {
         let answered = self.answered.as_ref().map(|answered| answered.repeat_at.min(answered.give_up_at));
         let side = match &self.side {
+            _ if self.phase != Phase::Setup => None,
             Side::Caller(caller) => caller.deadline(),
-            Side::Callee(callee) if self.phase == Phase::Setup => callee.deadline(),
-            Side::Callee(_) => None,
+            Side::Callee(callee) => callee.deadline(),
         };
         answered.into_iter().chain(side).chain(self.forget_at).min()
     }
@@ -173,6 +173,7 @@ impl Call {
     pub fn fire(&mut self, core: &mut Core, now: Instant) {
         self.fire_answered(core, now);
         match self.side {
+            _ if self.phase != Phase::Setup => {}
             Side::Caller(_) => self.fire_caller(core, now),
             Side::Callee(_) => self.fire_callee(core, now),
         }

@@ -1,11 +1,12 @@
 //! The caller's side: INVITE along the servers, ACK, CANCEL (RFC 3261 sections 9.1 and 13.2).
 
+use sipfarm_core::profile::OnExhausted;
 use sipfarm_core::sdp::Session;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
 use sipfarm_core::{Instant, Span};
 
 use super::{Call, Phase, Side, bye};
-use crate::core::Core;
+use crate::core::{Core, Errand};
 use crate::dialog::Dialog;
 use crate::locate::{Hunt, Outcome};
 use crate::phone::Report;
@@ -27,6 +28,10 @@ pub(super) struct Caller {
     /// The INVITE is given up then: 64×T1 after CANCEL (section 9.1).
     cancelled_by: Option<Instant>,
     no_answer_at: Option<Instant>,
+    /// The servers are gone through once more then.
+    restart_at: Option<Instant>,
+    /// The next server waits until the phone is registered there.
+    waits_for_registration: bool,
     /// The ACK of the dialog that became the call.
     ack: Option<(Message, Target)>,
     /// Other dialogs that a fork brought; each was acknowledged and ended at once.
@@ -36,7 +41,7 @@ pub(super) struct Caller {
 #[derive(Debug)]
 struct Stray {
     dialog: Dialog,
-    ack: Message,
+    ack: (Message, Target),
     bye: ClientId,
 }
 
@@ -47,7 +52,7 @@ impl Caller {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.cancelled_by.into_iter().chain(self.no_answer_at).min()
+        self.cancelled_by.into_iter().chain(self.no_answer_at).chain(self.restart_at).min()
     }
 }
 
@@ -64,6 +69,8 @@ impl Call {
             alerting: false,
             cancelled_by: None,
             no_answer_at: None,
+            restart_at: None,
+            waits_for_registration: false,
             ack: None,
             strays: Vec::new(),
         };
@@ -133,7 +140,29 @@ impl Call {
         } else if caller.no_answer_at.is_some_and(|at| at <= now) {
             core.report(Report::CallFailed { code: None });
             self.cancel(core, now);
+        } else if caller.restart_at.is_some_and(|at| at <= now) {
+            caller.restart_at = None;
+            caller.cseq += 1;
+            caller.hunt = Hunt::new(core.call_order(now));
+            match caller.hunt {
+                Some(_) => self.send_invite(core, now),
+                None => self.on_exhausted(core, Some(503), now),
+            }
         }
+    }
+
+    /// The registration that an INVITE to this server waits for stands, or could not be had.
+    pub fn on_registered_at(&mut self, core: &mut Core, server: usize, stands: bool, now: Instant) {
+        let Side::Caller(caller) = &mut self.side else { return };
+        let Some(hunt) = caller.hunt.as_mut().filter(|hunt| hunt.server == server) else { return };
+        if !std::mem::take(&mut caller.waits_for_registration) || self.hung_up {
+            return;
+        }
+        if stands {
+            return self.send_invite(core, now);
+        }
+        let outcome = hunt.skip(core, now);
+        self.proceed(core, outcome, now);
     }
 
     fn proceed(&mut self, core: &mut Core, outcome: Outcome, now: Instant) {
@@ -152,12 +181,41 @@ impl Call {
                 }
                 self.send_invite(core, now);
             }
-            Outcome::Next => self.send_invite(core, now),
-            Outcome::Failed(response) => {
+            Outcome::Next => self.go_to_next(core, now),
+            Outcome::Failed { response, exhausted } => {
                 let code = response.and_then(|response| response.status());
+                if exhausted {
+                    return self.on_exhausted(core, code, now);
+                }
                 core.report(Report::CallFailed { code });
                 self.end(core, now);
             }
+        }
+    }
+
+    fn go_to_next(&mut self, core: &mut Core, now: Instant) {
+        let Side::Caller(caller) = &mut self.side else { return };
+        let Some(hunt) = &caller.hunt else { return };
+        if core.profile().failover.register_before_invite && !core.locator.is_working(hunt.server) {
+            caller.waits_for_registration = true;
+            return core.errands.push_back(Errand::RegisterAt(hunt.server));
+        }
+        self.send_invite(core, now);
+    }
+
+    /// Every server has failed.
+    fn on_exhausted(&mut self, core: &mut Core, code: Option<u16>, now: Instant) {
+        let policy = core.profile().failover.on_exhausted;
+        if let (OnExhausted::RestartList, Side::Caller(caller)) = (policy, &mut self.side) {
+            // A pause, or a list of servers that refuse at once would be hammered.
+            let pause = Span::from_secs(core.profile().registration.retry.base_s.into());
+            caller.restart_at = Some(now + pause);
+            return;
+        }
+        core.report(Report::CallFailed { code });
+        self.end(core, now);
+        if policy == OnExhausted::Reboot {
+            core.errands.push_back(Errand::Reboot);
         }
     }
 
@@ -203,10 +261,10 @@ impl Call {
         if let (Some(dialog), Some((ack, target))) = (&self.dialog, &caller.ack)
             && same(dialog)
         {
-            return core.tx.send_again(ack, *target);
+            return core.tx.send_again(ack, *target, now);
         }
         if let Some(stray) = caller.strays.iter().find(|stray| same(&stray.dialog)) {
-            return core.tx.send_again(&stray.ack, stray.dialog.target());
+            return core.tx.send_again(&stray.ack.0, stray.ack.1, now);
         }
         let Some(hunt) = &caller.hunt else { return };
         let through = core.server(hunt.server).target();
@@ -214,12 +272,12 @@ impl Call {
             return;
         };
         let Some(mut dialog) = Dialog::of_caller(&invite, response, through) else { return };
-        let (ack, target) = acknowledge(core, &dialog, &invite);
+        let ack = acknowledge(core, &dialog, &invite, now);
         if self.dialog.is_some() {
             let bye = bye(core, &mut dialog, now);
             return caller.strays.push(Stray { dialog, ack, bye });
         }
-        caller.ack = Some((ack, target));
+        caller.ack = Some(ack);
         self.dialog = Some(dialog);
         self.phase = Phase::Up;
         if self.hung_up {
@@ -231,7 +289,7 @@ impl Call {
 }
 
 /// Sends the ACK for a 2xx, with the INVITE's credentials (section 13.2.2.4).
-fn acknowledge(core: &mut Core, dialog: &Dialog, invite: &Message) -> (Message, Target) {
+fn acknowledge(core: &mut Core, dialog: &Dialog, invite: &Message, now: Instant) -> (Message, Target) {
     let number = invite.cseq().map_or(0, |cseq| cseq.number);
     let mut request = dialog.ack(number);
     for name in ["Authorization", "Proxy-Authorization"] {
@@ -239,6 +297,5 @@ fn acknowledge(core: &mut Core, dialog: &Dialog, invite: &Message) -> (Message, 
             request = request.header(name, &field.value);
         }
     }
-    let target = dialog.target();
-    (core.tx.send(request, target, &mut core.ids), target)
+    core.tx.send(request, dialog.target(), &mut core.ids, now)
 }

@@ -105,9 +105,6 @@ impl Call {
     }
 
     pub(super) fn fire_callee(&mut self, core: &mut Core, now: Instant) {
-        if !self.rings() {
-            return;
-        }
         let Side::Callee(callee) = &mut self.side else { return };
         if callee.expires_at.is_some_and(|at| at <= now) {
             self.terminate_ringing(core, now);

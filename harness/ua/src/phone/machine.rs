@@ -6,7 +6,8 @@ use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Machine, Output};
 
 use super::Phone;
-use crate::tx::{ClientId, TxEvent};
+use crate::core::Errand;
+use crate::tx::{ClientId, Failure, TxEvent};
 
 impl Machine for Phone {
     fn handle(&mut self, input: Input, now: Instant) {
@@ -52,6 +53,10 @@ impl Phone {
             while let Some(event) = self.core.tx.poll_event() {
                 self.on_event(event, now);
             }
+            if let Some(errand) = self.core.errands.pop_front() {
+                self.run_errand(errand, now);
+                continue;
+            }
             self.calls.retain(|call| !call.is_forgotten(now));
             let is_busy = self.current_call().is_some();
             let was_busy = std::mem::replace(&mut self.core.busy, is_busy);
@@ -62,6 +67,23 @@ impl Phone {
                 continue;
             }
             return;
+        }
+    }
+
+    fn run_errand(&mut self, errand: Errand, now: Instant) {
+        let Phone { core, registrations, calls } = self;
+        match errand {
+            Errand::RegisterAt(server) => {
+                if let Some(owner) = registrations.iter_mut().find(|owner| owner.serves(server)) {
+                    owner.visit(core, server, now);
+                }
+            }
+            Errand::RegisteredAt { server, stands } => {
+                for call in calls {
+                    call.on_registered_at(core, server, stands, now);
+                }
+            }
+            Errand::Reboot => self.reboot(now),
         }
     }
 
@@ -87,7 +109,7 @@ impl Phone {
         }
     }
 
-    fn on_failure(&mut self, client: ClientId, failure: crate::tx::Failure, now: Instant) {
+    fn on_failure(&mut self, client: ClientId, failure: Failure, now: Instant) {
         let Phone { core, registrations, calls } = self;
         if let Some(owner) = registrations.iter_mut().find(|owner| owner.owns(client)) {
             owner.on_failure(core, failure, now);

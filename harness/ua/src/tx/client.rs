@@ -26,6 +26,8 @@ pub(super) struct Client {
     pub target: Target,
     pub state: State,
     pub timers: Timers,
+    /// It is sent over TCP only because it is too long for a datagram to there.
+    pub too_long_for: Option<Target>,
     branch: String,
     method: Method,
     patience: Patience,
@@ -45,6 +47,7 @@ impl Client {
             target,
             state,
             timers: Timers::default(),
+            too_long_for: None,
             branch,
             method,
             patience,
@@ -62,6 +65,24 @@ impl Client {
             self.timers.set(self.repeat(), now + self.interval);
         }
         self.timers.set(self.give_up(), now + self.patience.timeout);
+    }
+
+    /// Sends the request to another place instead; the first one never got it.
+    pub fn restart(
+        &mut self,
+        request: Message,
+        target: Target,
+        times: &profile::Timers,
+        now: Instant,
+        acts: &mut Vec<Act>,
+    ) {
+        self.request = request;
+        self.target = target;
+        self.start(times, now, acts);
+    }
+
+    pub fn branch(&self) -> &str {
+        &self.branch
     }
 
     /// Section 17.1.3: same branch, and the method in CSeq is the request's.

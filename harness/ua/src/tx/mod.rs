@@ -94,6 +94,10 @@ pub enum TxEvent {
     },
 }
 
+/// The longest request that is sent as a datagram where the path's MTU is unknown
+/// (section 18.1.1).
+const MAX_DATAGRAM: usize = 1300;
+
 /// What a transaction wants done.
 enum Act {
     Send(Vec<u8>),
@@ -105,6 +109,7 @@ enum Act {
 pub struct Transactions {
     transport: TransportLayer,
     times: profile::Timers,
+    tcp_allowed: bool,
     clients: BTreeMap<ClientId, Client>,
     servers: BTreeMap<ServerId, Server>,
     events: VecDeque<TxEvent>,
@@ -112,11 +117,12 @@ pub struct Transactions {
 }
 
 impl Transactions {
-    /// None yet, over an open transport.
-    pub fn new(transport: TransportLayer, times: profile::Timers) -> Self {
+    /// None yet, over an open transport. Where TCP is not allowed, long requests go as datagrams.
+    pub fn new(transport: TransportLayer, times: profile::Timers, tcp_allowed: bool) -> Self {
         Transactions {
             transport,
             times,
+            tcp_allowed,
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
             events: VecDeque::new(),
@@ -133,8 +139,14 @@ impl Transactions {
         ids: &mut Ids,
         now: Instant,
     ) -> ClientId {
-        let via = self.transport.via(target.transport, &ids.branch());
-        self.start(request.prepend("Via", via).build(), target, patience, now)
+        let (request, fitting) = self.addressed(request, target, &ids.branch());
+        let client = self.start(request, fitting, patience, now);
+        if fitting != target
+            && let Some(client) = self.clients.get_mut(&client)
+        {
+            client.too_long_for = Some(target);
+        }
+        client
     }
 
     /// Cancels an INVITE that has had a provisional response and no final one (section 9.1).
@@ -145,17 +157,22 @@ impl Transactions {
         Some(self.start(cancel, target, patience, now))
     }
 
-    /// Sends a request without a transaction: the ACK for a 2xx. Returns it as sent.
-    pub fn send(&mut self, request: MessageBuilder, target: Target, ids: &mut Ids) -> Message {
-        let via = self.transport.via(target.transport, &ids.branch());
-        let request = request.prepend("Via", via).build();
-        self.transport.send_request(target, &request.raw, None);
-        request
+    /// Sends a request without a transaction: the ACK for a 2xx. Returns it as sent, and where.
+    pub fn send(
+        &mut self,
+        request: MessageBuilder,
+        target: Target,
+        ids: &mut Ids,
+        now: Instant,
+    ) -> (Message, Target) {
+        let (request, target) = self.addressed(request, target, &ids.branch());
+        self.transport.send_request(target, &request.raw, None, now);
+        (request, target)
     }
 
     /// Sends a request without a transaction once more, as it was.
-    pub fn send_again(&mut self, request: &Message, target: Target) {
-        self.transport.send_request(target, &request.raw, None);
+    pub fn send_again(&mut self, request: &Message, target: Target, now: Instant) {
+        self.transport.send_request(target, &request.raw, None, now);
     }
 
     /// Answers a request. Responses after the final one are dropped, but for repetitions of a 2xx
@@ -166,7 +183,7 @@ impl Transactions {
         let mut acts = Vec::new();
         let code = response.status().unwrap_or(500);
         transaction.respond(code, response.raw, &self.times, now, &mut acts);
-        self.perform_server(server, acts);
+        self.perform_server(server, acts, now);
     }
 
     /// Forgets a client transaction; what comes for it later is a stray.
@@ -198,7 +215,7 @@ impl Transactions {
 
     /// Takes note of what happened on the network.
     pub fn handle(&mut self, input: Input, now: Instant) {
-        self.transport.handle(input, now);
+        self.transport.handle(input);
         self.take_from_transport(now);
     }
 
@@ -213,13 +230,13 @@ impl Transactions {
                     if let Some(client) = self.clients.get_mut(&id) {
                         client.on_timer(timer, at, &self.times, &mut acts);
                     }
-                    self.perform_client(id, acts);
+                    self.perform_client(id, acts, now);
                 }
                 Owner::Server(id) => {
                     if let Some(server) = self.servers.get_mut(&id) {
                         server.on_timer(timer, at, now, &self.times, &mut acts);
                     }
-                    self.perform_server(id, acts);
+                    self.perform_server(id, acts, now);
                 }
             }
         }
@@ -249,6 +266,18 @@ impl Transactions {
         self.transport.reset();
     }
 
+    /// The request with its topmost Via, and where it goes: longer ones than a datagram should be
+    /// go over TCP (section 18.1.1).
+    fn addressed(&self, request: MessageBuilder, target: Target, branch: &str) -> (Message, Target) {
+        let over = |transport| request.clone().prepend("Via", self.transport.via(transport, branch)).build();
+        let message = over(target.transport);
+        let too_long = target.transport == Transport::Udp && message.raw.len() > MAX_DATAGRAM;
+        if too_long && self.tcp_allowed {
+            return (over(Transport::Tcp), Target { transport: Transport::Tcp, ..target });
+        }
+        (message, target)
+    }
+
     fn start(&mut self, request: Message, target: Target, patience: Patience, now: Instant) -> ClientId {
         self.drawn += 1;
         let id = ClientId(self.drawn);
@@ -256,15 +285,15 @@ impl Transactions {
         let mut acts = Vec::new();
         client.start(&self.times, now, &mut acts);
         self.clients.insert(id, client);
-        self.perform_client(id, acts);
+        self.perform_client(id, acts, now);
         id
     }
 
     fn take_from_transport(&mut self, now: Instant) {
         while let Some(event) = self.transport.poll_event() {
             match event {
-                TransportEvent::Message { flow, message } if message.status().is_some() => {
-                    self.on_response(flow, message, now);
+                TransportEvent::Message { message, .. } if message.status().is_some() => {
+                    self.on_response(message, now);
                 }
                 TransportEvent::Message { flow, message } => self.on_request(flow, message, now),
                 TransportEvent::Icmp { remote } => {
@@ -272,14 +301,20 @@ impl Transactions {
                         client.target.addr == remote && !client.target.transport.is_reliable()
                     };
                     let ids: Vec<_> = self.clients.values().filter(hit).map(|client| client.id).collect();
-                    self.fail_clients(ids, Failure::Icmp);
+                    self.fail_clients(ids, Failure::Icmp, now);
                 }
-                TransportEvent::Failed { clients, failure } => self.fail_clients(clients, failure),
+                TransportEvent::Failed { clients, failure } => {
+                    let clients = match failure {
+                        Failure::Connect => self.back_to_datagrams(clients, now),
+                        _ => clients,
+                    };
+                    self.fail_clients(clients, failure, now);
+                }
             }
         }
     }
 
-    fn on_response(&mut self, _flow: Flow, response: Message, now: Instant) {
+    fn on_response(&mut self, response: Message, now: Instant) {
         let (Some(branch), Some(cseq)) = (response.branch(), response.cseq()) else { return };
         let Some(client) = self.clients.values_mut().find(|client| client.matches(&branch, &cseq.method))
         else {
@@ -287,7 +322,7 @@ impl Transactions {
         };
         let (id, mut acts) = (client.id, Vec::new());
         client.on_response(response, &self.times, now, &mut acts);
-        self.perform_client(id, acts);
+        self.perform_client(id, acts, now);
     }
 
     fn on_request(&mut self, flow: Flow, request: Message, now: Instant) {
@@ -300,7 +335,7 @@ impl Transactions {
                 Method::Ack => server.on_ack(request, &self.times, now, &mut acts),
                 _ => server.on_repetition(&mut acts),
             }
-            return self.perform_server(id, acts);
+            return self.perform_server(id, acts, now);
         }
         if method == Method::Ack {
             return self.events.push_back(TxEvent::Ack { ack: Box::new(request) });
@@ -316,21 +351,40 @@ impl Transactions {
         self.events.push_back(TxEvent::Request { server: id, request: Box::new(request), cancels, from });
     }
 
-    fn fail_clients(&mut self, clients: Vec<ClientId>, failure: Failure) {
+    /// Requests that went over TCP for their length only go as datagrams after all where there is
+    /// no TCP (section 18.1.1). Returns the others.
+    fn back_to_datagrams(&mut self, clients: Vec<ClientId>, now: Instant) -> Vec<ClientId> {
+        let mut others = Vec::new();
+        for id in clients {
+            let Some(client) = self.clients.get_mut(&id) else { continue };
+            let Some(target) = client.too_long_for.take() else {
+                others.push(id);
+                continue;
+            };
+            let via = self.transport.via(target.transport, client.branch());
+            let request = client.request.rebuild().set("Via", via).build();
+            let mut acts = Vec::new();
+            client.restart(request, target, &self.times, now, &mut acts);
+            self.perform_client(id, acts, now);
+        }
+        others
+    }
+
+    fn fail_clients(&mut self, clients: Vec<ClientId>, failure: Failure, now: Instant) {
         for id in clients {
             let mut acts = Vec::new();
             if let Some(client) = self.clients.get_mut(&id) {
                 client.on_failure(failure, &mut acts);
             }
-            self.perform_client(id, acts);
+            self.perform_client(id, acts, now);
         }
     }
 
-    fn perform_client(&mut self, id: ClientId, acts: Vec<Act>) {
+    fn perform_client(&mut self, id: ClientId, acts: Vec<Act>, now: Instant) {
         let Some(client) = self.clients.get(&id) else { return };
         for act in acts {
             match act {
-                Act::Send(octets) => self.transport.send_request(client.target, &octets, Some(id)),
+                Act::Send(octets) => self.transport.send_request(client.target, &octets, Some(id), now),
                 Act::Tell(event) => self.events.push_back(event),
             }
         }
@@ -339,11 +393,11 @@ impl Transactions {
         }
     }
 
-    fn perform_server(&mut self, id: ServerId, acts: Vec<Act>) {
+    fn perform_server(&mut self, id: ServerId, acts: Vec<Act>, now: Instant) {
         let Some(server) = self.servers.get(&id) else { return };
         for act in acts {
             match act {
-                Act::Send(octets) => self.transport.send_response(&server.flow, &octets),
+                Act::Send(octets) => self.transport.send_response(&server.flow, &octets, now),
                 Act::Tell(event) => self.events.push_back(event),
             }
         }

@@ -56,6 +56,8 @@ pub struct Bench {
     icmp: BTreeMap<SocketAddr, IcmpKind>,
     pub tcp: BTreeMap<SocketAddr, Tcp>,
     streams: BTreeMap<StreamId, SocketAddr>,
+    /// Bare CRLF that the phone sent on streams.
+    pub pongs: usize,
 }
 
 pub const EPOCH: Instant = Instant::from_nanos(1_700_000_000_000_000_000);
@@ -96,6 +98,7 @@ impl Bench {
             icmp: BTreeMap::new(),
             tcp: BTreeMap::new(),
             streams: BTreeMap::new(),
+            pongs: 0,
         };
         bench.drain();
         bench
@@ -239,6 +242,12 @@ impl Bench {
         }
     }
 
+    /// Somebody opens a stream to the phone.
+    pub fn accept(&mut self, stream: StreamId, remote: SocketAddr) {
+        self.streams.insert(stream, remote);
+        self.hear(Input::Accepted { stream, local: phone_addr(), remote });
+    }
+
     pub fn close_stream(&mut self, stream: StreamId, end: StreamEnd) {
         self.hear(Input::StreamClosed { stream, end });
     }
@@ -250,6 +259,10 @@ impl Bench {
         payload: &[u8],
         replies: &mut VecDeque<(SocketAddr, Option<StreamId>, Vec<u8>)>,
     ) {
+        if payload == b"\r\n" {
+            self.pongs += 1;
+            return;
+        }
         let message = Message::parse(payload);
         assert!(message.defects.is_empty(), "the phone sent a broken message: {:?}", message.defects);
         let name = (0..NAMES.len()).find(|n| addr(*n) == remote);

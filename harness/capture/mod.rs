@@ -6,6 +6,7 @@
 pub mod decode;
 pub mod read;
 pub mod recorder;
+pub mod tap;
 
 mod fragments;
 mod icmp;

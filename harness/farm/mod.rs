@@ -6,6 +6,9 @@
 mod far_end;
 mod faults;
 mod node;
+mod stack;
+#[cfg(test)]
+mod testing;
 
 pub use far_end::{Behaviour, FarEnd, FarEndConfig};
 pub use faults::{Direction, FaultError, FaultId, FaultInfo, FaultSpec, ParameterInfo, fault_catalogue};

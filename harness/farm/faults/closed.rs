@@ -45,3 +45,67 @@ impl Rule for Closed {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sipfarm_core::machine::StreamEnd;
+
+    use crate::farm::testing::{Lab, over_tcp, register};
+
+    #[test]
+    fn over_udp_the_kernel_answers_icmp_port_unreachable() {
+        let mut lab = Lab::new();
+        lab.fault_on("closed");
+        lab.say(&register(1));
+        lab.run_s(1);
+        assert_eq!(lab.lines(), ["phone > node: REGISTER", "node > phone: ICMP 3/3"]);
+    }
+
+    #[test]
+    fn over_tcp_the_kernel_answers_rst() {
+        let mut lab = Lab::new();
+        lab.fault_on("closed");
+        lab.connect();
+        assert_eq!(lab.lines(), ["phone > node: SYN", "node > phone: RST"]);
+    }
+
+    #[test]
+    fn open_connections_end_as_asked() {
+        for (words, end) in [
+            ("closed", Some(StreamEnd::Reset)),
+            ("closed streams=fin", Some(StreamEnd::Fin)),
+            ("closed streams=keep", None),
+        ] {
+            let mut lab = Lab::new();
+            lab.connect();
+            lab.fault_on(words);
+            lab.run_s(1);
+            assert_eq!(lab.stream_end(), end, "{words}");
+        }
+    }
+
+    #[test]
+    fn retransmissions_in_flight_stop() {
+        let mut lab = Lab::new();
+        lab.fault_on("status");
+        lab.say(&crate::farm::testing::invite(1));
+        lab.run_s(1);
+        lab.fault_on("closed");
+        lab.forget();
+        lab.run_s(60);
+        assert!(lab.left_the_node().is_empty());
+    }
+
+    #[test]
+    fn the_ports_open_again_when_the_fault_ends() {
+        let mut lab = Lab::new();
+        lab.fault_on("closed");
+        lab.fault_off("closed");
+        lab.say(&register(1));
+        lab.connect();
+        lab.say_tcp(&over_tcp(register(2)));
+        lab.run_s(1);
+        let answers: Vec<_> = lab.heard().iter().filter_map(|r| r.status()).collect();
+        assert_eq!(answers, [200, 200]);
+    }
+}

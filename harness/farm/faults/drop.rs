@@ -31,3 +31,53 @@ impl Rule for Drop {
         lost.then_some(Action::Drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::farm::testing::{Lab, invite, register};
+
+    /// Which of so many REGISTERs, each of its own transaction, are answered.
+    fn answered(words: &str, seed: u64, requests: u32) -> Vec<u32> {
+        let mut lab = Lab::with(|config| config.seed = seed);
+        lab.fault_on(words);
+        for n in 1..=requests {
+            lab.say(&register(n));
+            lab.run_ms(100);
+        }
+        lab.heard().iter().filter_map(|response| Some(response.cseq()?.number)).collect()
+    }
+
+    #[test]
+    fn the_first_k_of_every_n_are_lost() {
+        assert!(answered("drop", 7, 4).is_empty());
+        assert_eq!(answered("drop k=1 n=2 direction=in", 7, 6), [2, 4, 6]);
+        assert_eq!(answered("drop k=2 n=3 direction=in", 7, 7), [3, 6]);
+        assert_eq!(answered("drop first=2 direction=in", 7, 4), [3, 4]);
+    }
+
+    #[test]
+    fn chance_comes_from_the_seed() {
+        let some = answered("drop probability=0.5 direction=in", 7, 40);
+        assert!(some.len() > 5 && some.len() < 35, "about half: {some:?}");
+        assert_eq!(some, answered("drop probability=0.5 direction=in", 7, 40));
+        assert_ne!(some, answered("drop probability=0.5 direction=in", 8, 40));
+        assert!(answered("drop probability=1 direction=in", 7, 10).is_empty());
+        assert_eq!(answered("drop probability=0 direction=in", 7, 3), [1, 2, 3]);
+    }
+
+    #[test]
+    fn responses_are_lost_by_code() {
+        let mut lab = Lab::new();
+        lab.fault_on("drop response=1xx direction=out");
+        lab.say(&invite(1));
+        lab.run_ms(100);
+        assert_eq!(lab.heard().iter().filter_map(|r| r.status()).collect::<Vec<_>>(), [200]);
+    }
+
+    #[test]
+    fn only_the_peer_that_is_meant_loses_messages() {
+        assert!(answered("drop from=10.0.0.9", 7, 2).is_empty());
+        assert_eq!(answered("drop from=10.0.0.9:5061", 7, 2), [1, 2]);
+        assert_eq!(answered("drop from=10.0.0.50", 7, 2), [1, 2]);
+    }
+}

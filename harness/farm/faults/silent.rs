@@ -21,3 +21,63 @@ impl Rule for Silent {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::farm::testing::{Lab, invite, over_tcp, register};
+
+    #[test]
+    fn nothing_leaves_the_host_over_udp() {
+        let mut lab = Lab::new();
+        lab.fault_on("silent");
+        lab.say(&register(1));
+        lab.say(&invite(2));
+        lab.run_s(100);
+        assert_eq!(lab.lines(), ["phone > node: REGISTER", "phone > node: INVITE"]);
+        assert!(lab.left_the_node().is_empty(), "not even ICMP");
+    }
+
+    #[test]
+    fn over_tcp_only_the_kernel_says_something() {
+        let mut lab = Lab::new();
+        lab.fault_on("silent");
+        lab.connect();
+        lab.say_tcp(&over_tcp(register(1)));
+        lab.output(sipfarm_core::machine::Output::StreamData {
+            stream: sipfarm_core::machine::StreamId(1),
+            data: b"\r\n\r\n".to_vec(),
+        });
+        lab.run_s(100);
+        let left = lab.left_the_node();
+        assert_eq!(left[0], "TCP SYN-ACK");
+        assert!(left[1..].iter().all(|frame| frame == "TCP ACK"), "{left:?}");
+        assert_eq!(lab.stream_end(), None, "the connection stays open");
+    }
+
+    #[test]
+    fn retransmissions_in_flight_stop() {
+        let mut lab = Lab::new();
+        lab.fault_on("status code=503");
+        lab.say(&invite(1));
+        lab.run_s(2);
+        assert_eq!(lab.times("503 INVITE"), [0.0, 0.5, 1.5]);
+        lab.fault_on("silent");
+        lab.forget();
+        lab.run_s(20);
+        assert!(lab.left_the_node().is_empty());
+    }
+
+    #[test]
+    fn it_speaks_again_when_the_fault_ends() {
+        let mut lab = Lab::new();
+        lab.fault_on("silent");
+        lab.say(&register(1));
+        lab.run_s(1);
+        lab.fault_off("silent");
+        lab.run_s(1);
+        assert!(lab.left_the_node().is_empty(), "what was swallowed is gone");
+        lab.say(&register(1));
+        lab.run_s(1);
+        assert_eq!(lab.last().status(), Some(200));
+    }
+}

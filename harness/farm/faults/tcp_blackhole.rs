@@ -15,3 +15,31 @@ impl Rule for TcpBlackhole {
         (transport == Transport::Tcp).then_some(PortState::Blackhole)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::farm::testing::{Lab, register};
+
+    #[test]
+    fn a_syn_is_never_answered_and_udp_is_served() {
+        let mut lab = Lab::new();
+        lab.fault_on("tcp-blackhole");
+        lab.connect();
+        lab.run_s(20);
+        assert!(lab.lines().len() > 1 && lab.lines().iter().all(|line| line == "phone > node: SYN"));
+        assert!(lab.left_the_node().is_empty());
+        lab.say(&register(1));
+        lab.run_s(1);
+        assert_eq!(lab.last().status(), Some(200));
+    }
+
+    #[test]
+    fn a_later_syn_is_answered_when_the_fault_ends() {
+        let mut lab = Lab::new();
+        lab.fault_on("tcp-blackhole");
+        lab.connect();
+        lab.fault_off("tcp-blackhole");
+        lab.run_s(5);
+        assert!(lab.lines().contains(&"node > phone: SYN-ACK".to_owned()));
+    }
+}

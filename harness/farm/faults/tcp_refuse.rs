@@ -15,3 +15,35 @@ impl Rule for TcpRefuse {
         (transport == Transport::Tcp).then_some(PortState::Closed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::farm::testing::{Lab, over_tcp, register};
+
+    #[test]
+    fn a_syn_is_answered_with_rst_and_udp_is_served() {
+        let mut lab = Lab::new();
+        lab.fault_on("tcp-refuse");
+        lab.connect();
+        assert_eq!(lab.lines(), ["phone > node: SYN", "node > phone: RST"]);
+        lab.say(&register(1));
+        lab.run_s(1);
+        assert_eq!(lab.last().status(), Some(200));
+    }
+
+    #[test]
+    fn open_connections_work_on_and_new_ones_after_its_end() {
+        let mut lab = Lab::new();
+        lab.connect();
+        lab.fault_on("tcp-refuse");
+        lab.say_tcp(&over_tcp(register(1)));
+        lab.run_s(1);
+        assert_eq!(lab.last().status(), Some(200));
+
+        let mut lab = Lab::new();
+        lab.fault_on("tcp-refuse");
+        lab.fault_off("tcp-refuse");
+        lab.connect();
+        assert_eq!(lab.lines(), ["phone > node: SYN", "node > phone: SYN-ACK"]);
+    }
+}

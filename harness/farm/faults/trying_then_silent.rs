@@ -40,3 +40,47 @@ impl Rule for TryingThenSilent {
         swallowed.then_some(Action::Drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::farm::testing::{Lab, invite, register, request};
+
+    #[test]
+    fn one_100_and_then_nothing_for_that_call() {
+        let mut lab = Lab::new();
+        lab.fault_on("trying-then-silent");
+        lab.say(&invite(1));
+        lab.run_s(10);
+        let invite = invite(1).build();
+        let via = invite.header("Via").unwrap_or_default();
+        lab.say(&request(&Method::Cancel, "sip:1002@example.test", 1).set("Via", via));
+        lab.say(&request(&Method::Bye, "sip:1002@example.test", 2));
+        lab.run_s(200);
+        let heard = lab.heard();
+        assert_eq!(heard.len(), 1);
+        assert_eq!(heard[0].status(), Some(100));
+        assert!(heard[0].to().is_some_and(|to| to.tag().is_none()));
+        assert!(lab.lines().iter().all(|line| !line.contains("far end")));
+    }
+
+    #[test]
+    fn a_retransmitted_invite_gets_its_100_again() {
+        let mut lab = Lab::new();
+        lab.fault_on("trying-then-silent first=1");
+        lab.say(&invite(1));
+        lab.run_ms(500);
+        lab.say(&invite(1));
+        lab.run_ms(500);
+        assert_eq!(lab.times("100 INVITE"), [0.0, 0.5]);
+    }
+
+    #[test]
+    fn other_requests_are_served() {
+        let mut lab = Lab::new();
+        lab.fault_on("trying-then-silent");
+        lab.say(&register(1));
+        lab.run_s(1);
+        assert_eq!(lab.last().status(), Some(200));
+    }
+}

@@ -1,13 +1,24 @@
 //! A node: registrar of its domain, and proxy between the phone and the far end.
 
+mod flows;
+mod proxy;
+mod registrar;
+
 use std::any::Any;
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
-use sipfarm_core::machine::{Input, Machine, Output, PortState, Transport};
+use sipfarm_core::machine::{Input, Machine, Output, Transport};
+use sipfarm_core::sip::{Message, Method, Uri};
 
-use super::faults::{Chain, FaultError, FaultId, FaultSpec};
+use super::faults::{FaultError, FaultId, FaultSpec};
+use super::stack::{Event, Key, Path, Stack};
+use flows::Flows;
+use registrar::Registrar;
+
+/// What a node serves, for 200 to OPTIONS.
+const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, REGISTER, OPTIONS, SUBSCRIBE, NOTIFY, REFER, UPDATE, INFO, MESSAGE";
 
 /// What a node is.
 #[derive(Debug, Clone)]
@@ -55,16 +66,21 @@ pub struct Binding {
 /// A registrar and proxy of the farm.
 pub struct Node {
     config: NodeConfig,
-    chain: Chain,
-    outputs: VecDeque<Output>,
+    stack: Stack,
+    registrar: Registrar,
+    flows: Flows,
 }
 
 impl Node {
     /// A node that listens as soon as it is driven.
     pub fn new(config: NodeConfig) -> Self {
-        let open = |transport| Output::SetPort { transport, local: config.addr, state: PortState::Open };
-        let outputs = [Transport::Udp, Transport::Tcp].map(open).into();
-        Node { chain: Chain::new(config.seed), config, outputs }
+        let (account, seed) = (config.account.clone(), config.seed);
+        Node {
+            stack: Stack::new(config.addr, seed),
+            registrar: Registrar::new(&config.domain, account, config.challenge, config.expires_s, seed),
+            flows: Flows::default(),
+            config,
+        }
     }
 
     /// Its name.
@@ -72,49 +88,106 @@ impl Node {
         &self.config.name
     }
 
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.config.addr
+    }
+
     /// Switches a fault on, behind those that are on already.
     ///
     /// # Errors
     /// None for a fault that was checked when it was read.
-    pub fn fault_on(&mut self, fault: &FaultSpec, _now: Instant) -> Result<FaultId, FaultError> {
-        self.chain.add(fault)
+    pub fn fault_on(&mut self, fault: &FaultSpec, now: Instant) -> Result<FaultId, FaultError> {
+        let id = self.stack.fault_on(fault)?;
+        self.serve(now);
+        Ok(id)
     }
 
-    /// Switches off every fault of that name and says how many there were.
-    pub fn fault_off(&mut self, name: &str, _now: Instant) -> usize {
-        self.chain.remove(|_, spec| spec.name() == name).len()
+    /// Switches off every fault of that name and says how many there were. What a fault delays
+    /// goes on at once, copies that it has not sent yet are dropped, ports open again.
+    pub fn fault_off(&mut self, name: &str, now: Instant) -> usize {
+        let count = self.stack.faults_off(|_, spec| spec.name() == name, now);
+        self.serve(now);
+        count
     }
 
     /// Switches all faults off.
-    pub fn faults_off(&mut self, _now: Instant) {
-        self.chain.remove(|_, _| true);
+    pub fn faults_off(&mut self, now: Instant) {
+        self.stack.faults_off(|_, _| true, now);
+        self.serve(now);
     }
 
     /// The faults that are on, in order.
     pub fn faults(&self) -> impl Iterator<Item = (FaultId, &FaultSpec)> {
-        self.chain.active()
+        self.stack.faults()
     }
 
     /// The expiry granted from now on, in seconds; `None` grants what is asked, at most an hour.
     pub fn set_expires(&mut self, expires_s: impl Into<Option<u32>>) {
-        self.config.expires_s = expires_s.into();
+        self.registrar.expires_s = expires_s.into();
+    }
+
+    /// The least expiry, in seconds, that is not refused with 423. None to begin with.
+    pub fn set_min_expires(&mut self, min_expires_s: u32) {
+        self.registrar.min_expires_s = min_expires_s;
     }
 
     /// Where the account can be reached.
     pub fn bindings(&self) -> Vec<Binding> {
-        Vec::new()
+        self.registrar.bindings()
+    }
+
+    /// Deals with what the stack has found.
+    fn serve(&mut self, now: Instant) {
+        while let Some(event) = self.stack.event() {
+            match event {
+                Event::Request { server, request, path } => self.request(server, &request, path, now),
+                Event::Ack { ack } => self.forward_ack(&ack, now),
+                Event::Response { upstream: Some(upstream), response, path, .. } => {
+                    self.send_back(&upstream, &response, path, now);
+                }
+                Event::TimedOut { upstream: Some(upstream), .. } => self.give_up(&upstream, now),
+                // As if a 503 had come (RFC 3261 section 16.9), so 500 goes back.
+                Event::Failed { upstream: Some(upstream), .. } => self.stack.answer(&upstream, 500, now),
+                Event::Response { .. } | Event::TimedOut { .. } | Event::Failed { .. } => {} // our CANCEL's
+            }
+        }
+    }
+
+    fn request(&mut self, server: Key, request: &Message, path: Path, now: Instant) {
+        let mine = request.request_uri().and_then(Uri::parse).filter(|uri| self.is_mine(uri));
+        match (request.method(), mine) {
+            (Some(Method::Register), Some(_)) => self.register(&server, request, path, now),
+            (Some(Method::Options), Some(uri)) if uri.user.is_none() => {
+                let response = self.stack.response(&server, 200).map(|ok| ok.header("Allow", ALLOW).build());
+                response.into_iter().for_each(|response| self.stack.respond(&server, response, now));
+            }
+            (Some(Method::Cancel), _) => self.cancel(&server, request, now),
+            _ => self.forward(server, request, path, now),
+        }
+    }
+
+    fn register(&mut self, server: &Key, request: &Message, path: Path, now: Instant) {
+        let reply = self.registrar.register(request, path, now);
+        let Some(response) = self.stack.response(server, reply.code) else { return };
+        let response = reply.headers.iter().fold(response, |r, (name, value)| r.header(name, value)).build();
+        self.stack.respond(server, response, now);
     }
 }
 
 impl Machine for Node {
-    fn handle(&mut self, _input: Input, _now: Instant) {}
+    fn handle(&mut self, input: Input, now: Instant) {
+        self.registrar.expire(now);
+        self.stack.handle(input, now);
+        self.serve(now);
+    }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.stack.poll_output()
     }
 
     fn deadline(&self) -> Option<Instant> {
-        None
+        self.stack.deadline().into_iter().chain(self.registrar.next_expiry()).min()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {

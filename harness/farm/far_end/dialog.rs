@@ -1,0 +1,103 @@
+//! A call of the far end's, from the first INVITE to BYE (RFC 3261 section 12).
+
+use std::net::SocketAddr;
+
+use sipfarm_core::Span;
+use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr, Uri, Via};
+
+use crate::farm::stack::{Key, Path};
+
+/// One call.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// As it stands in the header.
+    pub call_id: String,
+    /// From of what we send, with our tag.
+    pub local: String,
+    /// To of what we send, with the other side's tag once it is known.
+    pub remote: String,
+    /// The other side's Contact.
+    pub target: String,
+    /// The route set.
+    pub routes: Vec<String>,
+    /// The last CSeq number that we used.
+    pub cseq: u32,
+    /// Where requests go while there is no route set.
+    pub first_hop: Path,
+    pub state: State,
+    /// The number of the session in our SDP.
+    pub session_id: u64,
+    /// How many descriptions we have made.
+    pub versions: u64,
+    /// BYE follows as soon as it may.
+    pub ends: bool,
+}
+
+/// How far a call is.
+#[derive(Debug)]
+pub(super) enum State {
+    /// An INVITE came in and is not answered yet.
+    Offered { server: Key },
+    /// Our INVITE is out and not answered yet.
+    Calling { client: Key },
+    /// Our 200 is out and waits for its ACK.
+    Answered { server: Key, ok: Message, interval: Span },
+    /// Both sides know.
+    Established { ack: Option<Message> },
+}
+
+impl Call {
+    /// A request inside the dialog, with the next CSeq number.
+    pub(super) fn request(&mut self, method: &Method, addr: SocketAddr, branch: &str) -> (Message, Path) {
+        self.cseq += 1;
+        let cseq = self.cseq;
+        self.request_numbered(method, cseq, addr, branch)
+    }
+
+    /// A request inside the dialog; ACK takes the number of its INVITE.
+    pub(super) fn request_numbered(
+        &self,
+        method: &Method,
+        cseq: u32,
+        addr: SocketAddr,
+        branch: &str,
+    ) -> (Message, Path) {
+        let path = self.next_hop();
+        let builder = MessageBuilder::request(method, &self.target)
+            .header("Via", format!("SIP/2.0/{} {addr};branch={}{branch}", path.transport, Via::COOKIE))
+            .header("Max-Forwards", 70);
+        let builder = self.routes.iter().fold(builder, |builder, route| builder.header("Route", route));
+        let builder = builder
+            .header("From", &self.local)
+            .header("To", &self.remote)
+            .header("Call-ID", &self.call_id)
+            .header("CSeq", format!("{cseq} {method}"));
+        (builder.build(), path)
+    }
+
+    /// Takes route set, target and tag from what made the dialog. A caller reads Record-Route from
+    /// bottom to top (section 12.1.2).
+    pub(super) fn establish(&mut self, response: &Message) {
+        self.routes = response.values("Record-Route").into_iter().rev().map(str::to_owned).collect();
+        self.remote = response.header("To").unwrap_or_default().to_owned();
+        self.retarget(response);
+    }
+
+    /// Contact of a request or response that refreshes the target.
+    pub(super) fn retarget(&mut self, message: &Message) {
+        if let Some(contact) = message.contact() {
+            self.target = contact.uri;
+        }
+    }
+
+    /// The first route, else the target, when it is an address.
+    pub(super) fn next_hop(&self) -> Path {
+        let route = self.routes.first().and_then(|route| NameAddr::parse(route)?.sip_uri());
+        let Some(uri) = route.or_else(|| Uri::parse(&self.target)) else { return self.first_hop };
+        let Some(remote) = uri.socket_addr() else { return self.first_hop };
+        let tcp = uri.params.value("transport").is_some_and(|name| name.eq_ignore_ascii_case("tcp"));
+        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        Path { transport, remote, stream: None }
+    }
+}

@@ -1,0 +1,352 @@
+//! A lab for tests, in virtual time: a node, a far end, and a phone made by hand that says what a
+//! test makes it say and answers nothing by itself. What happened is read from the frames.
+
+#![allow(clippy::unwrap_used)]
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use sipfarm_core::digest::{Challenge, ClientNonce, Covered, Credentials};
+use sipfarm_core::frame::Frame;
+use sipfarm_core::machine::{Input, Machine, Output, PortState, StreamEnd, StreamId, Transport};
+use sipfarm_core::sip::{Message, MessageBuilder, Method};
+use sipfarm_core::{Instant, Span};
+use sipfarm_judge::timeline::{EventKind, TcpStep};
+
+use super::{Account, FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
+use crate::capture::decode::Decoder;
+use crate::net::{Driver, MachineId, VirtualNet};
+
+const EPOCH: Instant = Instant::from_nanos(1_700_000_000_000_000_000);
+
+pub const NODE: SocketAddr = at(1);
+pub const FAR_END: SocketAddr = at(50);
+pub const PHONE: SocketAddr = at(9);
+/// The phone's one TCP connection.
+const STREAM: StreamId = StreamId(1);
+
+const fn at(host: u8) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, host)), 5060)
+}
+
+pub struct Lab {
+    pub driver: Driver<VirtualNet>,
+    phone: MachineId,
+    node: MachineId,
+    far_end: MachineId,
+    frames: Vec<Frame>,
+}
+
+/// Something on the wire: seconds since the last [`Lab::forget`], who to whom, what.
+#[derive(Debug, Clone)]
+pub struct Packet {
+    pub at: f64,
+    pub from: &'static str,
+    pub to: &'static str,
+    pub what: String,
+    pub message: Option<Message>,
+}
+
+impl fmt::Display for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} > {}: {}", self.from, self.to, self.what)
+    }
+}
+
+impl Lab {
+    /// With a registrar that challenges nobody.
+    pub fn new() -> Lab {
+        Lab::with(|_| ())
+    }
+
+    pub fn with(change: impl FnOnce(&mut NodeConfig)) -> Lab {
+        let mut config = NodeConfig {
+            name: "primary".to_owned(),
+            addr: NODE,
+            domain: "example.test".to_owned(),
+            account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
+            challenge: false,
+            expires_s: None,
+            far_end: FAR_END,
+            seed: 7,
+        };
+        change(&mut config);
+        let far_end = FarEndConfig {
+            addr: FAR_END,
+            domain: "example.test".to_owned(),
+            user: "1002".to_owned(),
+            seed: 8,
+        };
+        let mut driver = Driver::new(VirtualNet::new(1, EPOCH));
+        let phone = driver.add(Box::new(Phone::new()));
+        let node = driver.add(Box::new(Node::new(config)));
+        let far_end = driver.add(Box::new(FarEnd::new(far_end)));
+        Lab { driver, phone, node, far_end, frames: Vec::new() }
+    }
+
+    pub fn node<R>(&mut self, f: impl FnOnce(&mut Node, Instant) -> R) -> R {
+        self.driver.command(self.node, f)
+    }
+
+    pub fn far_end<R>(&mut self, f: impl FnOnce(&mut FarEnd, Instant) -> R) -> R {
+        self.driver.command(self.far_end, f)
+    }
+
+    pub fn fault_on(&mut self, words: &str) {
+        let spec: FaultSpec = words.parse().unwrap();
+        self.node(|node, now| node.fault_on(&spec, now)).unwrap();
+    }
+
+    pub fn fault_off(&mut self, name: &str) {
+        assert_eq!(self.node(|node, now| node.fault_off(name, now)), 1);
+    }
+
+    /// Lets the phone send a message over UDP.
+    pub fn say(&mut self, message: &MessageBuilder) {
+        let output = Output::Datagram { local: PHONE, remote: NODE, payload: message.to_bytes() };
+        self.output(output);
+    }
+
+    /// Lets it open a TCP connection and waits for what comes of that.
+    pub fn connect(&mut self) {
+        self.output(Output::Connect { stream: STREAM, local: PHONE.ip(), remote: NODE });
+        self.run_ms(10);
+    }
+
+    /// Lets it send over the TCP connection.
+    pub fn say_tcp(&mut self, message: &MessageBuilder) {
+        self.output(Output::StreamData { stream: STREAM, data: message.to_bytes() });
+    }
+
+    pub fn output(&mut self, output: Output) {
+        self.driver.command(self.phone, |phone: &mut Phone, _| phone.outputs.push_back(output));
+    }
+
+    pub fn run_s(&mut self, secs: i64) {
+        self.run_ms(secs * 1_000);
+    }
+
+    pub fn run_ms(&mut self, millis: i64) {
+        let until = self.driver.now() + Span::from_millis(millis);
+        while self.driver.step(until) {}
+        self.frames.extend(self.driver.net().take_frames());
+    }
+
+    /// How the TCP connection ended for the phone, if it has.
+    pub fn stream_end(&mut self) -> Option<StreamEnd> {
+        self.driver.command(self.phone, |phone: &mut Phone, _| phone.stream_end)
+    }
+
+    /// What was on the wire since the last [`Lab::forget`]: SIP, ICMP errors, TCP handshakes and ends.
+    /// Time zero is that of the first of them.
+    pub fn wire(&self) -> Vec<Packet> {
+        let mut decoder = Decoder::default();
+        let events = self.frames.iter().enumerate().flat_map(|(n, frame)| decoder.push(n as u32 + 1, frame));
+        let mut packets: Vec<(Instant, Packet)> = Vec::new();
+        for event in events {
+            let (from, to, what, message) = match event.kind {
+                EventKind::Sip(sip) => {
+                    let message = (*sip.message).clone();
+                    (sip.src.ip(), sip.dst.ip(), short(&message), Some(message))
+                }
+                EventKind::Icmp(icmp) => {
+                    (icmp.src, icmp.dst, format!("ICMP {}/{}", icmp.kind.kind, icmp.kind.code), None)
+                }
+                EventKind::Tcp(tcp) => (tcp.src.ip(), tcp.dst.ip(), tcp_word(tcp.what), None),
+                EventKind::Mark(_) => continue,
+            };
+            let packet = Packet { at: 0.0, from: name(from), to: name(to), what, message };
+            packets.push((event.at, packet));
+        }
+        let zero = packets.first().map_or(EPOCH, |(at, _)| *at);
+        let timed = |(at, packet): (Instant, Packet)| Packet { at: at.since(zero).as_secs_f64(), ..packet };
+        packets.into_iter().map(timed).collect()
+    }
+
+    /// The same as lines of text.
+    pub fn lines(&self) -> Vec<String> {
+        self.wire().iter().map(Packet::to_string).collect()
+    }
+
+    /// The messages that the phone was sent.
+    pub fn heard(&self) -> Vec<Message> {
+        let to_phone = |packet: Packet| packet.message.filter(|_| packet.to == "phone");
+        self.wire().into_iter().filter_map(to_phone).collect()
+    }
+
+    /// The last message that the phone was sent.
+    pub fn last(&self) -> Message {
+        self.heard().pop().expect("a message to the phone")
+    }
+
+    /// When the phone was sent what looks like that, from the first time on, in seconds.
+    pub fn times(&self, what: &str) -> Vec<f64> {
+        let packets = self.wire();
+        let mut times: Vec<f64> =
+            packets.iter().filter(|p| p.to == "phone" && p.what == what).map(|p| p.at).collect();
+        let first = times.first().copied().unwrap_or_default();
+        times.iter_mut().for_each(|at| *at = ((*at - first) * 1e6).round() / 1e6);
+        times
+    }
+
+    /// What left the node: one line per frame, bare TCP acknowledgements as such.
+    pub fn left_the_node(&self) -> Vec<String> {
+        let IpAddr::V4(node) = NODE.ip() else { unreachable!() };
+        let from_node = |frame: &&Frame| frame.data[26..30] == node.octets();
+        self.frames.iter().filter(from_node).map(|frame| layers(&frame.data)).collect()
+    }
+
+    /// Forgets what was on the wire.
+    pub fn forget(&mut self) {
+        self.frames.extend(self.driver.net().take_frames());
+        self.frames.clear();
+    }
+
+    /// Registers the phone over UDP and forgets it.
+    pub fn register(&mut self) {
+        self.say(&register(1));
+        self.run_ms(10);
+        assert_eq!(self.last().status(), Some(200));
+        self.forget();
+    }
+}
+
+/// A REGISTER of the phone's over UDP; the number makes CSeq and branch.
+pub fn register(n: u32) -> MessageBuilder {
+    request(&Method::Register, "sip:example.test", n)
+        .set("To", "<sip:1001@example.test>")
+        .header("Expires", 600)
+}
+
+/// An INVITE of the phone's over UDP, with an offer.
+pub fn invite(n: u32) -> MessageBuilder {
+    let offer = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n\
+                 m=audio 30000 RTP/AVP 0\r\n";
+    request(&Method::Invite, "sip:1002@example.test", n).body("application/sdp", offer)
+}
+
+/// Any request of the phone's over UDP.
+pub fn request(method: &Method, uri: &str, n: u32) -> MessageBuilder {
+    MessageBuilder::request(method, uri)
+        .header("Via", format!("SIP/2.0/UDP {PHONE};branch=z9hG4bKphone{n}{method};rport"))
+        .header("Max-Forwards", 70)
+        .header("From", "<sip:1001@example.test>;tag=phone")
+        .header("To", format!("<{uri}>"))
+        .header("Call-ID", "call-of-the-phone")
+        .header("CSeq", format!("{n} {method}"))
+        .header("Contact", format!("<sip:1001@{PHONE}>"))
+}
+
+/// The same request as a phone would send it over TCP.
+pub fn over_tcp(request: MessageBuilder) -> MessageBuilder {
+    let via = request.build().header("Via").unwrap().replace("UDP", "TCP");
+    let contact = format!("<sip:1001@{PHONE};transport=tcp>");
+    request.set("Via", via).set("Contact", contact)
+}
+
+/// The ACK for a response that is no 2xx.
+pub fn ack_to(invite: &MessageBuilder, response: &Message) -> MessageBuilder {
+    let number = response.cseq().unwrap().number;
+    let ack = MessageBuilder::request(&Method::Ack, invite.build().request_uri().unwrap());
+    let copied = ["Via", "From", "Call-ID"];
+    let ack = copied.into_iter().fold(ack, |ack, name| ack.header_opt(name, invite.build().header(name)));
+    ack.header_opt("To", response.header("To")).header("CSeq", format!("{number} ACK"))
+}
+
+/// A request inside the dialog that a 2xx to INVITE made.
+pub fn in_dialog(method: &Method, ok: &Message, n: u32) -> MessageBuilder {
+    let builder = request(method, &ok.contact().unwrap().uri, n);
+    let builder = builder.set("To", ok.header("To").unwrap());
+    let routes: Vec<String> = ok.values("Record-Route").into_iter().rev().map(str::to_owned).collect();
+    routes.iter().fold(builder, |builder, route| builder.header("Route", route))
+}
+
+/// The answer of 1001 to the challenge in a 401.
+pub fn authorization(challenge: &Message, password: &str) -> String {
+    let challenge = Challenge::parse(challenge.header("WWW-Authenticate").unwrap()).unwrap();
+    let who = Credentials { user: "1001", password };
+    let what = Covered { method: &Method::Register, uri: "sip:example.test", body: b"" };
+    challenge.respond(who, what, ClientNonce { cnonce: "0a1b", nc: 1 }).unwrap().to_string()
+}
+
+/// Sends what it is told to, and keeps how its connection ended.
+struct Phone {
+    outputs: VecDeque<Output>,
+    stream_end: Option<StreamEnd>,
+}
+
+impl Phone {
+    fn new() -> Self {
+        let open = |transport| Output::SetPort { transport, local: PHONE, state: PortState::Open };
+        Phone { outputs: [Transport::Udp, Transport::Tcp].map(open).into(), stream_end: None }
+    }
+}
+
+impl Machine for Phone {
+    fn handle(&mut self, input: Input, _: Instant) {
+        if let Input::StreamClosed { end, .. } = input {
+            self.stream_end = Some(end);
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+fn name(ip: IpAddr) -> &'static str {
+    match ip {
+        _ if ip == NODE.ip() => "node",
+        _ if ip == FAR_END.ip() => "far end",
+        _ if ip == PHONE.ip() => "phone",
+        _ => "stranger",
+    }
+}
+
+fn short(message: &Message) -> String {
+    match (message.method(), message.status(), message.cseq()) {
+        (Some(method), ..) => method.to_string(),
+        (_, Some(code), Some(cseq)) => format!("{code} {}", cseq.method),
+        _ => "broken".to_owned(),
+    }
+}
+
+fn tcp_word(step: TcpStep) -> String {
+    match step {
+        TcpStep::Syn => "SYN",
+        TcpStep::SynAck => "SYN-ACK",
+        TcpStep::Fin => "FIN",
+        TcpStep::Rst => "RST",
+    }
+    .to_owned()
+}
+
+/// What an IPv4 packet in an Ethernet frame is.
+fn layers(frame: &[u8]) -> String {
+    let ip = &frame[14..];
+    let body = &ip[usize::from(ip[0] & 15) * 4..];
+    match ip[9] {
+        1 => "ICMP".to_owned(),
+        17 => "UDP".to_owned(),
+        6 => {
+            let has_data = body.len() > usize::from(body[12] >> 4) * 4;
+            match body[13] & 0b10111 {
+                0b10000 if has_data => "TCP data".to_owned(),
+                0b10000 => "TCP ACK".to_owned(),
+                0b10010 => "TCP SYN-ACK".to_owned(),
+                flags => format!("TCP flags {flags:05b}"),
+            }
+        }
+        protocol => format!("protocol {protocol}"),
+    }
+}

@@ -1,8 +1,7 @@
 //! The list of parameters that challenge and authorization share.
 
 use super::DigestError;
-use crate::sip::split_list;
-use crate::sip::text::{quote, unquote};
+use crate::sip::text::{quote, split_list, unquote};
 
 /// Parameters in order, values without their quotes.
 pub(super) struct Fields(Vec<(String, String)>);

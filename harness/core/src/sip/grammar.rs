@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::host::Host;
+use super::text::closing_quote;
+
 /// `1*DIGIT`.
 pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit())
@@ -19,6 +22,35 @@ pub(super) fn is_token(text: &str) -> bool {
 /// `word`, of which Call-ID is made.
 pub(super) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|octet| is_token_octet(octet) || b"()<>:\\\"/[]?{}".contains(&octet))
+}
+
+/// `quoted-string`, all of it.
+pub(super) fn is_quoted_string(text: &str) -> bool {
+    text.strip_prefix('"').is_some_and(|rest| closing_quote(rest).is_some_and(|end| end + 1 == rest.len()))
+}
+
+/// `gen-value`: a token, a host or a quoted string.
+pub(super) fn is_gen_value(text: &str) -> bool {
+    let host = || Host::parse_with_port(text).is_some_and(|(host, port)| host.is_sound() && port.is_none());
+    is_token(text) || is_quoted_string(text) || parse_ip(text).is_some() || host()
+}
+
+/// What follows the comment that the text begins with; `None` when it is not closed.
+pub(super) fn skip_comment(text: &str) -> Option<&str> {
+    let (mut depth, mut escaped) = (0_usize, false);
+    for (at, octet) in text.bytes().enumerate() {
+        match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(&text[at + 1..]);
+        }
+    }
+    None
 }
 
 /// Whether a control character stands where no quoted pair makes it harmless.

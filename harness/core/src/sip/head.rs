@@ -44,20 +44,24 @@ impl Head {
 
     /// How long the body is.
     pub(super) fn content_length(&self) -> ContentLength {
-        let mut length = ContentLength::Absent;
-        for field in self.headers.iter().filter(|header| same_header(&header.name, "Content-Length")) {
-            let digits = grammar::is_digits(&field.value);
-            let octets = field.value.parse::<u32>().ok().filter(|_| digits).map(|octets| octets as usize);
-            length = match (length, octets) {
-                (ContentLength::Absent, Some(octets)) => ContentLength::Octets(octets),
-                (ContentLength::Octets(before), Some(octets)) if before == octets => {
-                    ContentLength::Octets(octets)
-                }
-                _ => ContentLength::Unusable,
-            };
-        }
-        length
+        content_length(self.headers.iter().filter(|header| same_header(&header.name, "Content-Length")))
     }
+}
+
+/// What these Content-Length fields say together.
+pub(super) fn content_length<'a>(fields: impl IntoIterator<Item = &'a Header>) -> ContentLength {
+    let mut length = ContentLength::Absent;
+    for field in fields {
+        let octets = field.value.parse::<u32>().ok().filter(|_| grammar::is_digits(&field.value));
+        length = match (length, octets) {
+            (ContentLength::Absent, Some(octets)) => ContentLength::Octets(octets as usize),
+            (ContentLength::Octets(before), Some(octets)) if before == octets as usize => {
+                ContentLength::Octets(before)
+            }
+            _ => ContentLength::Unusable,
+        };
+    }
+    length
 }
 
 /// Where the body begins: behind the first empty line that follows the start line. Lines end in
@@ -145,4 +149,99 @@ fn header(raw: &[u8], span: Range<usize>, defects: &mut Vec<Defect>) -> Option<H
         defect(DefectKind::ControlCharacter, format!("a control character in {name}"));
     }
     Some(Header { name: name.to_owned(), value: value.to_owned(), span })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Message;
+    use super::DefectKind::{self, *};
+    use super::*;
+
+    const HEAD: &str = "OPTIONS sip:b@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
+        Max-Forwards: 70\r\nFrom: <sip:a@192.0.2.1>;tag=1\r\nTo: <sip:b@192.0.2.2>\r\nCall-ID: 1\r\n\
+        CSeq: 1 OPTIONS\r\n";
+
+    /// The message with these octets behind its CSeq.
+    fn with(octets: &[u8]) -> Message {
+        Message::parse(&[HEAD.as_bytes(), octets].concat())
+    }
+
+    fn kinds(message: &Message) -> Vec<DefectKind> {
+        message.defects.iter().map(|defect| defect.kind).collect()
+    }
+
+    #[test]
+    fn fields_keep_their_order_their_spelling_and_their_place() {
+        let message = with(b"x-B: 1\r\nSubject : a\r\n\t b \r\nX-a:\r\n\r\n");
+        assert_eq!(message.defects, []);
+        let fields: Vec<_> =
+            message.headers[6..].iter().map(|h| (h.name.as_str(), h.value.as_str())).collect();
+        assert_eq!(fields, [("x-B", "1"), ("Subject", "a b"), ("X-a", "")]);
+        let subject = &message.headers[7];
+        assert_eq!(&message.raw[subject.span.clone()], b"Subject : a\r\n\t b ");
+    }
+
+    #[test]
+    fn octets_that_are_not_utf_8_are_read_as_latin_1() {
+        let message = with(b"Subject: caf\xe9\r\n\r\n");
+        assert_eq!(message.header("Subject"), Some("café"));
+        assert_eq!(kinds(&message), [NotUtf8]);
+        assert_eq!(message.raw[message.defects[0].span.start], 0xe9);
+    }
+
+    #[test]
+    fn bare_line_feeds_end_lines_and_are_said_once() {
+        let text = format!("{HEAD}\r\n").replace("\r\n", "\n");
+        let message = Message::parse(text.as_bytes());
+        assert_eq!((message.headers.len(), kinds(&message)), (6, vec![BareLineFeed]));
+        assert_eq!(message.defects[0].span, 31..32);
+        let mixed = with(b"Subject: a\nX-b: b\r\n\r\nbody\n");
+        assert_eq!(mixed.header("X-b"), Some("b"));
+        assert_eq!(
+            (mixed.body.as_slice(), kinds(&mixed)),
+            (&b"body\n"[..], vec![BareLineFeed, MissingHeader])
+        );
+    }
+
+    #[test]
+    fn broken_lines_are_said_and_passed_over() {
+        assert_eq!(kinds(&with(b"no colon\r\n\r\n")), [HeaderWithoutColon]);
+        assert_eq!(kinds(&with(b": value\r\n\r\n")), [BadHeaderName]);
+        assert_eq!(kinds(&with(b"a b: value\r\n\r\n")), [BadHeaderName]);
+        assert_eq!(kinds(&with(b"Name\r\n : value\r\n\r\n")), [BadHeaderName]);
+        assert_eq!(kinds(&with(b"Subject: a\rb\r\n\r\n")), [ControlCharacter]);
+        assert_eq!(kinds(&with(b"Subject: a\0b\r\n\r\n")), [ControlCharacter]);
+        assert_eq!(kinds(&with(b"X-a: \"a\\\0b\"\r\n\r\n")), [], "a quoted pair");
+        assert_eq!(kinds(&with(b"X-a: y")), [UnterminatedHead]);
+    }
+
+    #[test]
+    fn empty_lines_before_a_datagram_s_message_are_noise() {
+        let message = Message::parse(format!("\r\n\r\n{HEAD}\r\n").as_bytes());
+        assert_eq!(kinds(&message), [EmptyLineBeforeStart]);
+        assert_eq!((message.defects[0].span.clone(), message.headers.len()), (0..4, 6));
+        assert!(message.is_valid());
+    }
+
+    #[test]
+    fn the_body_follows_content_length() {
+        let message = with(b"Content-Type: text/plain\r\nl: 3\r\n\r\nabc");
+        assert_eq!((message.body.as_slice(), kinds(&message)), (&b"abc"[..], vec![]));
+        let long = with(b"Content-Type: text/plain\r\nl: 2\r\n\r\nabc");
+        assert_eq!((long.body.as_slice(), kinds(&long)), (&b"ab"[..], vec![BodyTooLong]));
+        assert_eq!(&long.raw[long.defects[0].span.clone()], b"c");
+        let short = with(b"Content-Type: text/plain\r\nl: 4\r\n\r\nabc");
+        assert_eq!((short.body.as_slice(), kinds(&short)), (&b"abc"[..], vec![BodyTooShort]));
+        let twice = with(b"Content-Type: text/plain\r\nl: 3\r\nContent-Length: 03\r\n\r\nabc");
+        assert_eq!((twice.body.as_slice(), kinds(&twice)), (&b"abc"[..], vec![RepeatedHeader]));
+    }
+
+    #[test]
+    fn what_is_empty_or_garbage_is_a_message_too() {
+        for raw in [&b""[..], b"\r\n\r\n", b"\n", b"\0\0\0\0", b"hello\r\n\r\n", b" a: b\r\n\r\n"] {
+            let message = Message::parse(raw);
+            assert!(kinds(&message).contains(&BadStartLine), "{raw:?}");
+            assert!(matches!(message.start, StartLine::Broken(_)));
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! A message: start line, header fields in order, body, bytes, defects.
 
 use super::defect::Defect;
-use super::header::{Header, same_header, split_list};
+use super::header::{Header, same_header};
 use super::method::Method;
 use super::name_addr::{Contact, NameAddr};
+use super::text::split_list;
 use super::via::Via;
 use crate::digest::{Authorization, Challenge};
 
@@ -53,6 +54,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// Whether it has no defect that its receiver may refuse it for; noise around it does not
+    /// count ([`DefectKind::is_noise`](super::DefectKind::is_noise)).
+    pub fn is_valid(&self) -> bool {
+        self.defects.iter().all(|defect| defect.kind.is_noise())
+    }
+
     /// The method, when it is a request.
     pub fn method(&self) -> Option<&Method> {
         match &self.start {

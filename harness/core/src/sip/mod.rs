@@ -24,7 +24,6 @@ mod via;
 pub use build::MessageBuilder;
 pub use defect::{Defect, DefectKind};
 pub use framer::{Framed, Framer, FramerLimits, FramingLoss};
-pub(crate) use header::split_list;
 pub use header::{Header, canonical_name, same_header};
 pub use host::Host;
 pub use message::{CSeq, Message, StartLine};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::header::split_outside;
+use super::text::split_outside;
 
 /// Parameters in order. Names compare without case; values are kept as they stand, quotes included.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -82,3 +82,75 @@ fn check_version(version: &str, defect: &mut impl FnMut(DefectKind, String)) {
         defect(DefectKind::BadVersion, format!("the version is {version}, not SIP/2.0"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Message;
+    use super::DefectKind::*;
+    use super::*;
+
+    /// The start line and the kinds of its defects.
+    fn read(line: &str) -> (StartLine, Vec<DefectKind>) {
+        let mut defects = Vec::new();
+        let start = parse(line, 0..line.len(), &mut defects);
+        (start, defects.into_iter().map(|defect| defect.kind).collect())
+    }
+
+    fn request(method: Method, uri: &str) -> StartLine {
+        StartLine::Request { method, uri: uri.to_owned() }
+    }
+
+    fn response(code: u16, reason: &str) -> StartLine {
+        StartLine::Response { code, reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn good_lines_are_read() {
+        assert_eq!(read("INVITE sip:a@b SIP/2.0"), (request(Method::Invite, "sip:a@b"), vec![]));
+        assert_eq!(read("invite tel:+1 SIP/2.0"), (request(Method::from("invite"), "tel:+1"), vec![]));
+        assert_eq!(read("SIP/2.0 200 OK"), (response(200, "OK"), vec![]));
+        assert_eq!(read("SIP/2.0 503 "), (response(503, ""), vec![]));
+        assert_eq!(read("SIP/2.0 699 Not a good  day "), (response(699, "Not a good  day "), vec![]));
+    }
+
+    #[test]
+    fn liberties_are_named_and_the_rest_is_read() {
+        let invite = || request(Method::Invite, "sip:a@b");
+        assert_eq!(read("INVITE  sip:a@b SIP/2.0"), (invite(), vec![StartLineSpacing]));
+        assert_eq!(read("INVITE sip:a@b\tSIP/2.0 "), (invite(), vec![StartLineSpacing]));
+        assert_eq!(read(" INVITE sip:a@b SIP/2.0"), (invite(), vec![StartLineSpacing]));
+        assert_eq!(read("INVITE sip:a@b sip/2.0"), (invite(), vec![BadVersion]));
+        assert_eq!(read("INVITE sip:a@b SIP/3.0"), (invite(), vec![BadVersion]));
+        assert_eq!(read("IN(VITE sip:a@b SIP/2.0"), (request("IN(VITE".into(), "sip:a@b"), vec![BadMethod]));
+        assert_eq!(read("INVITE a@b SIP/2.0"), (request(Method::Invite, "a@b"), vec![BadRequestUri]));
+        assert_eq!(read("INVITE sip:a@b:99999 SIP/2.0").1, [NumberOutOfRange]);
+        assert_eq!(read("INVITE sip:a@b\u{1} SIP/2.0").1, [ControlCharacter, BadRequestUri]);
+        assert_eq!(read("SIP/2.0 200"), (response(200, ""), vec![StartLineSpacing]));
+        assert_eq!(read("SIP/2.0  200 OK"), (response(200, "OK"), vec![StartLineSpacing]));
+        assert_eq!(read("SIP/1.0 200 OK"), (response(200, "OK"), vec![BadVersion]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept_as_it_stands() {
+        for (line, kinds) in [
+            ("SIP/2.0 99 x", vec![BadStatusCode]),
+            ("SIP/2.0 700 x", vec![BadStatusCode]),
+            ("SIP/2.0 0200 x", vec![BadStatusCode]),
+            ("SIP/2.0 +20 x", vec![BadStatusCode]),
+            ("SIP/2.0", vec![StartLineSpacing, BadStatusCode]),
+            ("INVITE sip:a@b", vec![BadStartLine]),
+            ("INVITE sip:a@b HTTP/1.1", vec![BadStartLine]),
+            ("INVITE SIP/2.0", vec![BadStartLine]),
+            ("INVITE sip:a@b SIP/2", vec![BadStartLine]),
+            ("ж", vec![BadStartLine]),
+        ] {
+            assert_eq!(read(line), (StartLine::Broken(line.to_owned()), kinds));
+        }
+    }
+
+    #[test]
+    fn a_start_line_is_not_folded() {
+        let message = Message::parse(b"INVITE sip:a@b SIP/2.0\r\n folded\r\n\r\n");
+        assert!(matches!(message.start, StartLine::Broken(_)));
+    }
+}

@@ -1,3 +1,8 @@
 //! Views of a run: for a terminal, for machines. They see run events, findings and nothing else.
 
+mod failure;
 pub mod json;
+pub mod terminal;
+mod text;
+
+pub use failure::{render_failure, render_remark};

@@ -138,12 +138,16 @@ impl ScenarioResult {
         }
     }
 
-    /// Draws the verdict from findings, failed step and trouble.
+    /// Draws the verdict from findings, failed step and trouble. A scenario that stopped at a step
+    /// cannot pass; one that stopped at what its profile knows about is that known issue.
     pub fn conclude(&mut self) {
+        use Verdict::{Fail, Inconclusive, KnownIssue, NotExercised};
         self.verdict = verdict_of(&self.findings);
-        let unfinished = self.trouble.is_some() || self.failed_step.is_some();
-        if unfinished && self.verdict != Verdict::Fail {
-            self.verdict = Verdict::Inconclusive;
+        let explained = matches!(self.verdict, Fail | KnownIssue | NotExercised);
+        let stopped = self.failed_step.is_some() && !explained;
+        let troubled = self.trouble.is_some() && self.verdict != Fail;
+        if stopped || troubled {
+            self.verdict = Inconclusive;
         }
     }
 
@@ -413,12 +417,25 @@ pub(crate) mod tests {
 
         failed.trouble = trouble(Blame::Ours);
         assert_eq!(failed.exit(), Exit::Bug);
+    }
 
-        let mut stopped = result(1, &[Verdict::Pass]);
-        stopped.failed_step =
-            Some(FailedStep { keyword: "When".into(), text: "t".into(), line: 1, message: "m".into() });
-        stopped.conclude();
-        assert_eq!(stopped.exit(), Exit::Inconclusive);
+    #[test]
+    fn a_scenario_that_stopped_does_not_pass() {
+        use Verdict::*;
+        for (verdict, whole) in [
+            (Pass, Inconclusive),
+            (UnexpectedPass, Inconclusive),
+            (NotApplicable, Inconclusive),
+            (Fail, Fail),
+            (KnownIssue, KnownIssue),
+            (NotExercised, NotExercised),
+        ] {
+            let mut stopped = result(1, &[verdict]);
+            stopped.failed_step =
+                Some(FailedStep { keyword: "When".into(), text: "t".into(), line: 1, message: "m".into() });
+            stopped.conclude();
+            assert_eq!(stopped.verdict, whole);
+        }
     }
 
     #[test]

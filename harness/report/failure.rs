@@ -1,0 +1,166 @@
+//! A scenario that did not pass, in full: what was expected, what was seen, in which packets, why
+//! the nearest do not count, which rule says so, and how to see it again.
+
+use std::fmt::Write as _;
+
+use sipfarm_core::Instant;
+use sipfarm_judge::{Finding, Nearest, Verdict};
+
+use super::text::{after, clean, label};
+use crate::run::events::{FailedStep, ScenarioResult, StepTaken};
+
+/// Everything about a scenario that did not pass.
+pub fn render_failure(result: &ScenarioResult) -> String {
+    let mut text = headline(result);
+    let findings = told(result);
+    for finding in &findings {
+        text += &render_finding(result, finding);
+    }
+    if let Some(step) = result.failed_step.as_ref().filter(|step| !told_by(&findings, step)) {
+        line(&mut text, "step", &format!("line {}: {}", step.line, sentence(&step.keyword, &step.text)));
+        line(&mut text, "stopped", &step.message);
+    }
+    if let Some(trouble) = &result.trouble {
+        if result.failed_step.as_ref().is_none_or(|step| step.message != trouble.message) {
+            line(&mut text, "trouble", &trouble.message);
+        }
+        if let Some(hint) = &trouble.hint {
+            line(&mut text, "help", hint);
+        }
+    }
+    if findings.is_empty() && result.failed_step.is_none() && result.trouble.is_none() {
+        line(&mut text, "seen", "nothing that any rule or step could judge");
+    }
+    if let Some(capture) = &result.capture {
+        let capture = capture.display().to_string();
+        line(&mut text, "evidence", &capture);
+        line(&mut text, "judge", &format!("sipfarm audit {}", quoted(&capture)));
+        if let Some(packet) = findings.iter().find_map(|finding| first_packet(finding)) {
+            line(&mut text, "look", &format!("wireshark -r {} -g {packet}", quoted(&capture)));
+        }
+    }
+    line(&mut text, "repeat", &result.repeat);
+    text
+}
+
+/// A scenario that passed with a remark (a warning, a known issue): one line for each remark.
+pub fn render_remark(result: &ScenarioResult) -> String {
+    let mut text = headline(result);
+    let remarks = result.findings.iter().filter(|f| matches!(f.verdict, Verdict::Warn | Verdict::KnownIssue));
+    for finding in remarks {
+        line(&mut text, &finding.rule, &finding.seen);
+    }
+    text
+}
+
+/// The findings that a reader must see: the accusations and doubts, or whatever makes the verdict.
+fn told(result: &ScenarioResult) -> Vec<&Finding> {
+    use Verdict::{Fail, Inconclusive, NotExercised, Pending, UnexpectedPass};
+    let heavy = |finding: &&Finding| match finding.verdict {
+        Fail | Inconclusive | Pending | UnexpectedPass => true,
+        NotExercised => finding.expected_id.is_some(),
+        _ => finding.verdict == result.verdict,
+    };
+    let mut findings: Vec<&Finding> = result.findings.iter().filter(heavy).collect();
+    findings.sort_by_key(|finding| finding.verdict != Fail);
+    findings
+}
+
+fn told_by(findings: &[&Finding], step: &FailedStep) -> bool {
+    findings.iter().any(|finding| finding.line == Some(step.line))
+}
+
+fn headline(result: &ScenarioResult) -> String {
+    let place = format!("{}:{}", result.feature.display(), result.line);
+    format!("{:<5} {}   ({})\n      {}\n", label(result), clean(&result.name), result.phone, clean(&place))
+}
+
+fn render_finding(result: &ScenarioResult, finding: &Finding) -> String {
+    let mut text = String::new();
+    let expected = finding.expected_id.and_then(|id| result.expected.iter().find(|e| e.id == id));
+    let step = finding.line.and_then(|line| result.steps.iter().find(|step| step.line == line));
+    if let Some(step) = step {
+        let _ = writeln!(text, "        {}", clean(&sentence(&step.keyword, &step.text)));
+    } else if let Some(expected) = expected {
+        let _ = writeln!(text, "        {}", clean(&expected.text));
+    }
+    let since = expected.map_or(result.started, |expected| expected.since);
+    line(&mut text, "expected", &finding.expected);
+    if let Some(window) = finding.window {
+        let (from, to) = (after(window.from.since(since)), after(window.to.since(since)));
+        line(&mut text, "allowed", &format!("{from} to {to}, {}", counted_from(result, since)));
+    }
+    let seen = match finding.packets.as_slice() {
+        [] => finding.seen.clone(),
+        packets => format!("{} ({})", finding.seen, packet_list(packets)),
+    };
+    let seen_or_none = if seen.is_empty() { "nothing" } else { &seen };
+    line(&mut text, "seen", seen_or_none);
+    nearest_table(&mut text, &finding.nearest, since);
+    let rule = if finding.requirements.is_empty() {
+        finding.rule.clone()
+    } else {
+        format!("{} ({})", finding.rule, finding.requirements.join(", "))
+    };
+    line(&mut text, "rule", &rule);
+    if finding.verdict != result.verdict {
+        line(&mut text, "verdict", &finding.verdict.to_string());
+    }
+    text
+}
+
+fn nearest_table(text: &mut String, nearest: &[Nearest], since: Instant) {
+    let rows: Vec<[String; 3]> = nearest
+        .iter()
+        .map(|near| [format!("packet {}", near.packet), clean(&near.what), after(near.at.since(since))])
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    for (number, (row, near)) in rows.iter().zip(nearest).enumerate() {
+        let name = if number == 0 { "nearest" } else { "" };
+        let [packet, what, at] = row;
+        let row = format!(
+            "{packet:<w0$}  {what:<w1$}  {at:>w2$}   {}",
+            near.why,
+            w0 = widths[0],
+            w1 = widths[1],
+            w2 = widths[2]
+        );
+        line(text, name, &row);
+    }
+}
+
+/// What the times of an expectation are counted from: the last `When` step up to there.
+fn counted_from(result: &ScenarioResult, since: Instant) -> String {
+    let is_trigger = |step: &&StepTaken| step.at <= since && step.keyword.trim() == "When";
+    match result.steps.iter().rfind(is_trigger) {
+        Some(step) => format!("counted from line {}: {}", step.line, sentence(&step.keyword, &step.text)),
+        None => "counted from the start of the scenario".to_owned(),
+    }
+}
+
+fn first_packet(finding: &Finding) -> Option<u32> {
+    finding.packets.first().copied().or_else(|| finding.nearest.first().map(|near| near.packet))
+}
+
+fn packet_list(packets: &[u32]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<String> = packets.iter().take(SHOWN).map(u32::to_string).collect();
+    let more =
+        if packets.len() > SHOWN { format!(" and {} more", packets.len() - SHOWN) } else { String::new() };
+    format!("packet{} {}{more}", if packets.len() == 1 { "" } else { "s" }, shown.join(", "))
+}
+
+fn sentence(keyword: &str, text: &str) -> String {
+    format!("{} {text}", keyword.trim()).trim().to_owned()
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    let _ = writeln!(text, "      {name:<10} {}", clean(value));
+}

@@ -1,0 +1,334 @@
+//! A run on a terminal, or in the log of a CI job.
+//!
+//! Every scenario leaves one line when it ends. A terminal also shows up to eight that are
+//! running and a counter; a log has the counter in front of each line instead. What did not pass
+//! is told in full at the end, where it is read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use sipfarm_core::Span;
+use sipfarm_judge::Verdict;
+
+use super::failure::{render_failure, render_remark};
+use super::text::{clean, count, cut, label, seconds};
+use crate::error::Exit;
+use crate::run::events::{RunEvent, ScenarioId, ScenarioResult, Started, Summary};
+
+/// Scenarios that are shown while they run.
+const SHOWN_RUNNING: usize = 8;
+/// The shortest time between two pictures of what is running.
+const REDRAW: Duration = Duration::from_millis(50);
+/// The room for a scenario's name.
+const NAME_WIDTH: usize = 60;
+
+/// How to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether lines can be drawn over again.
+    pub live: bool,
+    /// Whether colours are wanted.
+    pub colour: bool,
+}
+
+impl Style {
+    /// Plain lines, as in a log.
+    pub const PLAIN: Style = Style { live: false, colour: false };
+
+    /// What suits standard output: live on a terminal, in colour unless `NO_COLOR` says no.
+    pub fn detect() -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let live = io::stdout().is_terminal() && !dumb;
+        Style { live, colour: live && !set("NO_COLOR") }
+    }
+}
+
+/// Shows a run.
+#[derive(Debug)]
+pub struct Terminal<W> {
+    out: W,
+    style: Style,
+    selected: usize,
+    running: BTreeMap<ScenarioId, Running>,
+    /// How many lines of the present picture stand below the cursor's line of departure.
+    drawn: usize,
+    drawn_at: Option<Instant>,
+    results: Vec<ScenarioResult>,
+}
+
+#[derive(Debug)]
+struct Running {
+    name: String,
+    phone: Option<String>,
+    what: String,
+    elapsed: Span,
+    window: Option<Span>,
+}
+
+impl<W: Write> Terminal<W> {
+    /// On that output.
+    pub fn new(out: W, style: Style) -> Self {
+        Terminal {
+            out,
+            style,
+            selected: 0,
+            running: BTreeMap::new(),
+            drawn: 0,
+            drawn_at: None,
+            results: Vec::new(),
+        }
+    }
+
+    /// Shows what happened.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn event(&mut self, event: &RunEvent) -> io::Result<()> {
+        let mut text = String::new();
+        match event {
+            RunEvent::Started(started) => {
+                self.selected = started.selected;
+                text = header(started);
+            }
+            RunEvent::ScenarioStarted { id, name, phone } => {
+                let (name, phone) = (name.clone(), phone.clone());
+                let running = Running { name, phone, what: String::new(), elapsed: Span::ZERO, window: None };
+                self.running.insert(*id, running);
+            }
+            RunEvent::Waiting { id, what, elapsed, window } => {
+                if let Some(running) = self.running.get_mut(id) {
+                    running.what.clone_from(what);
+                    (running.elapsed, running.window) = (*elapsed, *window);
+                }
+            }
+            RunEvent::ScenarioFinished(result) => {
+                self.running.remove(&result.id);
+                self.results.push((**result).clone());
+                text = self.result_line(result);
+            }
+            RunEvent::Finished(summary) => {
+                self.running.clear();
+                text = self.conclusion(summary);
+            }
+        }
+        let last = matches!(event, RunEvent::Finished(_));
+        self.show(&text, last)
+    }
+
+    /// Writes text that stays, and draws what is running below it.
+    fn show(&mut self, text: &str, last: bool) -> io::Result<()> {
+        if !self.style.live {
+            self.out.write_all(text.as_bytes())?;
+            return self.out.flush();
+        }
+        let due = self.drawn_at.is_none_or(|at| at.elapsed() >= REDRAW);
+        if text.is_empty() && !due {
+            return Ok(());
+        }
+        let mut picture = String::new();
+        if self.drawn > 0 {
+            let _ = write!(picture, "\x1b[{}A\x1b[J", self.drawn);
+        }
+        picture += text;
+        let lines = if last { Vec::new() } else { self.picture() };
+        // Without wrapping, a long line cannot upset the count of lines.
+        picture += "\x1b[?7l";
+        for line in &lines {
+            picture += &format!("{line}\n");
+        }
+        picture += "\x1b[?7h";
+        self.drawn = lines.len();
+        self.drawn_at = Some(Instant::now());
+        self.out.write_all(picture.as_bytes())?;
+        self.out.flush()
+    }
+
+    fn picture(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.running.values().take(SHOWN_RUNNING).map(running_line).collect();
+        if self.running.len() > SHOWN_RUNNING {
+            lines.push(format!("  … and {} more", self.running.len() - SHOWN_RUNNING));
+        }
+        lines.push(format!(
+            " {}/{}   {}",
+            self.results.len(),
+            self.selected,
+            tally(&count_verdicts(&self.results))
+        ));
+        lines
+    }
+
+    fn result_line(&self, result: &ScenarioResult) -> String {
+        let counter = if self.style.live {
+            " ".to_owned()
+        } else {
+            let width = self.selected.to_string().len();
+            format!("{:>width$}/{}", self.results.len(), self.selected)
+        };
+        let clock = if result.virtual_time.is_some() { "v" } else { " " };
+        let label = label(result);
+        let padded = format!("{label:<5}");
+        let name = cut(&clean(&result.name), NAME_WIDTH);
+        let took = format!("{:>8.2} s {clock}", result.duration().as_secs_f64());
+        let line = format!(
+            "{counter} {} [{took}]  {name:<NAME_WIDTH$}  {}",
+            self.paint(label, &padded),
+            result.phone
+        );
+        let reason =
+            reason(result).map(|reason| format!("   {}", cut(&clean(&reason), 100))).unwrap_or_default();
+        format!("{}{reason}\n", line.trim_end())
+    }
+
+    fn conclusion(&self, summary: &Summary) -> String {
+        let mut text = String::new();
+        let mut results: Vec<&ScenarioResult> = self.results.iter().collect();
+        results.sort_by_key(|result| result.id);
+        for result in &results {
+            match (result.verdict, &result.trouble) {
+                (Verdict::Warn | Verdict::KnownIssue, None) => {
+                    text += &format!("\n{}", render_remark(result))
+                }
+                _ => {}
+            }
+        }
+        for result in results {
+            let fine = matches!(
+                result.verdict,
+                Verdict::Pass | Verdict::NotApplicable | Verdict::Warn | Verdict::KnownIssue
+            );
+            if !fine || result.trouble.is_some() {
+                let failure = render_failure(result);
+                let word = label(result);
+                let rest = failure.strip_prefix(word).unwrap_or(&failure);
+                text += &format!("\n{}{rest}", self.paint(word, word));
+            }
+        }
+        text + "\n" + &render_summary(summary)
+    }
+
+    fn paint(&self, label: &str, text: &str) -> String {
+        let code = match label {
+            "PASS" => 32,
+            "FAIL" | "BUG" | "LAB" | "ERROR" => 31,
+            "INCO" | "WARN" | "FIXED" => 33,
+            _ => 2,
+        };
+        if self.style.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn header(started: &Started) -> String {
+    let Started { version, net, seed, selected, .. } = started;
+    format!("sipfarm {version}  {net} network  seed {seed}  {}\n", count(*selected, "scenario"))
+}
+
+/// The end of a run: counts, the slowest, where the bundle is, what the exit code means.
+pub fn render_summary(summary: &Summary) -> String {
+    let done: usize = summary.counts.values().sum();
+    let missing = summary.selected.saturating_sub(done);
+    let mut text =
+        format!("{} in {}: {}", count(done, "scenario"), seconds(summary.real_time), tally(&summary.counts));
+    if missing > 0 {
+        let _ = write!(text, "  {missing} not run");
+    }
+    text.push('\n');
+    for (number, slow) in summary.slowest.iter().enumerate() {
+        let name = if number == 0 { "slowest" } else { "" };
+        let simulated =
+            slow.virtual_time.map(|span| format!(" (virtual {})", seconds(span))).unwrap_or_default();
+        let _ =
+            writeln!(text, "  {name:<8} {:>8}  {}{simulated}", seconds(slow.real_time), clean(&slow.name));
+    }
+    if let Some(bundle) = &summary.bundle {
+        let _ = writeln!(text, "  bundle   {}", bundle.display());
+    }
+    let _ = writeln!(text, "  exit     {}: {}", summary.exit.code(), meaning(summary.exit));
+    text
+}
+
+fn meaning(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Passed => "nothing against the phone",
+        Exit::Finding => "findings against the phone",
+        Exit::Usage => "something is wrong with a feature file or the configuration",
+        Exit::NothingSelected => "nothing was judged",
+        Exit::Inconclusive => "no finding against the phone, but not everything could be judged",
+        Exit::LabUnfit => "the lab is not fit",
+        Exit::KnownIssuePassed => "a known issue has passed: take it out of the profile",
+        Exit::Bug => "a bug in sipfarm; please report it",
+        Exit::Interrupted => "interrupted; the bundle is complete up to that point",
+    }
+}
+
+fn count_verdicts(results: &[ScenarioResult]) -> BTreeMap<Verdict, usize> {
+    let mut counts = BTreeMap::new();
+    for result in results {
+        *counts.entry(result.verdict).or_default() += 1;
+    }
+    counts
+}
+
+/// `9 passed  1 failed  1 known issue`.
+fn tally(counts: &BTreeMap<Verdict, usize>) -> String {
+    let word = |verdict: Verdict, number: usize| match verdict {
+        Verdict::Pass => format!("{number} passed"),
+        Verdict::Fail => format!("{number} failed"),
+        Verdict::Warn => format!("{number} passed with warnings"),
+        Verdict::Inconclusive | Verdict::Pending => format!("{number} inconclusive"),
+        Verdict::NotApplicable => format!("{number} not applicable"),
+        Verdict::NotExercised => format!("{number} not exercised"),
+        Verdict::KnownIssue => count(number, "known issue"),
+        Verdict::UnexpectedPass => format!("{number} passed unexpectedly"),
+    };
+    let words: Vec<String> = counts.iter().map(|(verdict, number)| word(*verdict, *number)).collect();
+    if words.is_empty() { "none finished".to_owned() } else { words.join("  ") }
+}
+
+fn running_line(running: &Running) -> String {
+    let clock = |span: Span| {
+        let seconds = span.as_millis() / 1_000;
+        format!("{:02}:{:02}", seconds / 60, seconds % 60)
+    };
+    let mut line = match running.window {
+        Some(window) => format!("  RUN   [{} of {}]  ", clock(running.elapsed), clock(window)),
+        None => format!("  RUN   [{}]           ", clock(running.elapsed)),
+    };
+    line += &format!("{:<NAME_WIDTH$}", cut(&clean(&running.name), NAME_WIDTH));
+    line += &format!("  {}", running.phone.as_deref().unwrap_or_default());
+    if !running.what.is_empty() {
+        line += &format!("  waiting {}", clean(&running.what));
+    }
+    if let Some(window) = running.window {
+        line += &format!("  {}", bar(running.elapsed, window));
+    }
+    line.trim_end().to_owned()
+}
+
+/// How much of the window is gone.
+fn bar(elapsed: Span, window: Span) -> String {
+    const WIDTH: usize = 10;
+    let part = if window > Span::ZERO { elapsed.as_secs_f64() / window.as_secs_f64() } else { 1.0 };
+    let full = ((part * WIDTH as f64) as usize).min(WIDTH);
+    "#".repeat(full) + &"-".repeat(WIDTH - full)
+}
+
+/// Why it did not simply pass, in a few words.
+fn reason(result: &ScenarioResult) -> Option<String> {
+    if let Some(trouble) = &result.trouble {
+        return Some(trouble.message.clone());
+    }
+    if matches!(result.verdict, Verdict::Pass) {
+        return None;
+    }
+    let finding = result.findings.iter().find(|finding| finding.verdict == result.verdict);
+    let seen = finding.map(|finding| finding.seen.clone()).filter(|seen| !seen.is_empty());
+    seen.or_else(|| result.failed_step.as_ref().map(|step| step.message.clone()))
+        .or_else(|| (result.verdict == Verdict::NotExercised).then(|| "nothing was judged".to_owned()))
+}
+
+#[cfg(test)]
+#[path = "terminal_tests.rs"]
+mod tests;

@@ -147,3 +147,112 @@ impl<N: Net> Driver<N> {
         (result, outputs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::any::Any;
+    use std::net::SocketAddr;
+
+    use sipfarm_core::machine::Output;
+
+    use super::*;
+    use crate::net::VirtualNet;
+    use crate::net::testing::Puppet;
+
+    fn driver() -> Driver<VirtualNet> {
+        Driver::new(VirtualNet::new(1, Instant::EPOCH))
+    }
+
+    fn at(n: u8) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, n], 5060))
+    }
+
+    fn seconds(secs: i64) -> Instant {
+        Instant::EPOCH + Span::from_secs(secs)
+    }
+
+    #[test]
+    fn deadlines_come_in_order_and_each_at_its_time() {
+        let mut driver = driver();
+        let ids: Vec<_> = (1..=3).map(|n| driver.add(Puppet::at(at(n)))).collect();
+        for (id, secs) in ids.iter().zip([3, 1, 2]) {
+            driver.command(*id, |puppet: &mut Puppet, _| puppet.wake_at = Some(seconds(secs)));
+        }
+        for secs in 1..=3 {
+            assert!(driver.step(seconds(10)));
+            assert_eq!(driver.now(), seconds(secs));
+        }
+        assert!(!driver.step(seconds(10)));
+        assert_eq!(driver.now(), seconds(10));
+        let heard = driver.command(ids[0], |puppet: &mut Puppet, _| puppet.heard.clone());
+        assert_eq!(heard, [(seconds(3), Input::Wake)]);
+    }
+
+    #[test]
+    fn a_step_goes_no_further_than_its_end() {
+        let mut driver = driver();
+        let id = driver.add(Puppet::at(at(1)));
+        driver.command(id, |puppet: &mut Puppet, _| puppet.wake_at = Some(seconds(5)));
+        assert!(!driver.step(seconds(4)));
+        assert_eq!(driver.now(), seconds(4));
+        assert!(driver.step(seconds(5)));
+    }
+
+    #[test]
+    fn what_happens_at_the_deadline_comes_before_the_wake() {
+        let mut driver = driver();
+        let (a, b) = (driver.add(Puppet::at(at(1))), driver.add(Puppet::at(at(2))));
+        driver.command(a, |puppet: &mut Puppet, _| puppet.send(at(1), at(2), b"hello"));
+        let arrival = Instant::EPOCH + VirtualNet::LATENCY;
+        driver.command(b, |puppet: &mut Puppet, _| puppet.wake_at = Some(arrival));
+        while driver.step(seconds(1)) {}
+        let inputs = driver.command(b, |puppet: &mut Puppet, _| puppet.inputs());
+        assert!(matches!(inputs[..], [Input::Datagram { .. }, Input::Wake]), "{inputs:?}");
+    }
+
+    #[test]
+    fn a_removed_machine_is_not_served_and_its_port_is_closed() {
+        let mut driver = driver();
+        let (a, b) = (driver.add(Puppet::at(at(1))), driver.add(Puppet::at(at(2))));
+        driver.command(b, |puppet: &mut Puppet, _| puppet.wake_at = Some(seconds(1)));
+        assert!(driver.remove(b).is_some());
+        assert!(driver.remove(b).is_none());
+        driver.command(a, |puppet: &mut Puppet, _| puppet.send(at(1), at(2), b"hello"));
+        while driver.step(seconds(2)) {}
+        let inputs = driver.command(a, |puppet: &mut Puppet, _| puppet.inputs());
+        assert!(matches!(inputs[..], [Input::Icmp { .. }]), "{inputs:?}");
+    }
+
+    /// Names a deadline in the past for ever and does nothing about it.
+    struct Stuck;
+
+    impl Machine for Stuck {
+        fn handle(&mut self, _: Input, _: Instant) {}
+        fn poll_output(&mut self) -> Option<Output> {
+            None
+        }
+        fn deadline(&self) -> Option<Instant> {
+            Some(Instant::EPOCH)
+        }
+        fn as_any_mut(&mut self) -> &mut dyn Any {
+            self
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "machine 0 does nothing at its deadline")]
+    fn a_machine_that_is_stuck_is_a_bug_and_not_an_endless_loop() {
+        let mut driver = driver();
+        driver.add(Box::new(Stuck));
+        while driver.step(seconds(1)) {}
+    }
+
+    #[test]
+    #[should_panic(expected = "machine 0 is not a sipfarm::net::driver::tests::Stuck")]
+    fn a_command_for_another_type_says_so() {
+        let mut driver = driver();
+        let id = driver.add(Puppet::at(at(1)));
+        driver.command(id, |_: &mut Stuck, _| ());
+    }
+}

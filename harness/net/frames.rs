@@ -220,3 +220,117 @@ fn ipv6_packet(from: Ipv6Addr, to: Ipv6Addr, next: IpNextHeaderProtocol, body: &
     ip.set_destination(to);
     octets
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The sum of RFC 1071, written down again so that the expectation is our own.
+    fn sum(parts: &[&[u8]]) -> u16 {
+        let octets: Vec<u8> = parts.concat();
+        let words =
+            octets.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(*word.get(1).unwrap_or(&0)));
+        let mut total: u32 = words.sum();
+        while total > 0xffff {
+            total = (total & 0xffff) + (total >> 16);
+        }
+        total as u16
+    }
+
+    /// What is summed with the body: addresses, protocol and length (RFC 9293 section 3.1,
+    /// RFC 8200 section 8.1).
+    fn pseudo_header(packet: &[u8], protocol: u8, length: usize) -> Vec<u8> {
+        let addresses = if packet[0] >> 4 == 4 { &packet[12..20] } else { &packet[8..40] };
+        let length = (length as u32).to_be_bytes();
+        [addresses, &[0, protocol], &length].concat()
+    }
+
+    fn body(packet: &[u8]) -> &[u8] {
+        &packet[if packet[0] >> 4 == 4 { IPV4_HEADER } else { IPV6_HEADER }..]
+    }
+
+    fn assert_sums(packet: &[u8], protocol: u8) {
+        let v4 = packet[0] >> 4 == 4;
+        if v4 {
+            assert_eq!(sum(&[&packet[..IPV4_HEADER]]), 0xffff, "IPv4 header");
+            assert_eq!(usize::from(u16::from_be_bytes([packet[2], packet[3]])), packet.len());
+            assert_eq!((packet[8], packet[9]), (64, protocol));
+        } else {
+            assert_eq!(usize::from(u16::from_be_bytes([packet[4], packet[5]])), packet.len() - IPV6_HEADER);
+            assert_eq!((packet[6], packet[7]), (protocol, 64));
+        }
+        let body = body(packet);
+        let pseudo = pseudo_header(packet, protocol, body.len());
+        let pseudo: &[u8] = if protocol == 1 { &[] } else { &pseudo };
+        assert_eq!(sum(&[pseudo, body]), 0xffff, "protocol {protocol}");
+    }
+
+    fn addresses(v6: bool) -> (SocketAddr, SocketAddr) {
+        let text = if v6 { ("[fd00::1]:5060", "[fd00::2]:5061") } else { ("10.1.2.3:5060", "10.1.2.4:5061") };
+        (text.0.parse().unwrap(), text.1.parse().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn every_checksum_is_right(v6: bool, id: u16, sequence: u32, control in 0_u8..64, payload: Vec<u8>) {
+            let (from, to) = addresses(v6);
+            let datagram = udp_packet(from, to, id, &payload);
+            assert_sums(&datagram, 17);
+            prop_assert_eq!(&body(&datagram)[UDP_HEADER..], &payload[..]);
+            let segment = Segment { sequence, acknowledgement: !sequence, flags: control, payload };
+            assert_sums(&tcp_packet(from, to, id, &segment), 6);
+            let kind = IcmpKind::port_unreachable(to.ip());
+            let icmp = icmp_packet(to.ip(), from.ip(), id, kind, &datagram);
+            assert_sums(&icmp, if v6 { 58 } else { 1 });
+        }
+    }
+
+    #[test]
+    fn a_checksum_of_zero_is_sent_as_ones() {
+        let (from, to) = addresses(false);
+        let sums = (0..=u16::MAX).map(|n| {
+            let packet = udp_packet(from, to, 0, &n.to_be_bytes());
+            u16::from_be_bytes([packet[26], packet[27]])
+        });
+        // Of all 65536 values exactly one payload would sum up to zero, and two give ones.
+        let sums: Vec<_> = sums.collect();
+        assert_eq!(sums.iter().filter(|sum| **sum == 0).count(), 0);
+        assert!(sums.contains(&0xffff));
+    }
+
+    #[test]
+    fn icmp_quotes_as_much_as_the_rfcs_let_in() {
+        for (v6, whole) in [(false, 576), (true, 1_280)] {
+            let (from, to) = addresses(v6);
+            let offending = udp_packet(from, to, 0, &[b'x'; 2_000]);
+            let icmp = icmp_packet(to.ip(), from.ip(), 0, IcmpKind::port_unreachable(to.ip()), &offending);
+            assert_eq!(icmp.len(), whole);
+            let quote = &body(&icmp)[ICMP_HEADER..];
+            assert_eq!(quote, &offending[..quote.len()]);
+        }
+    }
+
+    #[test]
+    fn a_syn_tells_its_maximum_segment_size() {
+        let (from, to) = addresses(false);
+        let syn = Segment { sequence: 7, acknowledgement: 0, flags: flags::SYN, payload: Vec::new() };
+        let packet = tcp_packet(from, to, 0, &syn);
+        assert_eq!(body(&packet)[12] >> 4, 6, "header words");
+        assert_eq!(body(&packet)[20..24], [2, 4, 0x05, 0xb4], "1460");
+        assert_eq!(max_segment(addresses(true).0.ip()), 1_440);
+    }
+
+    #[test]
+    fn a_frame_shows_whom_it_is_from_and_to() {
+        let (from, to) = addresses(false);
+        let at = Instant::from_nanos(5);
+        let frame = ethernet(at, &udp_packet(from, to, 0, b"hello"));
+        assert_eq!((frame.at, frame.link), (at, LinkType::ETHERNET));
+        assert_eq!(frame.data[..14], [2, 0, 10, 1, 2, 4, 2, 0, 10, 1, 2, 3, 0x08, 0x00]);
+        let (from, to) = addresses(true);
+        assert_eq!(ethernet(at, &udp_packet(from, to, 0, b"hello")).data[12..14], [0x86, 0xdd]);
+    }
+}

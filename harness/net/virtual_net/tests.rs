@@ -2,10 +2,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use sipfarm_core::machine::StreamEnd;
+use sipfarm_core::machine::{ConnectError, StreamEnd};
 
 use super::*;
 use crate::net::Driver;
+use crate::net::frames::flags;
 use crate::net::testing::{Client, Puppet};
 
 const EPOCH: Instant = Instant::from_nanos(1_700_000_000_000_000_000);
@@ -379,4 +380,42 @@ fn ipv6_hosts_talk_over_tcp() {
     pair.tell(pair.a, |a| a.write(STREAM, b"ping"));
     pair.run(Span::from_secs(1));
     assert_eq!(pair.driver.command(pair.a, |a: &mut Puppet, _| a.octets()), b"pong");
+}
+
+#[test]
+fn a_removed_machine_closes_its_streams() {
+    let mut pair = Pair::new(1);
+    pair.connected();
+    pair.driver.remove(pair.b);
+    pair.run(Span::from_secs(1));
+    assert_eq!(pair.heard(pair.a)[1..], [Input::StreamClosed { stream: STREAM, end: StreamEnd::Fin }]);
+}
+
+#[test]
+fn nothing_of_a_closed_stream_is_kept() {
+    let mut pair = Pair::new(1);
+    for _ in 0..100 {
+        pair.connected();
+        pair.tell(pair.a, |a| a.close(STREAM, false));
+        pair.run(Span::from_secs(61));
+    }
+    let net = pair.driver.net();
+    assert!(net.connections.is_empty() && net.streams.is_empty() && net.queue.is_empty());
+}
+
+#[test]
+#[ignore = "measures: cargo test --release -p sipfarm --lib speed -- --ignored"]
+fn speed_of_a_timeout_scenario() {
+    let started = std::time::Instant::now();
+    const RUNS: u32 = 1_000;
+    for seed in 0..RUNS {
+        let mut driver = Driver::new(VirtualNet::new(seed.into(), EPOCH));
+        let client =
+            driver.add(Client::new("10.0.0.1:5060".parse().unwrap(), "10.0.0.2:5060".parse().unwrap()));
+        driver.command(client, Client::start);
+        while driver.step(EPOCH + Span::from_secs(60)) {}
+        assert_eq!(driver.net().take_frames().len(), 7);
+    }
+    let each = started.elapsed() / RUNS;
+    assert!(each < std::time::Duration::from_micros(100), "{each:?} for 64 × T1");
 }

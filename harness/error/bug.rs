@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::backtrace::Backtrace;
+use std::cell::RefCell;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Exit;
 
 static SEEN: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    static LAST_PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
 
 /// Runs a command. A panic in it, on any thread, leaves a report in `folder` and makes the exit
 /// code 70, whatever the command says. Destructors run, so faults end and captures are closed.
@@ -20,6 +25,21 @@ pub fn guard(folder: &Path, command: impl FnOnce() -> Exit) -> Exit {
         Ok(exit) if !seen() => exit,
         _ => Exit::Bug,
     }
+}
+
+/// From here on, panics say nothing and only leave their place for [`last_place`]. For code that
+/// catches panics itself, as cucumber does around every step: it takes the panic hook away at its
+/// start and gives it back at its end, so this is called in between.
+pub fn only_note_places() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string);
+        LAST_PLACE.with_borrow_mut(|last| *last = place);
+    }));
+}
+
+/// Where the last panic of this thread happened, if it was noted; once.
+pub fn last_place() -> Option<String> {
+    LAST_PLACE.take()
 }
 
 /// Whether a panic of ours has been seen since the start.
@@ -90,6 +110,46 @@ mod tests {
         for part in [env!("CARGO_PKG_VERSION"), "index out of bounds", "harness/x.rs:1:2"] {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+
+    /// The other side of [`a_panic_on_any_thread_makes_the_exit_code_70`]: a process of its own,
+    /// because a panic hook belongs to the whole process.
+    #[test]
+    fn child() {
+        let Some(folder) = std::env::var_os("SIPFARM_TEST_BUG_FOLDER") else { return };
+        let exit = guard(Path::new(&folder), || {
+            only_note_places();
+            assert!(panic::catch_unwind(|| panic!("a step failed")).is_err());
+            assert!(last_place().is_some_and(|place| place.contains("bug.rs:")), "the place was noted");
+            assert_eq!(last_place(), None);
+            Exit::Passed
+        });
+        assert_eq!(exit, Exit::Passed, "a panic that was caught is no bug by itself");
+        let exit = guard(Path::new(&folder), || {
+            let thread = std::thread::Builder::new().name("tap".into()).spawn(|| panic!("index 7 of 3"));
+            assert!(thread.unwrap().join().is_err());
+            Exit::Passed
+        });
+        std::process::exit(exit.code().into());
+    }
+
+    #[test]
+    fn a_panic_on_any_thread_makes_the_exit_code_70() {
+        let folder = tempfile::tempdir().unwrap();
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "error::bug::tests::child", "--nocapture"])
+            .env("SIPFARM_TEST_BUG_FOLDER", folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(child.status.code(), Some(70));
+        let told = String::from_utf8(child.stderr).unwrap();
+        assert!(
+            told.contains("bug in sipfarm: index 7 of 3") && told.contains("sipfarm-bug-001.txt"),
+            "{told}"
+        );
+        let report = fs::read_to_string(folder.path().join("sipfarm-bug-001.txt")).unwrap();
+        assert!(report.contains("thread   tap") && report.contains("message  index 7 of 3"), "{report}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "one bug, one report");
     }
 
     #[test]

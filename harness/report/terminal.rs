@@ -186,25 +186,19 @@ impl<W: Write> Terminal<W> {
         let mut text = String::new();
         let mut results: Vec<&ScenarioResult> = self.results.iter().collect();
         results.sort_by_key(|result| result.id);
-        for result in &results {
-            match (result.verdict, &result.trouble) {
-                (Verdict::Warn | Verdict::KnownIssue, None) => {
-                    text += &format!("\n{}", render_remark(result))
-                }
-                _ => {}
-            }
+        let remarked = |verdict| matches!(verdict, Verdict::Warn | Verdict::KnownIssue);
+        let silent = |verdict| matches!(verdict, Verdict::Pass | Verdict::NotApplicable);
+        let (fine, others): (Vec<_>, Vec<_>) = results.into_iter().partition(|result| {
+            result.trouble.is_none() && (remarked(result.verdict) || silent(result.verdict))
+        });
+        for result in fine.iter().filter(|result| remarked(result.verdict)) {
+            text += &format!("\n{}", render_remark(result));
         }
-        for result in results {
-            let fine = matches!(
-                result.verdict,
-                Verdict::Pass | Verdict::NotApplicable | Verdict::Warn | Verdict::KnownIssue
-            );
-            if !fine || result.trouble.is_some() {
-                let failure = render_failure(result);
-                let word = label(result);
-                let rest = failure.strip_prefix(word).unwrap_or(&failure);
-                text += &format!("\n{}{rest}", self.paint(word, word));
-            }
+        for result in others {
+            let failure = render_failure(result);
+            let word = label(result);
+            let rest = failure.strip_prefix(word).unwrap_or(&failure);
+            text += &format!("\n{}{rest}", self.paint(word, word));
         }
         text + "\n" + &render_summary(summary)
     }

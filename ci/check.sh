@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is taken. Runs every check even when one fails, and
+# fails when one did. Arguments choose checks by name: ci/check.sh fmt clippy
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+chosen=("$@")
+known=()
+failed=()
+
+# check NAME COMMAND...
+check() {
+    local name=$1 begin=$SECONDS
+    shift
+    known+=("$name")
+    if ((${#chosen[@]})) && [[ " ${chosen[*]} " != *" $name "* ]]; then
+        return
+    fi
+    echo "=== $name: $*"
+    if "$@"; then
+        echo "=== $name: passed in $((SECONDS - begin)) s"
+    else
+        echo "=== $name: FAILED in $((SECONDS - begin)) s"
+        failed+=("$name")
+    fi
+}
+
+# The licences and sources need no network; the advisories need their database.
+deny() {
+    if ! command -v cargo-deny >/dev/null; then
+        echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny)"
+        return
+    fi
+    cargo deny --offline check bans licenses sources || return 1
+    if compgen -G "${CARGO_HOME:-$HOME/.cargo}/advisory-db*/*" >/dev/null; then
+        cargo deny --offline check advisories
+    else
+        echo "skipped: the advisory database is not at hand (cargo deny fetch)"
+    fi
+}
+
+# Proof that the three stones need neither clock nor socket.
+wasm() {
+    if [[ ! -d $(rustc --print target-libdir --target wasm32-unknown-unknown) ]]; then
+        echo "skipped: the target is not installed (rustup target add wasm32-unknown-unknown)"
+        return
+    fi
+    cargo check --locked --target wasm32-unknown-unknown -p sipfarm-core -p sipfarm-ua -p sipfarm-judge
+}
+
+check fmt cargo fmt --all --check
+check clippy cargo clippy --locked --workspace --all-targets -- -D warnings
+check doc env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspace
+check test cargo test --locked --workspace
+check lint cargo run --locked --release -- lint
+check run cargo run --locked --release -- run
+check deny deny
+check wasm wasm
+
+for name in "${chosen[@]}"; do
+    if [[ " ${known[*]} " != *" $name "* ]]; then
+        echo "=== there is no check $name; known are ${known[*]}"
+        failed+=("$name")
+    fi
+done
+if ((${#failed[@]})); then
+    echo "=== failed: ${failed[*]}"
+    exit 1
+fi
+echo "=== all passed in $SECONDS s"

@@ -20,6 +20,8 @@ struct Place {
     /// `None` while it is being served, and for ever when it was removed or panicked.
     machine: Option<Box<dyn Machine>>,
     deadline: Option<Instant>,
+    /// When it named its deadline: one that had passed by then is not our lateness.
+    named_at: Instant,
     /// Wakes in a row at which the machine did nothing and named the same deadline again.
     idle_wakes: u32,
 }
@@ -46,7 +48,12 @@ impl<N: Net> Driver<N> {
     /// Takes a machine in and drains its first outputs at once.
     pub fn add(&mut self, machine: Box<dyn Machine>) -> MachineId {
         let id = MachineId(self.places.len());
-        self.places.push(Place { machine: Some(machine), deadline: None, idle_wakes: 0 });
+        self.places.push(Place {
+            machine: Some(machine),
+            deadline: None,
+            named_at: Instant::EPOCH,
+            idle_wakes: 0,
+        });
         self.serve(id, |_, _| ());
         id
     }
@@ -114,8 +121,9 @@ impl<N: Net> Driver<N> {
     }
 
     fn wake(&mut self, id: MachineId, deadline: Instant, now: Instant) {
-        if now > deadline {
-            self.net.note(Trouble::Late { at: deadline, by: now.since(deadline) });
+        let at = deadline.max(self.places[id.0].named_at);
+        if now > at {
+            self.net.note(Trouble::Late { at, by: now.since(at) });
         }
         let (_, outputs) = self.serve(id, |machine, now| machine.handle(Input::Wake, now));
         let place = &mut self.places[id.0];
@@ -141,8 +149,9 @@ impl<N: Net> Driver<N> {
             self.net.perform(id, output);
             outputs += 1;
         }
-        self.places[id.0].deadline = machine.deadline();
-        self.places[id.0].machine = Some(machine);
+        let place = &mut self.places[id.0];
+        (place.deadline, place.named_at) = (machine.deadline(), now);
+        place.machine = Some(machine);
         self.serving = None;
         (result, outputs)
     }
@@ -209,6 +218,18 @@ mod tests {
         while driver.step(seconds(1)) {}
         let inputs = driver.command(b, |puppet: &mut Puppet, _| puppet.inputs());
         assert!(matches!(inputs[..], [Input::Datagram { .. }, Input::Wake]), "{inputs:?}");
+    }
+
+    #[test]
+    fn a_deadline_that_had_passed_when_it_was_named_comes_at_once_and_is_not_late() {
+        let mut driver = driver();
+        let id = driver.add(Puppet::at(at(1)));
+        while driver.step(seconds(5)) {}
+        driver.command(id, |puppet: &mut Puppet, _| puppet.wake_at = Some(seconds(1)));
+        assert!(driver.step(seconds(9)));
+        let heard = driver.command(id, |puppet: &mut Puppet, _| puppet.heard.clone());
+        assert_eq!(heard, [(seconds(5), Input::Wake)]);
+        assert_eq!(driver.net().troubles(), []);
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub enum Expectation {
         node: String,
         /// The status code.
         code: u16,
-        /// How many repetitions at least.
+        /// How many times it comes at least, the first included.
         at_least: u32,
     },
     /// An INVITE gets a 2xx through that node, and the phone acknowledges it.

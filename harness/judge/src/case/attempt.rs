@@ -1,0 +1,103 @@
+//! Attempts: one call or one registration, carried from server to server.
+
+use sipfarm_core::sip::Method;
+
+use super::Case;
+use super::exchange::ClientExchange;
+
+/// What the phone did for one purpose: the exchanges of one method outside of a dialog, as they
+/// follow each other from server to server, credentials and repeated tries included.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// INVITE or REGISTER.
+    pub method: Method,
+    /// Places in the list of client exchanges, in order of time.
+    pub exchanges: Vec<usize>,
+}
+
+/// How an exchange ended, as far as the packets tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A final response.
+    Final(u16),
+    /// A fatal ICMP error or the loss of its connection, and no final response.
+    Unreachable,
+    /// A provisional response and nothing more.
+    Provisional,
+    /// Nothing at all.
+    Silence,
+}
+
+impl ClientExchange<'_> {
+    /// How it ended, as far as the packets tell.
+    pub fn outcome(&self) -> Outcome {
+        match (self.code(), self.failures.first(), self.response()) {
+            (Some(code), _, _) => Outcome::Final(code),
+            (None, Some(_), _) => Outcome::Unreachable,
+            (None, None, Some(_)) => Outcome::Provisional,
+            (None, None, None) => Outcome::Silence,
+        }
+    }
+}
+
+/// Joins exchanges to attempts.
+pub(super) fn join(case: &Case<'_>) -> Vec<Attempt> {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    for (at, exchange) in case.client.iter().enumerate() {
+        let register = exchange.method == Method::Register;
+        if exchange.in_dialog() || !(register || exchange.method == Method::Invite) {
+            continue;
+        }
+        if register && !case.registration(at).is_some_and(|r| r.purpose.is_attempt()) {
+            continue;
+        }
+        let open = attempts.iter_mut().rev().find(|attempt| {
+            attempt.method == exchange.method
+                && attempt.exchanges.last().is_some_and(|&last| case.continues(last, at))
+        });
+        match open {
+            Some(attempt) => attempt.exchanges.push(at),
+            None => attempts.push(Attempt { method: exchange.method.clone(), exchanges: vec![at] }),
+        }
+    }
+    attempts
+}
+
+impl Case<'_> {
+    /// Whether exchange `next` goes on with what exchange `last` was for.
+    fn continues(&self, last: usize, next: usize) -> bool {
+        let (before, after) = (&self.client[last], &self.client[next]);
+        if before.from.ip() != after.from.ip() {
+            return false;
+        }
+        if after.method == Method::Invite && before.first().call_id == after.first().call_id {
+            return true;
+        }
+        if self.makes_good(next) == Some(last) {
+            return true;
+        }
+        let words: &[&str] =
+            if after.method == Method::Invite { &["dial", "boot"] } else { &["regist", "boot"] };
+        let same_target =
+            before.first().message.to().map(|to| to.uri) == after.first().message.to().map(|to| to.uri);
+        same_target
+            && before.to != after.to
+            && !self.notes.commanded(words, before.t0(), after.t0())
+            && self.follows_at_once(before, after)
+    }
+
+    /// Whether `after` comes no later than the failure of `before` allows.
+    fn follows_at_once(&self, before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
+        let failed = match before.outcome() {
+            Outcome::Final(_) => before.final_response().map(|response| response.at),
+            Outcome::Unreachable => before.failures.first().map(|failure| failure.at),
+            // A phone that does not notice ICMP moves on when its timer or its patience ends.
+            Outcome::Silence | Outcome::Provisional => None,
+        };
+        let latest = match failed {
+            Some(failed) if before.failures.is_empty() => failed + self.limits.at_once(),
+            _ => self.limits.give_up(before.t0(), self.limits.timeout(&before.method)).to,
+        };
+        after.t0() <= latest
+    }
+}

@@ -1,0 +1,89 @@
+//! The phone's TCP connects: how a server can be tried without any SIP.
+
+use std::net::SocketAddr;
+
+use sipfarm_core::Instant;
+use sipfarm_core::machine::Transport;
+
+use super::names::Names;
+use crate::timeline::{TcpEvent, TcpStep};
+
+/// A connect of the phone.
+#[derive(Debug, Clone)]
+pub struct Connect<'a> {
+    /// The time of the first SYN.
+    pub at: Instant,
+    /// Its packets: SYN and what answered it.
+    pub packets: Vec<&'a [u32]>,
+    /// The phone's address and port.
+    pub from: SocketAddr,
+    /// Where it connects to.
+    pub to: SocketAddr,
+    /// What came of it.
+    pub outcome: Connected,
+}
+
+/// What came of a connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connected {
+    /// Nothing yet.
+    Unanswered,
+    /// SYN and ACK.
+    Open(Instant),
+    /// RST, or a fatal ICMP error.
+    Refused(Instant),
+}
+
+pub(super) fn note<'a>(
+    connects: &mut Vec<Connect<'a>>,
+    names: &Names,
+    at: Instant,
+    packets: &'a [u32],
+    tcp: &TcpEvent,
+) {
+    if tcp.what == TcpStep::Syn && names.is_phone(tcp.src) {
+        match of(connects, tcp.src, tcp.dst) {
+            Some(connect) if connect.outcome == Connected::Unanswered => connect.packets.push(packets),
+            _ => connects.push(Connect {
+                at,
+                packets: vec![packets],
+                from: tcp.src,
+                to: tcp.dst,
+                outcome: Connected::Unanswered,
+            }),
+        }
+        return;
+    }
+    let Some(connect) = of(connects, tcp.dst, tcp.src) else { return };
+    if connect.outcome == Connected::Unanswered {
+        match tcp.what {
+            TcpStep::SynAck => connect.outcome = Connected::Open(at),
+            TcpStep::Rst => connect.outcome = Connected::Refused(at),
+            TcpStep::Syn | TcpStep::Fin => return,
+        }
+        connect.packets.push(packets);
+    }
+}
+
+pub(super) fn note_icmp(
+    connects: &mut [Connect<'_>],
+    at: Instant,
+    transport: Transport,
+    src: SocketAddr,
+    dst: SocketAddr,
+) {
+    if transport == Transport::Tcp
+        && let Some(connect) = of(connects, src, dst)
+        && connect.outcome == Connected::Unanswered
+    {
+        connect.outcome = Connected::Refused(at);
+    }
+}
+
+fn of<'c, 'a>(
+    connects: &'c mut [Connect<'a>],
+    from: SocketAddr,
+    to: SocketAddr,
+) -> Option<&'c mut Connect<'a>> {
+    connects.iter_mut().rev().find(|connect| connect.from == from && connect.to == to)
+}

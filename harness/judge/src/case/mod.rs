@@ -1,0 +1,193 @@
+//! The case: what the packets say about one phone, before any rule speaks.
+//!
+//! Everything is derived from packets and from the harness's marks. SIP that neither comes from
+//! the phone nor goes to it is left out: it can neither satisfy nor break anything.
+
+mod attempt;
+mod connect;
+mod dialog;
+mod exchange;
+mod limits;
+mod names;
+mod notes;
+mod patience;
+mod register;
+mod seen;
+
+use std::rc::Rc;
+
+use sipfarm_core::machine::Transport;
+use sipfarm_core::profile::Profile;
+use sipfarm_core::{Instant, Span};
+
+use crate::mark::Sight;
+use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
+
+pub use attempt::{Attempt, Outcome};
+pub use connect::{Connect, Connected};
+pub use dialog::Dialog;
+pub use exchange::{ClientExchange, Failure, ServerExchange, status};
+pub use limits::{Ladder, Limits};
+pub use names::Names;
+pub use notes::{FaultWindow, Notes, Trouble};
+pub use patience::Patience;
+pub use register::{Grant, Purpose, Registration};
+pub use seen::{Seen, SeenRef};
+
+/// What the packets say about one phone.
+pub struct Case<'a> {
+    /// What the phone is held to.
+    pub profile: &'a Profile,
+    /// The profile's numbers.
+    pub limits: Limits,
+    /// What the tap can see.
+    pub sight: Sight,
+    /// Who is who.
+    pub names: Names,
+    /// The harness's marks.
+    pub notes: Notes<'a>,
+    /// The phone's SIP, in order of time.
+    pub messages: Vec<SeenRef<'a>>,
+    /// The phone's requests.
+    pub client: Vec<ClientExchange<'a>>,
+    /// The requests to the phone.
+    pub server: Vec<ServerExchange<'a>>,
+    /// ACKs of the phone that belong to no INVITE of the capture.
+    pub stray_acks: Vec<SeenRef<'a>>,
+    /// The phone's TCP connects.
+    pub connects: Vec<Connect<'a>>,
+    /// The phone's REGISTER exchanges with their class.
+    pub registrations: Vec<Registration>,
+    /// Calls and registrations, each from server to server.
+    pub attempts: Vec<Attempt>,
+    /// The phone's dialogs.
+    pub dialogs: Vec<Dialog>,
+    /// Until when the wire is known: `now`, or the end of the scenario.
+    pub horizon: Instant,
+    /// Whether more may come: a live wait before the end of the scenario.
+    pub live: bool,
+}
+
+impl<'a> Case<'a> {
+    /// Derives the case. Nothing after `now` and nothing after [`crate::Mark::End`] is known.
+    pub fn new(timeline: &'a Timeline, profile: &'a Profile, now: Instant, live: bool) -> Self {
+        let notes = Notes::read(timeline);
+        let names = Names::new(notes.scene, timeline, profile);
+        let sight = notes.scene.map_or(FOREIGN_SIGHT, |scene| scene.sight.clone());
+        let horizon = notes.end.map_or(now, |end| end.min(now));
+        let live = live && notes.end.is_none();
+        let messages: Vec<SeenRef<'a>> = timeline
+            .sip()
+            .filter(|(event, sip)| event.at <= horizon && names.is_phone(sip.src) != names.is_phone(sip.dst))
+            .map(|(event, sip)| Rc::new(Seen::new(event, sip)))
+            .collect();
+        let (client, server, stray_acks) = exchange::group(&messages, &names);
+        let mut case = Case {
+            profile,
+            limits: Limits::new(profile, &sight),
+            sight,
+            names,
+            notes,
+            messages,
+            client,
+            server,
+            stray_acks,
+            connects: Vec::new(),
+            registrations: Vec::new(),
+            attempts: Vec::new(),
+            dialogs: Vec::new(),
+            horizon,
+            live,
+        };
+        case.read_failures(timeline);
+        case.registrations = register::classify(&case.client);
+        case.attempts = attempt::join(&case);
+        case.dialogs = dialog::read(&case.client, &case.server);
+        case
+    }
+
+    /// Whether a missing packet proves that it was not sent.
+    pub fn sees_all(&self) -> bool {
+        !self.sight.lossy
+    }
+
+    /// The class of a REGISTER exchange.
+    pub fn registration(&self, exchange: usize) -> Option<&Registration> {
+        self.registrations.iter().find(|registration| registration.exchange == exchange)
+    }
+
+    /// The refused exchange that an exchange makes good: with the credentials, or the longer time,
+    /// that the refusal asked for.
+    pub fn makes_good(&self, exchange: usize) -> Option<usize> {
+        register::made_good(&self.client, exchange)
+    }
+
+    /// The attempt that an exchange is part of.
+    pub fn attempt_of(&self, exchange: usize) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.exchanges.contains(&exchange))
+    }
+
+    /// Whether an exchange is a new request for an expectation: any but a REGISTER that asks for
+    /// no binding, and not the repeated try that a challenge asked for.
+    pub fn is_new_request(&self, exchange: usize) -> bool {
+        self.makes_good(exchange).is_none()
+            && self.registration(exchange).is_none_or(|registration| registration.purpose.is_attempt())
+    }
+
+    /// Whether the user or the harness stopped what the phone was doing within a stretch of time.
+    pub fn interrupted(&self, from: Instant, to: Instant) -> bool {
+        self.notes.commanded(&["hang", "boot", "cancel", "unregister", "power", "stop", "quit"], from, to)
+    }
+
+    /// Notes the failures of the transport that the phone was told of.
+    fn read_failures(&mut self, timeline: &'a Timeline) {
+        let horizon = self.horizon;
+        for event in timeline.events().iter().filter(|event| event.at <= horizon) {
+            match &event.kind {
+                EventKind::Icmp(icmp) => self.note_icmp(event.at, &event.packets, icmp),
+                EventKind::Tcp(tcp) => {
+                    self.note_end(event.at, &event.packets, tcp);
+                    connect::note(&mut self.connects, &self.names, event.at, &event.packets, tcp);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn note_icmp(&mut self, at: Instant, packets: &'a [u32], icmp: &IcmpEvent) {
+        let Some((transport, src, dst)) = icmp.quoted else { return };
+        if !icmp.kind.is_fatal() || !self.names.is_phone(src) {
+            return;
+        }
+        let family = if icmp.kind.v6 { "ICMPv6" } else { "ICMP" };
+        let what = format!("{family} {}/{}", icmp.kind.kind, icmp.kind.code);
+        for exchange in &mut self.client {
+            let of_it = exchange.transport == transport && exchange.from == src && exchange.to == dst;
+            if of_it && exchange.t0() <= at && !ended_before(exchange, at) {
+                exchange.failures.push(Failure { at, packets, what: what.clone() });
+            }
+        }
+        connect::note_icmp(&mut self.connects, at, transport, src, dst);
+    }
+
+    fn note_end(&mut self, at: Instant, packets: &'a [u32], tcp: &TcpEvent) {
+        let what = match tcp.what {
+            TcpStep::Fin => "FIN",
+            TcpStep::Rst => "RST",
+            TcpStep::Syn | TcpStep::SynAck => return,
+        };
+        for exchange in self.client.iter_mut().filter(|exchange| exchange.transport == Transport::Tcp) {
+            let of_it = exchange.from == tcp.dst && exchange.to == tcp.src;
+            if of_it && exchange.t0() <= at && !ended_before(exchange, at) {
+                exchange.failures.push(Failure { at, packets, what: what.to_owned() });
+            }
+        }
+    }
+}
+
+fn ended_before(exchange: &ClientExchange<'_>, at: Instant) -> bool {
+    exchange.final_response().is_some_and(|response| response.at <= at)
+}
+
+/// What we assume of a capture that we did not make: everything may be in it, nothing must.
+const FOREIGN_SIGHT: Sight = Sight { frames: true, lossy: true, latency: Span::from_millis(100) };

@@ -1,0 +1,107 @@
+//! Who is who: the phone's addresses and the names of the nodes.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use sipfarm_core::machine::Transport;
+use sipfarm_core::profile::Profile;
+use sipfarm_core::sip::Method;
+
+use crate::mark::{Node, Scene};
+use crate::timeline::Timeline;
+
+/// Addresses and their names.
+#[derive(Debug, Clone)]
+pub struct Names {
+    phone: BTreeSet<IpAddr>,
+    nodes: Vec<Node>,
+    order: Vec<String>,
+}
+
+impl Names {
+    /// From the scene. A capture without one has no node names, and the phone is whoever sends
+    /// REGISTER as its first hop, else whoever sends the first INVITE.
+    pub fn new(scene: Option<&Scene>, timeline: &Timeline, profile: &Profile) -> Self {
+        match scene {
+            Some(scene) => Names {
+                phone: scene.phone.iter().copied().collect(),
+                nodes: scene.nodes.clone(),
+                order: server_order(scene, profile),
+            },
+            None => Names { phone: infer_phone(timeline), nodes: Vec::new(), order: Vec::new() },
+        }
+    }
+
+    /// Whether that address is the phone's.
+    pub fn is_phone(&self, addr: SocketAddr) -> bool {
+        self.phone.contains(&addr.ip()) && !self.nodes.iter().any(|node| node.addr == addr)
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The node at that address. A stream that a node opened comes from a port of its own, so over
+    /// TCP a host address that only one node has is enough.
+    pub fn node_at(&self, addr: SocketAddr, transport: Transport) -> Option<&Node> {
+        let exact = self.nodes.iter().find(|node| node.addr == addr);
+        let same_host = || {
+            let mut hosts = self.nodes.iter().filter(|node| node.addr.ip() == addr.ip());
+            hosts.next().filter(|_| transport == Transport::Tcp && hosts.next().is_none())
+        };
+        exact.or_else(same_host)
+    }
+
+    /// Whether a message to or from `addr` is a message to or from the node of that name.
+    pub fn is_node(&self, name: &str, addr: SocketAddr, transport: Transport) -> bool {
+        self.node_at(addr, transport).is_some_and(|node| node.name == name)
+    }
+
+    /// The servers in the order in which the phone must try them; empty when it is not known.
+    pub fn order(&self) -> &[String] {
+        &self.order
+    }
+
+    /// The place of the server at that address in the order.
+    pub fn place(&self, addr: SocketAddr, transport: Transport) -> Option<usize> {
+        let name = &self.node_at(addr, transport)?.name;
+        self.order.iter().position(|server| server == name)
+    }
+
+    /// An address for people: `"primary"`, or the address itself where it has no name.
+    pub fn show(&self, addr: SocketAddr, transport: Transport) -> String {
+        match self.node_at(addr, transport) {
+            Some(node) => format!("\"{}\"", node.name),
+            None => addr.to_string(),
+        }
+    }
+
+    /// A node for people, with its address: `"primary" (127.0.0.11:5060)`.
+    pub fn show_node(&self, name: &str) -> String {
+        match self.node(name) {
+            Some(node) => format!("\"{name}\" ({})", node.addr),
+            None => format!("\"{name}\""),
+        }
+    }
+}
+
+/// The profile's order, without servers that the scene does not have. A scene whose servers have
+/// other names altogether is taken in the order of its declaration.
+fn server_order(scene: &Scene, profile: &Profile) -> Vec<String> {
+    let servers: Vec<_> = scene.nodes.iter().filter(|node| node.server).map(|node| &node.name).collect();
+    let ordered: Vec<_> =
+        profile.servers.order.iter().filter(|name| servers.contains(name)).cloned().collect();
+    if ordered.is_empty() { servers.into_iter().cloned().collect() } else { ordered }
+}
+
+fn infer_phone(timeline: &Timeline) -> BTreeSet<IpAddr> {
+    let first_hop = |method: Method| {
+        timeline
+            .sip()
+            .filter(move |(_, sip)| sip.message.is_request(&method) && sip.message.values("Via").len() == 1)
+            .map(|(_, sip)| sip.src.ip())
+    };
+    let registrants: BTreeSet<_> = first_hop(Method::Register).collect();
+    if registrants.is_empty() { first_hop(Method::Invite).take(1).collect() } else { registrants }
+}

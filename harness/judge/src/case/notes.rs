@@ -1,0 +1,116 @@
+//! The harness's marks, sorted.
+
+use sipfarm_core::{Instant, Span};
+
+use crate::mark::{Expected, Mark, Scene};
+use crate::timeline::Timeline;
+
+/// What the harness noted, by kind.
+#[derive(Debug, Clone, Default)]
+pub struct Notes<'a> {
+    /// Who is who.
+    pub scene: Option<&'a Scene>,
+    /// Faults with their time.
+    pub faults: Vec<FaultWindow<'a>>,
+    /// Commands that were given to the phone.
+    pub commands: Vec<(Instant, &'a str)>,
+    /// Commands that could not be given, with the reason.
+    pub failed_commands: Vec<(Instant, &'a str, &'a str)>,
+    /// Stretches in which the harness was not fit to judge.
+    pub troubles: Vec<Trouble<'a>>,
+    /// Conditions that did not come to pass.
+    pub unmet: Vec<(Instant, &'a str)>,
+    /// Expectations, each with the time at which its step began.
+    pub expected: Vec<(Instant, &'a Expected)>,
+    /// When the scenario was over.
+    pub end: Option<Instant>,
+}
+
+/// A fault while it was on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultWindow<'a> {
+    /// At which node.
+    pub node: &'a str,
+    /// Which, as written.
+    pub fault: &'a str,
+    /// From when …
+    pub from: Instant,
+    /// … until when; [`Instant::FAR_FUTURE`] when it never ended.
+    pub to: Instant,
+}
+
+/// A stretch in which the harness was not fit to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble<'a> {
+    /// What was wrong.
+    pub what: &'a str,
+    /// From when …
+    pub from: Instant,
+    /// … until when.
+    pub to: Instant,
+}
+
+impl<'a> Notes<'a> {
+    pub(super) fn read(timeline: &'a Timeline) -> Self {
+        let mut notes = Notes::default();
+        for (at, mark) in timeline.marks() {
+            match mark {
+                Mark::Scenario(scene) => notes.scene = Some(scene),
+                Mark::Step { .. } => {}
+                Mark::Command { command } => notes.commands.push((at, command)),
+                Mark::CommandFailed { command, reason } => notes.failed_commands.push((at, command, reason)),
+                Mark::Fault { node, fault, on: true } => {
+                    notes.faults.push(FaultWindow { node, fault, from: at, to: Instant::FAR_FUTURE });
+                }
+                Mark::Fault { node, fault, on: false } => notes.end_fault(node, fault, at),
+                Mark::Expect(expected) => notes.expected.push((at, expected)),
+                // Without a beginning, everything from the mark on is in doubt.
+                Mark::Trouble { what, since: None } => {
+                    notes.troubles.push(Trouble { what, from: at, to: Instant::FAR_FUTURE });
+                }
+                Mark::Trouble { what, since: Some(since) } => {
+                    notes.troubles.push(Trouble { what, from: *since, to: at });
+                }
+                Mark::Unmet { precondition } => notes.unmet.push((at, precondition)),
+                Mark::End => notes.end = Some(at),
+            }
+        }
+        notes
+    }
+
+    fn end_fault(&mut self, node: &str, fault: &str, at: Instant) {
+        let on =
+            self.faults.iter_mut().rev().find(|window| {
+                window.node == node && window.fault == fault && window.to == Instant::FAR_FUTURE
+            });
+        if let Some(window) = on {
+            window.to = at;
+        }
+    }
+
+    /// The trouble that touches a stretch of time, if any.
+    pub fn trouble(&self, from: Instant, to: Instant) -> Option<&Trouble<'a>> {
+        self.troubles.iter().find(|trouble| trouble.from <= to && trouble.to >= from)
+    }
+
+    /// Whether some fault was on at that node within a stretch of time.
+    pub fn is_faulty(&self, node: &str, from: Instant, to: Instant) -> bool {
+        self.faults.iter().any(|fault| fault.node == node && fault.from <= to && fault.to >= from)
+    }
+
+    /// Whether what happened last before `at`, not more than a moment before, was a fault that was
+    /// switched on or off rather than a command to the phone.
+    pub fn triggered_by_fault(&self, at: Instant) -> bool {
+        let near = |time: Instant| (at - time).abs() <= Span::from_millis(50);
+        let fault = self.faults.iter().any(|fault| near(fault.from) || near(fault.to));
+        fault && !self.commands.iter().any(|(time, _)| near(*time))
+    }
+
+    /// Whether a command with one of these words was given to the phone within a stretch of time.
+    pub fn commanded(&self, words: &[&str], from: Instant, to: Instant) -> bool {
+        self.commands.iter().any(|(at, command)| {
+            let command = command.to_lowercase();
+            *at >= from && *at <= to && words.iter().any(|word| command.contains(word))
+        })
+    }
+}

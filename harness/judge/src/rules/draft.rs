@@ -1,0 +1,269 @@
+//! A finding while it is put together.
+
+use sipfarm_core::{Instant, Span};
+
+use super::{Rule, RuleInfo};
+use crate::case::{Case, Seen};
+use crate::finding::{Finding, Nearest, Verdict, Window};
+use crate::mark::Expected;
+
+/// A finding while it is put together. The methods that end it weigh what stands against a definite
+/// verdict: trouble of the harness, a condition that never held, a command that was never given,
+/// the end of the capture.
+#[derive(Clone)]
+pub struct Draft<'c, 'a> {
+    case: &'c Case<'a>,
+    finding: Finding,
+    /// When the step was begun, for an expectation.
+    asked_at: Option<Instant>,
+    /// The stretch of time that the verdict rests on.
+    stretch: Option<(Instant, Instant)>,
+}
+
+impl<'c, 'a> Draft<'c, 'a> {
+    /// For a standing rule.
+    pub fn standing(case: &'c Case<'a>, rule: &dyn Rule, expected: impl Into<String>) -> Self {
+        Draft::new(case, &rule.info(), expected.into())
+    }
+
+    /// For an expectation.
+    pub fn asked(
+        case: &'c Case<'a>,
+        rule: &RuleInfo,
+        expected: &Expected,
+        sentence: impl Into<String>,
+    ) -> Self {
+        let mut draft = Draft::new(case, rule, sentence.into());
+        draft.finding.expected_id = Some(expected.id);
+        draft.finding.line = Some(expected.line);
+        let marked = case.notes.expected.iter().find(|(_, marked)| marked.id == expected.id);
+        draft.asked_at = Some(marked.map_or(case.horizon, |(at, _)| *at));
+        draft.stretch = Some((expected.since, expected.since));
+        draft
+    }
+
+    fn new(case: &'c Case<'a>, rule: &RuleInfo, expected: String) -> Self {
+        let finding = Finding {
+            rule: rule.id.to_owned(),
+            requirements: rule.requirements.iter().map(|&id| id.to_owned()).collect(),
+            verdict: Verdict::Pass,
+            expected_id: None,
+            line: None,
+            expected,
+            window: None,
+            seen: String::new(),
+            packets: Vec::new(),
+            nearest: Vec::new(),
+            until: None,
+        };
+        Draft { case, finding, asked_at: None, stretch: None }
+    }
+
+    /// When it was allowed to happen.
+    pub fn window(mut self, window: Window) -> Self {
+        self.finding.window = Some(window);
+        self.covers(window.from).covers(window.to)
+    }
+
+    /// The verdict rests on that instant, too.
+    pub fn covers(mut self, at: Instant) -> Self {
+        self.stretch = Some(self.stretch.map_or((at, at), |(from, to)| (from.min(at), to.max(at))));
+        self
+    }
+
+    /// What was seen, in a sentence.
+    pub fn seen(mut self, seen: impl Into<String>) -> Self {
+        self.finding.seen = seen.into();
+        self
+    }
+
+    /// A message that shows it.
+    pub fn message(self, seen: &Seen<'_>) -> Self {
+        self.packets(seen.packets, seen.at)
+    }
+
+    /// Messages that show it.
+    pub fn messages<'s>(self, seen: impl IntoIterator<Item = &'s Seen<'s>>) -> Self {
+        seen.into_iter().fold(self, |draft, seen| draft.message(seen))
+    }
+
+    /// Packets that show it.
+    pub fn packets(mut self, packets: &[u32], at: Instant) -> Self {
+        self.finding.packets.extend_from_slice(packets);
+        self.covers(at)
+    }
+
+    /// What came near.
+    pub fn nearest(mut self, nearest: Vec<Nearest>) -> Self {
+        self.finding.nearest = nearest;
+        self
+    }
+
+    /// As it must be, shown by packets.
+    pub fn pass(self) -> Finding {
+        let unmet = self.unmet();
+        match unmet {
+            Some(why) => self.because(Verdict::Inconclusive, &why),
+            None => self.end(Verdict::Pass),
+        }
+    }
+
+    /// As it must be, shown by what did not happen: that needs a tap that worked, and a phone that
+    /// was really asked.
+    pub fn pass_by_absence(self) -> Finding {
+        match self.objection() {
+            Some((verdict, why)) => self.because(verdict, &why),
+            None => self.end(Verdict::Pass),
+        }
+    }
+
+    /// The phone broke it.
+    pub fn fail(self) -> Finding {
+        match self.objection() {
+            Some((verdict, why)) => self.because(verdict, &why),
+            None => self.end(Verdict::Fail),
+        }
+    }
+
+    /// The phone broke it, if the tap sees everything; on a lossy tap `why_not` explains the packets.
+    pub fn fail_unless_lossy(self, why_not: &str) -> Finding {
+        if self.case.sees_all() { self.fail() } else { self.inconclusive(why_not) }
+    }
+
+    /// Legal but poor.
+    pub fn warn(self) -> Finding {
+        match self.objection() {
+            Some((verdict, why)) => self.because(verdict, &why),
+            None => self.end(Verdict::Warn),
+        }
+    }
+
+    /// We cannot tell.
+    pub fn inconclusive(self, why: &str) -> Finding {
+        self.because(Verdict::Inconclusive, why)
+    }
+
+    /// It was never put to the test.
+    pub fn not_exercised(self, why: &str) -> Finding {
+        self.because(Verdict::NotExercised, why)
+    }
+
+    /// Nothing was decided so far, and at `deadline` the phone has failed: pending while live, and
+    /// inconclusive when the capture ends before.
+    pub fn fail_at(self, deadline: Instant) -> Finding {
+        self.at(deadline, Draft::fail)
+    }
+
+    /// Nothing was decided so far, and at `deadline` all is well.
+    pub fn pass_at(self, deadline: Instant) -> Finding {
+        self.at(deadline, Draft::pass_by_absence)
+    }
+
+    /// Nothing was decided so far; at `deadline`, `then` says what it is.
+    pub fn at(self, deadline: Instant, then: impl FnOnce(Self) -> Finding) -> Finding {
+        let draft = self.covers(deadline);
+        if draft.case.horizon >= deadline {
+            return then(draft);
+        }
+        if draft.case.live {
+            let mut finding = draft.end(Verdict::Pending);
+            finding.until = Some(deadline);
+            return finding;
+        }
+        let missing = deadline - draft.case.horizon;
+        draft.inconclusive(&format!("the capture ends {missing:.2} before this could be decided"))
+    }
+
+    /// What stands against a verdict that rests on something missing.
+    fn objection(&self) -> Option<(Verdict, String)> {
+        let stretch = self.stretch.map(|(from, to)| (from, to.min(self.case.horizon)));
+        let not_given = self
+            .asked_at
+            .and_then(|asked| self.case.notes.failed_commands.iter().find(|(at, ..)| *at <= asked));
+        if let Some((_, command, reason)) = not_given {
+            return Some((Verdict::NotExercised, format!("\"{command}\" could not be done: {reason}")));
+        }
+        if let Some(why) = self.unmet() {
+            return Some((Verdict::Inconclusive, why));
+        }
+        let trouble = stretch.and_then(|(from, to)| self.case.notes.trouble(from, to))?;
+        Some((Verdict::Inconclusive, format!("the harness was not fit to judge: {}", trouble.what)))
+    }
+
+    fn unmet(&self) -> Option<String> {
+        let asked = self.asked_at?;
+        let (_, condition) = self.case.notes.unmet.iter().find(|(at, _)| *at <= asked)?;
+        Some(format!("a condition did not hold: {condition}"))
+    }
+
+    fn because(mut self, verdict: Verdict, why: &str) -> Finding {
+        let seen = &mut self.finding.seen;
+        *seen = if seen.is_empty() { why.to_owned() } else { format!("{seen}; {why}") };
+        self.end(verdict)
+    }
+
+    fn end(mut self, verdict: Verdict) -> Finding {
+        self.finding.packets.sort_unstable();
+        self.finding.packets.dedup();
+        self.finding.verdict = verdict;
+        self.finding
+    }
+}
+
+/// What a standing rule found, collected.
+pub struct Docket<'c, 'a> {
+    case: &'c Case<'a>,
+    rule: &'c dyn Rule,
+    findings: Vec<Finding>,
+    occasions: u32,
+    packets: Vec<u32>,
+}
+
+impl<'c, 'a> Docket<'c, 'a> {
+    /// Nothing found yet.
+    pub fn open(case: &'c Case<'a>, rule: &'c dyn Rule) -> Self {
+        Docket { case, rule, findings: Vec::new(), occasions: 0, packets: Vec::new() }
+    }
+
+    /// An occasion on which the phone kept the rule, with the packets that show it.
+    pub fn kept(&mut self, packets: &[u32]) {
+        self.occasions += 1;
+        self.packets.extend_from_slice(packets);
+    }
+
+    /// Something other than a pass.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// A draft for this rule.
+    pub fn draft(&self, expected: impl Into<String>) -> Draft<'c, 'a> {
+        Draft::standing(self.case, self.rule, expected)
+    }
+
+    /// What was found; when nothing is wrong, one *pass*, or one *not exercised*.
+    pub fn close(mut self) -> Vec<Finding> {
+        if !self.findings.is_empty() {
+            return self.findings;
+        }
+        let mut draft = Draft::standing(self.case, self.rule, self.rule.about());
+        if self.occasions == 0 {
+            return vec![draft.seen("no occasion for it").end(Verdict::NotExercised)];
+        }
+        draft.finding.packets.append(&mut self.packets);
+        let times = if self.occasions == 1 { "once".to_owned() } else { format!("{} times", self.occasions) };
+        vec![draft.seen(format!("kept {times}")).end(Verdict::Pass)]
+    }
+
+    /// One *not applicable* for a rule that the profile switches off.
+    pub fn not_applicable(self, why: &str) -> Vec<Finding> {
+        let draft = Draft::standing(self.case, self.rule, self.rule.about());
+        vec![draft.seen(why).end(Verdict::NotApplicable)]
+    }
+}
+
+/// A point in time for people, counted from another: `+1.52 s`.
+pub fn after(at: Instant, since: Instant) -> String {
+    let span: Span = at - since;
+    format!("{}{span:.2}", if span < Span::ZERO { "" } else { "+" })
+}

@@ -1,0 +1,114 @@
+//! A call fails: every INVITE has ended without 2xx, and no other comes (YL-02c, YL-04, YL-10).
+
+use sipfarm_core::sip::Method;
+use sipfarm_core::{Instant, Span};
+
+use super::Asked;
+use super::call_established::is_2xx;
+use crate::case::{Case, ClientExchange, Connected, Outcome, status};
+use crate::finding::{Finding, Window};
+use crate::rules::RuleInfo;
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    id: "call-fails",
+    requirements: &["YL-02c", "YL-04", "YL-10"],
+    about: "Every INVITE ends without 2xx, with the status code of the step, and no other comes.",
+    standing: false,
+};
+
+/// A connect that nobody answers may take this long where the profile names no time (YL-06).
+const CONNECT_CAP: Span = Span::from_secs(130);
+
+pub(super) fn judge(asked: &Asked<'_, '_>, code: Option<u16>) -> Finding {
+    let case = asked.case;
+    let with = code.map_or(String::new(), |code| format!(" with {code}"));
+    let draft = asked.draft(&RULE, format!("every INVITE ends without 2xx{with}, and no other comes"));
+    let tries = tries(asked);
+    let Some(first) = tries.first() else {
+        let deadline = asked.since() + case.reach(&Method::Invite, None);
+        return draft.at(deadline, |draft| draft.not_exercised("the phone made no call"));
+    };
+    // Tries count until they have all ended and as much time has passed as a next one may take.
+    let mut quiet_from = first.end;
+    for next in &tries {
+        if next.began > quiet_from + case.limits.at_once() {
+            break;
+        }
+        quiet_from = quiet_from.max(next.end);
+    }
+    let decided = quiet_from + case.limits.at_once();
+    let counted: Vec<_> =
+        tries.iter().take_while(|next| next.began <= decided).filter_map(|next| next.exchange).collect();
+    let draft = draft.messages(counted.iter().map(|exchange| &**exchange.first()));
+    let finals = || counted.iter().flat_map(|exchange| exchange.finals()).filter(|r| r.at <= decided);
+    if let Some(accepted) = finals().find(|response| is_2xx(response)) {
+        let seen = format!("{} (packet {})", accepted.what(), accepted.packet());
+        return draft.seen(seen).message(accepted).fail();
+    }
+    let window = Window { from: asked.since(), to: decided };
+    let last = finals().max_by_key(|response| response.at);
+    let draft = last.into_iter().fold(draft.window(window), |draft, response| draft.message(response));
+    let seen = match last {
+        Some(response) => {
+            format!("the last final response is {} (packet {})", response.what(), response.packet())
+        }
+        None => "no final response".to_owned(),
+    };
+    let draft = draft.seen(seen);
+    match code {
+        Some(code) if last.map(|response| status(response)) != Some(code) => {
+            draft.at(decided, |draft| draft.fail_unless_lossy("a response may have been lost"))
+        }
+        _ => draft.pass_at(decided),
+    }
+}
+
+/// One try at a server: an INVITE, or a connect that came to nothing.
+struct Try<'c, 'a> {
+    began: Instant,
+    /// When it has ended at the latest.
+    end: Instant,
+    exchange: Option<&'c ClientExchange<'a>>,
+}
+
+/// The tries for a call since the trigger, and those that were under way then.
+fn tries<'c, 'a>(asked: &Asked<'c, 'a>) -> Vec<Try<'c, 'a>> {
+    let case = asked.case;
+    let since = asked.since();
+    let invites = case.client.iter().filter(|e| e.method == Method::Invite && !e.in_dialog());
+    let mut tries: Vec<Try<'c, 'a>> = invites
+        .map(|exchange| Try { began: exchange.t0(), end: end(case, exchange), exchange: Some(exchange) })
+        .filter(|one| one.began >= since || one.end >= since)
+        .collect();
+    let connects = case.connects.iter().filter(|connect| connect.at >= since);
+    tries.extend(connects.filter_map(|connect| {
+        let configured = case.profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
+        let end = match connect.outcome {
+            Connected::Open(_) => return None,
+            Connected::Refused(at) => at,
+            Connected::Unanswered => connect.at + configured.unwrap_or(CONNECT_CAP),
+        };
+        Some(Try { began: connect.at, end, exchange: None })
+    }));
+    tries.sort_by_key(|one| one.began);
+    tries
+}
+
+/// When an INVITE has ended at the latest. One that was answered provisionally lives until its final
+/// response, or 64×T1 after its CANCEL (RFC 3261 section 9.1).
+fn end(case: &Case<'_>, exchange: &ClientExchange<'_>) -> Instant {
+    let by_timer = case.limits.give_up(exchange.t0(), case.limits.timeout(&Method::Invite)).to;
+    match exchange.outcome() {
+        Outcome::Final(_) => exchange.final_response().map_or(by_timer, |response| response.at),
+        Outcome::Unreachable => exchange.failures.first().map_or(by_timer, |failure| failure.at),
+        Outcome::Silence => by_timer,
+        Outcome::Provisional => {
+            let cancel =
+                case.client.iter().find(|e| e.method == Method::Cancel && e.branch == exchange.branch);
+            let rings_for = case.limits.timeout(&Method::Invite) * 6;
+            cancel.map_or(exchange.t0() + rings_for, |cancel| {
+                case.limits.give_up(cancel.t0(), case.limits.sixty_four_t1()).to
+            })
+        }
+    }
+}

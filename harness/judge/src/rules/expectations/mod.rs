@@ -1,0 +1,158 @@
+//! What `Then` steps expect: one file per variant of [`Expectation`].
+//!
+//! A verdict here rests on the earliest packets that decide it. What comes later changes nothing,
+//! so that the finished capture gives the verdict of the live wait again.
+
+mod acknowledges_every;
+mod answers;
+mod call_ends;
+mod call_established;
+mod call_fails;
+mod complete_timeout;
+mod moves_on;
+mod near;
+mod order;
+mod registered;
+mod registration_rounds;
+mod repeats_response;
+mod sends;
+mod sends_nothing;
+mod transmissions;
+
+use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::Method;
+use sipfarm_core::{Instant, Span};
+
+use super::RuleInfo;
+use crate::case::{Case, ClientExchange};
+use crate::expectation::Expectation;
+use crate::finding::{Finding, Window};
+use crate::mark::Expected;
+
+/// Every rule behind a `Then` step.
+pub const ALL: &[RuleInfo] = &[
+    sends::RULE,
+    sends_nothing::RULE,
+    order::RULE,
+    moves_on::RULE,
+    complete_timeout::RULE,
+    transmissions::RULE,
+    answers::RULE,
+    repeats_response::RULE,
+    acknowledges_every::RULE,
+    call_established::RULE,
+    call_fails::RULE,
+    registered::RULE,
+    registration_rounds::RULE,
+    call_ends::RULE,
+];
+
+/// Judges one expectation.
+pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
+    let asked = Asked { case, expected };
+    match &expected.expectation {
+        Expectation::Sends { method, node, within } => sends::judge(&asked, method, node, *within),
+        Expectation::SendsNothing { method, node, during } => {
+            sends_nothing::judge(&asked, method.as_ref(), node.as_deref(), *during)
+        }
+        Expectation::Order { method, nodes, only } => order::judge(&asked, method, nodes, *only),
+        Expectation::MovesOn { method, from, to } => moves_on::judge(&asked, method, from, to),
+        Expectation::CompleteTimeout { method, node } => complete_timeout::judge(&asked, method, node),
+        Expectation::Transmissions { method, node, count, quiet } => {
+            transmissions::judge(&asked, method, node, *count as usize, *quiet)
+        }
+        Expectation::Answers { method, node, code, within } => {
+            answers::judge(&asked, method, node, *code, *within)
+        }
+        Expectation::RepeatsResponse { node, code } => repeats_response::judge(&asked, node, *code),
+        Expectation::AcknowledgesEvery { node, code, at_least } => {
+            acknowledges_every::judge(&asked, node, *code, *at_least as usize)
+        }
+        Expectation::CallEstablished { through, within } => call_established::judge(&asked, through, *within),
+        Expectation::CallFails { code } => call_fails::judge(&asked, *code),
+        Expectation::Registered { with, within } => registered::judge(&asked, with, *within),
+        Expectation::RegistrationRounds { nodes, rounds } => {
+            registration_rounds::judge(&asked, nodes, *rounds as usize)
+        }
+        Expectation::CallEnds { through, within } => call_ends::judge(&asked, through, *within),
+    }
+}
+
+/// An expectation with the case that it is put to.
+struct Asked<'c, 'a> {
+    case: &'c Case<'a>,
+    expected: &'c Expected,
+}
+
+impl<'c, 'a> Asked<'c, 'a> {
+    /// From when on events count.
+    fn since(&self) -> Instant {
+        self.expected.since
+    }
+
+    /// A draft of the finding.
+    fn draft(&self, rule: &RuleInfo, sentence: String) -> super::Draft<'c, 'a> {
+        super::Draft::asked(self.case, rule, self.expected, sentence)
+    }
+
+    /// From the trigger to the author's limit, or to the time that the profile allows.
+    fn window(&self, within: Option<Span>, otherwise: Span) -> Window {
+        let span = within.map_or(otherwise, |within| within + self.case.limits.grace());
+        Window { from: self.since(), to: self.since() + span }
+    }
+
+    /// A window in seconds after the trigger: `0.00 to 32.10 s after "dial"`.
+    fn show_window(&self, window: Window) -> String {
+        let seconds = |at: Instant| (at - self.since()).as_secs_f64();
+        format!("{:.2} to {:.2} s after {}", seconds(window.from), seconds(window.to), self.trigger())
+    }
+
+    /// What happened last before the time from which events count.
+    fn trigger(&self) -> String {
+        let upto = self.since();
+        let command = self.case.notes.commands.iter().rfind(|(at, _)| *at <= upto);
+        let fault = self.case.notes.faults.iter().filter(|fault| fault.from <= upto).max_by_key(|f| f.from);
+        match (command, fault) {
+            (Some((at, command)), fault) if fault.is_none_or(|fault| *at >= fault.from) => {
+                format!("\"{command}\"")
+            }
+            (_, Some(fault)) => format!("fault \"{}\" at \"{}\"", fault.fault, fault.node),
+            _ => "the last trigger".to_owned(),
+        }
+    }
+
+    /// The new requests of that method since the trigger, in order of time.
+    fn requests<'s>(&'s self, method: &'s Method) -> impl Iterator<Item = &'c ClientExchange<'a>> + 's {
+        let case = self.case;
+        case.client.iter().enumerate().filter_map(move |(at, exchange)| {
+            let counts =
+                exchange.method == *method && exchange.t0() >= self.since() && case.is_new_request(at);
+            counts.then_some(exchange)
+        })
+    }
+
+    /// Whether an exchange goes to the node of that name.
+    fn goes_to(&self, exchange: &ClientExchange<'_>, node: &str) -> bool {
+        self.case.names.is_node(node, exchange.to, exchange.transport)
+    }
+
+    /// The first new request of that method to that node since the trigger.
+    fn first_request(&self, method: &Method, node: &str) -> Option<&'c ClientExchange<'a>> {
+        self.requests(method).find(|exchange| self.goes_to(exchange, node))
+    }
+
+    /// The node's name with its address.
+    fn node(&self, name: &str) -> String {
+        self.case.names.show_node(name)
+    }
+
+    /// A point in time for people, counted from the trigger.
+    fn after(&self, at: Instant) -> String {
+        super::draft::after(at, self.since())
+    }
+
+    /// Whether a message from `addr` came through the node of that name.
+    fn comes_from(&self, addr: std::net::SocketAddr, transport: Transport, node: &str) -> bool {
+        self.case.names.is_node(node, addr, transport)
+    }
+}

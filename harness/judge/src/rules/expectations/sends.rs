@@ -1,0 +1,33 @@
+//! The phone sends a new request to a node in time (YL-01, YL-02, YL-13).
+
+use sipfarm_core::Span;
+use sipfarm_core::sip::Method;
+
+use super::{Asked, near};
+use crate::finding::Finding;
+use crate::rules::RuleInfo;
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    id: "sends",
+    requirements: &["YL-01", "YL-02", "YL-13"],
+    about: "The phone sends a new request of the method to the node, not later than the step or the profile says.",
+    standing: false,
+};
+
+pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, node: &str, within: Option<Span>) -> Finding {
+    let case = asked.case;
+    let window = asked.window(within, case.reach(method, Some(node)));
+    let sentence = format!("{method} to {}, {}", asked.node(node), asked.show_window(window));
+    let draft = asked.draft(&RULE, sentence).window(window);
+    let Some(exchange) = asked.first_request(method, node) else {
+        let nearest = near::requests(case, Some(method), Some(node), window);
+        return draft.seen("no such request").nearest(nearest).fail_at(window.to);
+    };
+    let seen = format!("{} (packet {})", asked.after(exchange.t0()), exchange.first().packet());
+    if exchange.t0() <= window.to {
+        return draft.seen(seen).message(exchange.first()).pass();
+    }
+    let nearest = near::requests(case, Some(method), Some(node), window);
+    let late = exchange.t0() - window.to;
+    draft.seen(format!("{seen}, late by {late:.2}")).message(exchange.first()).nearest(nearest).fail()
+}

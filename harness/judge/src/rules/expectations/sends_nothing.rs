@@ -1,0 +1,78 @@
+//! The phone keeps silent towards a node (YL-02c, YL-03b; `tol.silence`).
+//!
+//! REGISTER is classified first (F-19): only an attempt to register breaks the silence. Repetitions
+//! of a request that was on its way before the trigger do not (A.0: the transaction that detects a
+//! failure may go on to its end).
+
+use sipfarm_core::Span;
+use sipfarm_core::profile::KeepaliveForm;
+use sipfarm_core::sip::Method;
+
+use super::Asked;
+use crate::case::{ClientExchange, Purpose};
+use crate::finding::{Finding, Window};
+use crate::rules::RuleInfo;
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    id: "sends-nothing",
+    requirements: &["YL-02c", "YL-03b"],
+    about: "The phone sends no new request of the method to the node for as long as the step says.",
+    standing: false,
+};
+
+pub(super) fn judge(
+    asked: &Asked<'_, '_>,
+    method: Option<&Method>,
+    node: Option<&str>,
+    during: Span,
+) -> Finding {
+    let case = asked.case;
+    let window = Window { from: asked.since() + in_flight(asked), to: asked.since() + during };
+    let what = method.map_or("request".to_owned(), Method::to_string);
+    let whom = node.map_or("anybody".to_owned(), |node| asked.node(node));
+    let draft =
+        asked.draft(&RULE, format!("no {what} to {whom}, {}", asked.show_window(window))).window(window);
+    let breaks = |at: usize, exchange: &&ClientExchange<'_>| {
+        exchange.t0() >= window.from
+            && exchange.t0() <= window.to
+            && method.is_none_or(|method| *method == exchange.method)
+            && node.is_none_or(|node| asked.goes_to(exchange, node))
+            && counts(asked, at, method.is_none())
+    };
+    match case.client.iter().enumerate().find(|(at, exchange)| breaks(*at, exchange)) {
+        Some((_, exchange)) => {
+            let what = exchange.what(&case.names);
+            let at = asked.after(exchange.t0());
+            draft
+                .seen(format!("{what} {at} (packet {})", exchange.first().packet()))
+                .message(exchange.first())
+                .fail()
+        }
+        None => draft.seen("none").pass_at(window.to),
+    }
+}
+
+/// How long after the trigger a packet may still have been on its way. After a fault the catalogue
+/// allows a second (`tol.silence`): the phone cannot have heard of it at once.
+fn in_flight(asked: &Asked<'_, '_>) -> Span {
+    let fault = asked.case.notes.triggered_by_fault(asked.since());
+    let least = if fault { Span::from_secs(1) } else { Span::ZERO };
+    asked.case.limits.latency().max(least)
+}
+
+/// Whether a request counts: when any method does, a REGISTER that asks for no binding counts, too,
+/// unless it or the OPTIONS is how this phone keeps its path alive.
+fn counts(asked: &Asked<'_, '_>, at: usize, any: bool) -> bool {
+    let case = asked.case;
+    let keepalive = case.profile.registration.keepalive.form;
+    let began = |at: usize| case.client[at].t0();
+    let from_before = |at: usize| case.makes_good(at).is_some_and(|refused| began(refused) < asked.since());
+    match case.registration(at).map(|registration| registration.purpose) {
+        Some(Purpose::Initial | Purpose::Refresh) => !from_before(at),
+        Some(Purpose::Keepalive) => any && keepalive != KeepaliveForm::RegisterExpires0,
+        Some(Purpose::Query) => any && keepalive != KeepaliveForm::Query,
+        Some(Purpose::Unregister) => any,
+        None if case.client[at].method == Method::Options => !(any && keepalive == KeepaliveForm::Options),
+        None => !from_before(at),
+    }
+}

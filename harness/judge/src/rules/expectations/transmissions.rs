@@ -1,0 +1,46 @@
+//! One transaction is sent exactly so many times (RFC 3261 section 17.1; YL-03b, YL-11).
+
+use sipfarm_core::Span;
+use sipfarm_core::sip::Method;
+
+use super::{Asked, near};
+use crate::finding::{Finding, Window};
+use crate::rules::RuleInfo;
+
+pub(super) const RULE: RuleInfo = RuleInfo {
+    id: "transmissions",
+    requirements: &["YL-03b", "YL-11", "RFC 3261 17.1.1.2", "RFC 3261 17.1.2.2"],
+    about: "One transaction is sent exactly as often as the step says.",
+    standing: false,
+};
+
+pub(super) fn judge(
+    asked: &Asked<'_, '_>,
+    method: &Method,
+    node: &str,
+    count: usize,
+    quiet: Span,
+) -> Finding {
+    let case = asked.case;
+    let sentence = format!("{method} to {} sent {count} times, then not for {quiet}", asked.node(node));
+    let draft = asked.draft(&RULE, sentence);
+    let Some(exchange) = asked.first_request(method, node) else {
+        let deadline = asked.since() + case.reach(method, Some(node));
+        let window = Window { from: asked.since(), to: deadline };
+        let nearest = near::requests(case, Some(method), Some(node), window);
+        return draft.seen("no such request").nearest(nearest).fail_at(deadline);
+    };
+    // Only what comes within `quiet` of the send before belongs to the series.
+    let pause = exchange.sends.windows(2).position(|pair| pair[1].at - pair[0].at > quiet);
+    let series = &exchange.sends[..pause.map_or(exchange.sends.len(), |at| at + 1)];
+    let counted = &series[..series.len().min(count + 1)];
+    let last = counted[counted.len() - 1].at;
+    let window = Window { from: last, to: last + quiet };
+    let draft =
+        draft.messages(counted.iter().map(|send| &**send)).seen(format!("sent {} times", series.len()));
+    match counted.len() {
+        made if made > count => draft.fail_unless_lossy("the network may have doubled it"),
+        made if made == count => draft.window(window).pass_at(window.to),
+        _ => draft.window(window).at(window.to, |draft| draft.fail_unless_lossy("some may have been lost")),
+    }
+}

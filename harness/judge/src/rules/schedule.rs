@@ -1,0 +1,148 @@
+//! Sends against the absolute schedule of their transaction: shared by the rules on repetitions.
+//!
+//! The packets often leave open what the phone knew: whether a response had reached it, or, on a
+//! lossy tap, whether the first packet seen was the first sent. Each possibility is a hypothesis
+//! with a schedule of its own, and sends are wrong only when no hypothesis explains them.
+
+use sipfarm_core::{Instant, Span};
+
+use crate::case::{Case, ClientExchange, Ladder, SeenRef, ServerExchange, status};
+use crate::finding::Window;
+
+/// When sends are due, each with its window; the first is the request itself.
+#[derive(Debug, Clone)]
+pub struct Schedule(Vec<Window>);
+
+/// How sends fit a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit {
+    /// All fit. The window of the next send, where one is still to come.
+    All(Option<Window>),
+    /// This one does not fit that window.
+    Not(usize, Window),
+    /// There are more sends than the schedule has.
+    TooMany(usize),
+}
+
+/// How well the sends of a request fit the best schedule that the packets allow.
+pub fn fit(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant]) -> Fit {
+    let slots = case.limits.slots(&exchange.method);
+    let mut schedules = vec![Schedule::from_slots(case, sends[0], &slots)];
+    let provisional = exchange.responses.iter().find(|response| status(response) < 200);
+    if let (Ladder::Capped, Some(provisional)) = (Ladder::of(&exchange.method), provisional) {
+        let certain = case.sees_all() && exchange.is_sound(provisional);
+        let slowed = slowed_by_provisional(
+            case,
+            sends[0],
+            provisional.at,
+            &slots,
+            case.limits.timeout(&exchange.method),
+        );
+        if certain {
+            schedules = slowed;
+        } else {
+            schedules.extend(slowed);
+        }
+    }
+    if !case.sees_all() {
+        schedules.extend((1..slots.len()).map(|lost| {
+            let t0 = sends[0] - slots[lost];
+            let mut schedule = Schedule::from_slots(case, t0, &slots);
+            schedule.0.drain(..lost);
+            schedule.0[0] = Window { from: sends[0], to: sends[0] };
+            schedule
+        }));
+    }
+    best(schedules.iter().map(|schedule| schedule.fit(sends, !case.sees_all())))
+}
+
+/// How well the sends of a final response fit the schedule of an unacknowledged one.
+pub fn fit_response(case: &Case<'_>, sends: &[Instant]) -> Fit {
+    Schedule::from_slots(case, sends[0], &case.limits.response_slots()).fit(sends, !case.sees_all())
+}
+
+/// The sends of a final response that no repeated request called for: while a server transaction is
+/// completed it answers each repetition of the request at once (RFC 3261 section 17.2.1).
+pub fn on_its_own(case: &Case<'_>, exchange: &ServerExchange<'_>, finals: &[&SeenRef<'_>]) -> Vec<Instant> {
+    let called_for = |at: Instant| {
+        exchange
+            .requests
+            .iter()
+            .skip(1)
+            .any(|request| request.at <= at && at <= request.at + case.limits.reaction())
+    };
+    let first = finals.iter().take(1).map(|response| response.at);
+    let others = finals.iter().skip(1).map(|response| response.at).filter(|at| !called_for(*at));
+    first.chain(others).collect()
+}
+
+impl Schedule {
+    fn from_slots(case: &Case<'_>, t0: Instant, slots: &[Span]) -> Self {
+        let mut windows = vec![Window { from: t0, to: t0 }];
+        windows.extend(slots.windows(2).map(|pair| case.limits.repetition(t0, pair[0], pair[1])));
+        Schedule(windows)
+    }
+
+    /// `gaps`: whether sends may be missing from the capture.
+    fn fit(&self, sends: &[Instant], gaps: bool) -> Fit {
+        let mut next = 0;
+        for (at, &send) in sends.iter().enumerate() {
+            let Some(expected) = self.0.get(next) else { return Fit::TooMany(at) };
+            let fits = |window: &Window| window.from <= send && send <= window.to;
+            let found = if gaps { self.0[next..].iter().position(fits) } else { fits(expected).then_some(0) };
+            match found {
+                Some(skipped) => next += skipped + 1,
+                None => return Fit::Not(at, *expected),
+            }
+        }
+        Fit::All(self.0.get(next).copied())
+    }
+}
+
+/// After a provisional response, timer E is set to T2 whenever it fires (RFC 3261 section
+/// 17.1.2.2). It may have fired once more before the response arrived; and where section 17.1.2.1
+/// says "at an interval of T2", a phone may have started the interval with the response.
+fn slowed_by_provisional(
+    case: &Case<'_>,
+    t0: Instant,
+    provisional: Instant,
+    slots: &[Span],
+    timeout: Span,
+) -> Vec<Schedule> {
+    let limits = &case.limits;
+    let t2 = limits.t2();
+    let surely_before = slots.iter().filter(|slot| t0 + **slot < provisional).count();
+    let perhaps_before = slots.iter().filter(|slot| t0 + **slot <= provisional + limits.reaction()).count();
+    let mut schedules = Vec::new();
+    for made in surely_before.max(1)..=perhaps_before.max(1) {
+        // The timer that was running fires when it was due, then every T2.
+        if let Some(&running) = slots.get(made) {
+            let mut due = slots[..=made].to_vec();
+            due.extend((1..).map(|n| running + t2 * n).take_while(|at| *at < timeout));
+            schedules.push(Schedule::from_slots(case, t0, &due));
+        } else {
+            schedules.push(Schedule::from_slots(case, t0, slots));
+        }
+        // The response starts the interval.
+        let start = provisional - t0;
+        let mut schedule = Schedule::from_slots(case, t0, &slots[..made.min(slots.len())]);
+        let mut before = start;
+        for due in (1..).map(|n| start + t2 * n).take_while(|at| *at < timeout) {
+            let window = limits.repetition(t0, before, due);
+            schedule.0.push(Window { from: window.from, to: window.to + limits.reaction() });
+            before = due;
+        }
+        schedules.push(schedule);
+    }
+    schedules
+}
+
+/// The fit that accuses least: all over not all, and the later a send that does not fit the better.
+fn best(fits: impl Iterator<Item = Fit>) -> Fit {
+    let rank = |fit: &Fit| match fit {
+        Fit::All(next) => (2, 0, next.map_or(Instant::FAR_FUTURE, |window| window.to)),
+        Fit::Not(at, window) => (1, *at, window.to),
+        Fit::TooMany(at) => (0, *at, Instant::EPOCH),
+    };
+    fits.max_by_key(rank).unwrap_or(Fit::All(None))
+}

@@ -89,6 +89,16 @@ fn a_number_without_its_unit_is_not_just_undefined() {
 }
 
 #[test]
+fn a_time_that_is_none_is_found() {
+    for (written, found) in [("soon", 1), ("-1", 1), ("1e9", 1), ("NaN", 1), ("0.5", 0), ("32", 0)] {
+        let source = with_step("When the phone dials the far end")
+            .replace("INVITE to \"primary\"", &format!("INVITE to \"primary\" within {written} s"));
+        let place = ["number-expected 6:46".to_owned()];
+        assert_eq!(codes(&source), place[..found], "{written}");
+    }
+}
+
+#[test]
 fn an_ambiguous_step_names_all_that_match() {
     let source = with_step("When the phone dials the far end") + "    And the call ends after 2 s\n";
     let found = diagnose(&source);

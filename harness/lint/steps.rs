@@ -27,6 +27,7 @@ impl FileLint<'_> {
             .collect();
         for step in all {
             self.matches_one(step);
+            self.times(step);
             self.names(step, &nodes);
             self.settings(step);
         }
@@ -83,6 +84,21 @@ impl FileLint<'_> {
             Some(format!("{}{} s{gap}{rest}", &step.value[..whole.start()], number.as_str()))
         });
         candidates.into_iter().find(|text| !self.steps.matching(step.ty, text).is_empty())
+    }
+
+    /// A time must be a number of seconds, and a day at most.
+    fn times(&mut self, step: &Step) {
+        static TIME: LazyLock<Option<Regex>> =
+            LazyLock::new(|| Regex::new(r"\b(?:within|for|after) (\S+) s\b").ok());
+        let written = TIME.as_ref().into_iter().flat_map(|form| form.captures_iter(&step.value));
+        for found in written {
+            let seconds = found.get(1).and_then(|number| number.as_str().parse::<f64>().ok());
+            if !seconds.is_some_and(|seconds| (0.0..=86_400.0).contains(&seconds)) {
+                let place = self.place_of(step.position.line, &found[0]);
+                let message = "this is no number of seconds from 0 to 86400";
+                self.add(step.position.line, "number-expected", message, None).place = place;
+            }
+        }
     }
 
     /// Nodes, faults and profiles must exist.

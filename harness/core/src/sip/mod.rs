@@ -18,6 +18,7 @@ mod params;
 mod parse;
 mod start_line;
 pub(crate) mod text;
+pub mod typed;
 mod uri;
 mod via;
 

@@ -3,6 +3,7 @@
 //! [`VirtualNet`] simulates hosts, links and a clock that jumps; [`RealNet`] owns sockets. Machines
 //! cannot tell which of them carries their wishes.
 
+mod bench;
 mod driver;
 pub mod frames;
 mod real;
@@ -15,6 +16,7 @@ mod virtual_net;
 use sipfarm_core::machine::{Input, Output};
 use sipfarm_core::{Instant, Span};
 
+pub use bench::Bench;
 pub use driver::Driver;
 pub use real::{RealLab, RealNet, RealOptions};
 pub use slices::Slice;

@@ -1,3 +1,10 @@
 //! The phone under test: the profiles that say what it must do, and the drivers that make it act.
 
+mod driver;
+mod key;
+mod process;
 pub mod profiles;
+
+pub use driver::{PhoneDriver, press};
+pub use key::{KEYS, Key, PressError};
+pub use process::{ProcessOptions, ReferenceProcess};

@@ -2,4 +2,5 @@
 
 pub mod bundle;
 pub mod events;
+pub mod execute;
 pub mod select;

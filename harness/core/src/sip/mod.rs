@@ -18,7 +18,6 @@ mod params;
 mod parse;
 mod start_line;
 pub(crate) mod text;
-pub mod typed;
 mod uri;
 mod via;
 

@@ -1,0 +1,58 @@
+Feature: 503 Service Unavailable sends the phone to the next server
+  A server that says 503 is passed over for the next one (RFC 3263 section 4.3, RFC 3261
+  section 21.5.4); any other refusal is the answer to the call.
+
+  Background:
+    Given a farm with servers "primary", "secondary" and "fallback"
+    And a phone with profile "yealink-t5x"
+    And the far end answers
+
+  @YL-02
+  Scenario: 503 from the primary
+    Given "primary" answers INVITE with 503
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary", then "secondary"
+    And the phone sends INVITE to "secondary" within 2 s
+    And the call is established through "secondary"
+
+  @YL-02
+  Scenario: 503 with Retry-After from the primary
+    Given "primary" answers INVITE with 503 and Retry-After 120 s
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary", then "secondary"
+    And the call is established through "secondary" within 4 s
+
+  @YL-02b
+  Scenario: The next call while Retry-After runs
+    Given "primary" answers INVITE with 503 and Retry-After 120 s
+    When the phone dials the far end
+    Then the call is established through "secondary"
+    When the phone hangs up
+    Then the call ends through "secondary"
+    And the phone sends no INVITE for 30 s
+    When the phone dials the far end
+    Then the call is established through "secondary"
+
+  @YL-02c
+  Scenario Outline: <code> is an answer, not a failure of the server
+    Given "primary" answers INVITE with <code>
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary"
+    And the call fails with <code>
+    And the phone sends no INVITE to "secondary" for 5 s
+    And the phone sends no INVITE to "fallback" for 5 s
+
+    Examples:
+      | code |
+      | 403  |
+      | 404  |
+      | 480  |
+      | 486  |
+
+  @YL-02
+  Scenario: A phone after RFC 3261 moves on after 503, too
+    Given a phone
+    And "primary" answers INVITE with 503
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary", then "secondary"
+    And the call is established through "secondary"

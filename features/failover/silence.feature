@@ -1,0 +1,71 @@
+Feature: Silence sends the phone to the next server, at the right time
+  A server that gives no response at all is left when the retry rule of the profile says so; the last
+  server gets the whole time-out of RFC 3261. Any provisional response ends the matter.
+
+  Background:
+    Given a farm with servers "primary", "secondary" and "fallback"
+    And the far end answers
+
+  @YL-03 @YL-09 @YL-11
+  Scenario: The primary is silent
+    Given a phone with profile "yealink-t5x"
+    And "primary" has fault "silent"
+    When the phone dials the far end
+    Then the phone moves INVITE from "primary" to "secondary" in time
+    And the call is established through "secondary"
+    And the phone sends no CANCEL to "primary" for 1 s
+
+  @YL-03 @YL-09
+  Scenario: A phone after RFC 3261 waits for timer B
+    Given a phone
+    And "primary" has fault "silent"
+    When the phone dials the far end
+    Then the phone moves INVITE from "primary" to "secondary" in time
+    And the call is established through "secondary"
+
+  @YL-11
+  Scenario Outline: <n> retries at a server that is not the last
+    Given a phone with profile "yealink-t5x" and settings
+      | failover.retry_count.value | <n> |
+    And "primary" has fault "silent"
+    When the phone dials the far end
+    Then the phone moves INVITE from "primary" to "secondary" in time
+    And the call is established through "secondary"
+
+    Examples:
+      | n  |
+      | 0  |
+      | 1  |
+      | 3  |
+      | 5  |
+      | 20 |
+
+  @YL-03b
+  Scenario: 100 Trying and then nothing keeps the call where it is
+    Given a phone with profile "yealink-t5x"
+    And "primary" has fault "trying-then-silent"
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary" exactly once
+    And the phone sends no INVITE to "secondary" for 40 s
+
+  @YL-10
+  Scenario: The last server gets the complete time-out
+    Given a phone with profile "yealink-t5x"
+    And "primary" answers INVITE with 503
+    And "secondary" answers INVITE with 503
+    And "fallback" has fault "silent"
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary", then "secondary", then "fallback"
+    And the phone sends INVITE to "fallback" on the whole schedule and gives up
+    And the call fails
+
+  @YL-10
+  Scenario: The last of three silent servers gets the complete time-out
+    Given a phone with profile "yealink-t5x"
+    And "primary" has fault "silent"
+    And "secondary" has fault "silent"
+    And "fallback" has fault "silent"
+    When the phone dials the far end
+    Then the phone moves INVITE from "primary" to "secondary" in time
+    And the phone moves INVITE from "secondary" to "fallback" in time
+    And the phone sends INVITE to "fallback" on the whole schedule and gives up

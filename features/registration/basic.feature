@@ -1,0 +1,38 @@
+Feature: Registration
+  RFC 3261 section 10: a binding is made, kept alive and made again.
+
+  Background:
+    Given a farm with servers "primary", "secondary" and "fallback"
+
+  @YL-13
+  Scenario: The first REGISTER goes to the primary, and a challenge is answered
+    Given a phone
+    When the phone registers
+    Then the phone sends REGISTER to "primary" within 1 s
+    And the phone is registered with "primary" within 2 s
+
+  Scenario: The binding is refreshed before it expires
+    Given a phone
+    And registrations last 60 s
+    And the phone is registered with "primary"
+    When the phone is left alone
+    Then the phone sends REGISTER to "primary" within 60 s
+    And the phone is registered with "primary"
+
+  Scenario: 423 teaches the phone the shortest interval
+    Given a phone with settings
+      | registration.expires_s | 60 |
+    And registrations last at least 120 s
+    When the phone registers
+    Then the phone is registered with "primary" within 2 s
+
+  Scenario: A reboot registers afresh
+    Given a phone
+    And the phone is registered with "primary"
+    When the phone reboots
+    Then the phone is registered with "primary" within 5 s
+
+  Scenario: Registration over TCP
+    Given a phone that speaks TCP
+    When the phone registers
+    Then the phone is registered with "primary" within 2 s

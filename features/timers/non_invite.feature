@@ -1,0 +1,44 @@
+Feature: The client's schedule for other requests
+  RFC 3261 section 17.1.2.2: over UDP the interval starts at T1, doubles and is capped at T2; timer F ends it
+  at 64×T1. After a provisional response the interval is T2.
+
+  Background:
+    Given a farm with server "primary"
+
+  Scenario: Eleven sends over UDP
+    Given a phone
+    And "primary" has fault "silent"
+    When the phone registers
+    Then the phone sends REGISTER to "primary" on the whole schedule and gives up
+
+  Scenario Outline: T1 of <t1> ms keeps the cap of T2
+    Given a phone with settings
+      | timers.t1_ms | <t1> |
+    And "primary" has fault "silent"
+    When the phone registers
+    Then the phone sends REGISTER to "primary" on the whole schedule and gives up
+
+    Examples:
+      | t1   |
+      | 250  |
+      | 1000 |
+
+  Scenario: A provisional response slows the schedule to T2
+    Given a phone
+    And "primary" answers REGISTER with 100
+    When the phone registers
+    Then the phone sends REGISTER to "primary" on the whole schedule and gives up
+
+  Scenario: TCP is trusted to deliver
+    Given a phone that speaks TCP
+    And "primary" has fault "silent"
+    When the phone registers
+    Then the phone sends REGISTER to "primary" exactly once
+
+  Scenario: Timer F runs over TCP, too
+    Given a farm with servers "primary", "secondary" and "fallback"
+    And a phone that speaks TCP
+    And "primary" has fault "silent"
+    When the phone registers
+    Then the phone moves REGISTER from "primary" to "secondary" in time
+    And the phone is registered with "secondary"

@@ -1,0 +1,144 @@
+//! `sipfarm audit`: a capture is judged again.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use sipfarm_core::profile::Profile;
+use sipfarm_core::{Instant, Span};
+use sipfarm_judge::{Finding, Mark, Timeline, Verdict, judge, verdict};
+
+use crate::capture::read::{CaptureError, Recording, read};
+use crate::error::{Error, Exit, Result};
+use crate::phone::profiles;
+use crate::report::render_failure;
+use crate::run::events::ScenarioResult;
+
+/// Arguments of `sipfarm audit`.
+#[derive(Debug, clap::Args)]
+pub struct AuditArgs {
+    /// A capture, ours or not: pcapng or pcap
+    file: PathBuf,
+    /// What to hold the phone to [default: the profile in the capture, else rfc3261]
+    #[arg(long)]
+    profile: Option<String>,
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = super::Format::Text)]
+    format: super::Format,
+}
+
+/// What an audit found, as `--format json` prints it.
+#[derive(Debug, Serialize)]
+struct Audit {
+    schema: &'static str,
+    scenario: Option<String>,
+    profile: String,
+    packets: u32,
+    notes: Vec<String>,
+    verdict: Verdict,
+    findings: Vec<Finding>,
+}
+
+/// Judges a capture.
+///
+/// # Errors
+/// The file is no capture, or there is no such profile.
+pub fn audit(args: &AuditArgs) -> Result<Exit> {
+    let recording = read(&args.file).map_err(|error| unreadable(args, &error))?;
+    let (scenario, noted) = scene(&recording.timeline);
+    let profile = match (&args.profile, noted) {
+        (Some(name), _) => profiles::find(name)
+            .map_err(|error| Error::usage(error.to_string(), "name a profile, or a file"))?,
+        (None, Some(noted)) => noted,
+        (None, None) => Profile::default(),
+    };
+    let audit = examine(&recording, scenario, &profile);
+    match args.format {
+        super::Format::Json => println!("{}", serde_json::to_string_pretty(&audit).unwrap_or_default()),
+        super::Format::Text => print_text(args, &audit, &recording.timeline),
+    }
+    Ok(exit_of(audit.verdict))
+}
+
+/// The scenario that the harness noted in the capture, and the profile that the phone was held to.
+fn scene(timeline: &Timeline) -> (Option<String>, Option<Profile>) {
+    let scene = timeline.marks().find_map(|(_, mark)| match mark {
+        Mark::Scenario(scene) => Some(scene),
+        _ => None,
+    });
+    (scene.map(|scene| scene.name.clone()), scene.map(|scene| scene.profile.clone()))
+}
+
+fn examine(recording: &Recording, scenario: Option<String>, profile: &Profile) -> Audit {
+    let end = recording.timeline.end().unwrap_or_default();
+    let findings = judge(&recording.timeline, profile, end);
+    Audit {
+        schema: "sipfarm.audit/1",
+        scenario,
+        profile: profile.id.clone(),
+        packets: recording.packets,
+        notes: recording.notes.iter().map(ToString::to_string).collect(),
+        verdict: verdict(&findings),
+        findings,
+    }
+}
+
+fn print_text(args: &AuditArgs, audit: &Audit, timeline: &Timeline) {
+    println!("{}: {} packets, profile {}", args.file.display(), audit.packets, audit.profile);
+    for note in &audit.notes {
+        println!("note: {note}");
+    }
+    for finding in &audit.findings {
+        let id = finding.requirements.join(" ");
+        match finding.verdict {
+            Verdict::Pass => println!("  {:<14} {}  {id}", "pass", finding.rule),
+            Verdict::NotApplicable | Verdict::NotExercised if finding.expected_id.is_none() => {}
+            verdict => println!("  {:<14} {}  {id}: {}", verdict.to_string(), finding.rule, finding.seen),
+        }
+    }
+    if audit.verdict == Verdict::Fail {
+        println!("\n{}", render_failure(&as_result(args, audit, timeline)));
+    }
+    println!("verdict: {}", audit.verdict);
+}
+
+/// The audit in the shape of a scenario's result, so that a failure looks the same.
+fn as_result(args: &AuditArgs, audit: &Audit, timeline: &Timeline) -> ScenarioResult {
+    let scene = timeline.marks().find_map(|(_, mark)| match mark {
+        Mark::Scenario(scene) => Some(scene),
+        _ => None,
+    });
+    let mut result = ScenarioResult {
+        id: 0,
+        feature: scene.map(|scene| scene.feature.clone().into()).unwrap_or_default(),
+        line: scene.map_or(0, |scene| scene.line),
+        name: audit.scenario.clone().unwrap_or_else(|| "a capture without a scenario".to_owned()),
+        tags: scene.map(|scene| scene.tags.clone()).unwrap_or_default(),
+        phone: audit.profile.clone(),
+        verdict: audit.verdict,
+        findings: audit.findings.clone(),
+        started: timeline.events().first().map_or(Instant::EPOCH, |event| event.at),
+        steps: Vec::new(),
+        expected: Vec::new(),
+        failed_step: None,
+        virtual_time: None,
+        real_time: Span::ZERO,
+        capture: Some(args.file.clone()),
+        repeat: format!("sipfarm audit {}", args.file.display()),
+        trouble: None,
+    };
+    result.read_marks(timeline);
+    result
+}
+
+fn unreadable(args: &AuditArgs, error: &CaptureError) -> Error {
+    Error::usage(format!("{}: {error}", args.file.display()), "sipfarm reads pcapng and pcap")
+}
+
+fn exit_of(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Fail => Exit::Finding,
+        Verdict::Inconclusive | Verdict::NotExercised | Verdict::Pending => Exit::Inconclusive,
+        Verdict::UnexpectedPass => Exit::KnownIssuePassed,
+        Verdict::Pass | Verdict::Warn | Verdict::KnownIssue | Verdict::NotApplicable => Exit::Passed,
+    }
+}

@@ -1,0 +1,43 @@
+//! `sipfarm lint`: feature files are checked and not run.
+
+use super::check::with_facts;
+use crate::error::{Error, Exit, Result, Severity};
+use crate::lint::{in_order, lint as lint_files};
+use crate::run::select::Selection;
+
+/// Arguments of `sipfarm lint`.
+#[derive(Debug, clap::Args)]
+pub struct LintArgs {
+    /// Feature files or folders [default: features]
+    paths: Vec<String>,
+    /// How the problems are printed
+    #[arg(long, value_enum, default_value_t = super::Format::Text)]
+    format: super::Format,
+}
+
+/// Prints every problem.
+///
+/// # Errors
+/// A path leads nowhere or cannot be read.
+pub fn lint(args: &LintArgs) -> Result<Exit> {
+    let selection = Selection { paths: args.paths.clone(), ..Selection::default() };
+    let reading = selection.read()?;
+    let mut problems = reading.problems;
+    problems.extend(with_facts(|steps, facts| lint_files(&reading.files, steps, facts)));
+    let problems = in_order(problems);
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    match args.format {
+        super::Format::Json => {
+            let text = serde_json::to_string_pretty(&problems)
+                .map_err(|error| Error::usage(error.to_string(), "this is a bug: please report it"))?;
+            println!("{text}");
+        }
+        super::Format::Text => {
+            for problem in &problems {
+                println!("{problem}\n");
+            }
+            println!("{} files, {errors} errors, {} warnings", reading.files.len(), problems.len() - errors);
+        }
+    }
+    Ok(if errors > 0 { Exit::Usage } else { Exit::Passed })
+}

@@ -1,0 +1,65 @@
+//! The command line: one file per command.
+
+mod audit;
+mod check;
+mod lint;
+mod log;
+mod phone;
+mod run;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Exit, Result};
+
+/// A SIP conformance and failover test harness.
+#[derive(Debug, Parser)]
+#[command(name = "sipfarm", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios and judge the phone
+    Run(run::RunArgs),
+    /// Be the reference phone, told what to do on standard input
+    #[command(after_help = phone::after_help())]
+    Phone(phone::PhoneArgs),
+    /// Judge a capture again, or one that somebody else made
+    Audit(audit::AuditArgs),
+    /// Check feature files without running them
+    Lint(lint::LintArgs),
+}
+
+/// How a command prints what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Reads the command line and does what it says. Expected errors are printed with what to do next.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors and go to standard output.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Passed };
+        }
+    };
+    log::start();
+    let done: Result<Exit> = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Phone(args) => phone::phone(args),
+        Command::Audit(args) => audit::audit(&args),
+        Command::Lint(args) => lint::lint(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("{}", error.explain());
+        error.exit()
+    })
+}

@@ -1,0 +1,223 @@
+//! `sipfarm run`: scenarios are selected, linted, run and judged.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use sipfarm_core::Span;
+
+use super::check::check;
+use crate::capture::tap::{Tap, TapError};
+use crate::error::{Error, Exit, Result};
+use crate::phone::profiles;
+use crate::report::json;
+use crate::report::terminal::{Style, Terminal};
+use crate::run::bundle::{Bundle, CAPTURES, Header};
+use crate::run::events::{RunEvent, Started, Summary};
+use crate::run::execute::{Execution, execute};
+use crate::run::select::{Selected, Selection, TagExpression};
+use crate::world::{Context, NetKind, PhoneChoice, Place};
+
+/// Arguments of `sipfarm run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Feature files, folders, or FILE:LINE for one scenario [default: features]
+    paths: Vec<String>,
+    /// Where the farm stands: simulated in virtual time, or on real sockets in 127.0.0.0/8
+    #[arg(long, value_enum, default_value_t = NetArg::Virtual)]
+    net: NetArg,
+    /// The phone under test: `reference` behaves by whichever profile a scenario asks for; a profile, by name or file,
+    /// puts every scenario to a phone of that model
+    #[arg(long, default_value = "reference", value_name = "reference|PROFILE")]
+    phone: String,
+    /// Only scenarios with these tags, such as "@YL-04 and not @slow"
+    #[arg(long, value_name = "EXPR")]
+    tags: Option<String>,
+    /// Only scenarios whose name, rule, feature or path has this in it
+    #[arg(short = 'k', value_name = "TEXT")]
+    text: Option<String>,
+    /// What everything random is drawn from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many scenarios may run at once [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// Where the bundle goes [default: a new folder under captures]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// List what would run, and run nothing
+    #[arg(long)]
+    list: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum NetArg {
+    Virtual,
+    Loopback,
+}
+
+impl From<NetArg> for NetKind {
+    fn from(net: NetArg) -> Self {
+        match net {
+            NetArg::Virtual => NetKind::Virtual,
+            NetArg::Loopback => NetKind::Loopback,
+        }
+    }
+}
+
+/// Runs what is selected.
+///
+/// # Errors
+/// Nothing could be run: a mistake in the arguments or the feature files, or an unfit lab.
+pub fn run(args: RunArgs) -> Result<Exit> {
+    let selection = Selection {
+        paths: args.paths.clone(),
+        tags: args.tags.as_deref().map(str::parse::<TagExpression>).transpose()?,
+        text: args.text.clone(),
+    };
+    let (selected, warnings) = check(&selection)?;
+    for warning in warnings {
+        eprintln!("{warning}");
+    }
+    if args.list {
+        return Ok(list(&selected));
+    }
+    let phone = match args.phone.as_str() {
+        "reference" => PhoneChoice::Reference,
+        name => PhoneChoice::Profile(Box::new(
+            profiles::find(name)
+                .map_err(|error| Error::usage(error.to_string(), "name a profile, or a file"))?,
+        )),
+    };
+    let bundle = Arc::new(open_bundle(&args)?);
+    let net = NetKind::from(args.net);
+    let tap = match net {
+        NetKind::Virtual => None,
+        NetKind::Loopback => open_tap()?,
+    };
+    let program = std::env::current_exe()
+        .map_err(|error| Error::lab(format!("this program cannot find itself: {error}"), ""))?;
+    let captures = Arc::clone(&bundle);
+    let context = Context {
+        net,
+        phone,
+        tap,
+        program,
+        capture_of: Box::new(move |place: &Place| Some(captures.capture(place.id))),
+    };
+    Ok(run_selected(&args, selected, context, &bundle)?.exit)
+}
+
+fn run_selected(args: &RunArgs, selected: Selected, context: Context, bundle: &Bundle) -> Result<Summary> {
+    let count = selected.scenarios.len();
+    let mut started = Started::new(args.seed, context.net.as_str(), count);
+    started.bundle = Some(bundle.folder().to_owned());
+    let reporter = Rc::new(RefCell::new(Reporter::new(bundle)?));
+    reporter.borrow_mut().event(&RunEvent::Started(started));
+    let begun = Instant::now();
+    let execution = Execution {
+        selected,
+        context: Arc::new(context),
+        seed: args.seed,
+        jobs: args.jobs.map(|jobs| jobs as usize),
+        repeat: repeat_command(args),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::lab(format!("no runtime: {error}"), ""))?;
+    let events = Rc::clone(&reporter);
+    let (results, interrupted) =
+        runtime.block_on(execute(execution, move |event| events.borrow_mut().event(&event)));
+    let elapsed = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
+    let mut summary = Summary::of(count, &results, interrupted, elapsed);
+    summary.bundle = Some(bundle.folder().to_owned());
+    reporter.borrow_mut().event(&RunEvent::Finished(summary.clone()));
+    Ok(summary)
+}
+
+/// Shows events as they come, and records them in the bundle.
+struct Reporter {
+    terminal: Terminal<std::io::Stdout>,
+    record: json::Recorder,
+    /// The first failure to write either.
+    failure: Option<std::io::Error>,
+}
+
+impl Reporter {
+    fn new(bundle: &Bundle) -> Result<Self> {
+        let unwritable = |source| Error::Unwritable { path: bundle.folder().to_owned(), source };
+        Ok(Reporter {
+            terminal: Terminal::new(std::io::stdout(), Style::detect()),
+            record: json::Recorder::create(bundle.folder()).map_err(unwritable)?,
+            failure: None,
+        })
+    }
+
+    /// The run goes on without its record, and without a reader of its output.
+    fn event(&mut self, event: &RunEvent) {
+        let recorded = self.record.event(event);
+        let shown = self.terminal.event(event);
+        if let (None, Err(error)) = (&self.failure, recorded.and(shown)) {
+            tracing::warn!(%error, "a report cannot be written");
+            self.failure = Some(error);
+        }
+    }
+}
+
+fn open_bundle(args: &RunArgs) -> Result<Bundle> {
+    let bundle = match &args.out {
+        Some(folder) => Bundle::create_at(folder)?,
+        None => Bundle::create_below(Path::new(CAPTURES), &stamp())?,
+    };
+    bundle.write_header(&Header::new(args.seed, NetKind::from(args.net).as_str(), wall_clock()))?;
+    Ok(bundle)
+}
+
+/// The tap, or nothing where it is not permitted.
+fn open_tap() -> Result<Option<Tap>> {
+    match Tap::open("lo") {
+        Ok(tap) => Ok(Some(tap)),
+        Err(error @ TapError::NotPermitted { .. }) => {
+            eprintln!(
+                "note: {error}; the evidence comes from the sockets, ICMP and TCP handshakes are not observable"
+            );
+            eprintln!("      to see packets:  sudo setcap cap_net_raw+ep $(which sipfarm)");
+            Ok(None)
+        }
+        Err(error) => Err(Error::lab(error.to_string(), "")),
+    }
+}
+
+fn list(selected: &Selected) -> Exit {
+    for scenario in &selected.scenarios {
+        println!("{}:{}  {}", scenario.path.display(), scenario.line, scenario.name);
+    }
+    println!("{} scenarios", selected.scenarios.len());
+    Exit::Passed
+}
+
+/// The command that repeats one scenario of this run.
+fn repeat_command(args: &RunArgs) -> Box<dyn Fn(&Place) -> String> {
+    let mut options = String::new();
+    if args.net == NetArg::Loopback {
+        options += " --net loopback";
+    }
+    if args.phone != "reference" {
+        options += &format!(" --phone {}", args.phone);
+    }
+    let seed = args.seed;
+    Box::new(move |place| format!("sipfarm run {}:{}{options} --seed {seed}", place.feature, place.line))
+}
+
+fn wall_clock() -> sipfarm_core::Instant {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    sipfarm_core::Instant::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// The name of a bundle: seconds since the epoch, which sort by time.
+fn stamp() -> String {
+    format!("run-{}", wall_clock().as_nanos() / 1_000_000_000)
+}

@@ -1,0 +1,62 @@
+//! Drivers: how the harness makes a phone act.
+
+use sipfarm_ua::{Phone, PhoneConfig, Refusal};
+
+use super::key::{Key, PressError};
+use super::process::ReferenceProcess;
+use crate::net::{Bench, MachineId};
+
+/// A phone and the way to its keys.
+pub enum PhoneDriver {
+    /// The reference phone on the scenario's own bench.
+    Reference(MachineId),
+    /// The reference phone as a process of its own.
+    Process(Box<ReferenceProcess>),
+}
+
+impl PhoneDriver {
+    /// Puts the reference phone on the bench.
+    pub fn reference(bench: &mut Bench, config: PhoneConfig) -> Self {
+        PhoneDriver::Reference(bench.add(Box::new(Phone::new(config))))
+    }
+
+    /// Presses a key.
+    ///
+    /// # Errors
+    /// The phone refuses, or is gone.
+    pub async fn press(&mut self, bench: &mut Bench, key: Key) -> Result<(), PressError> {
+        match self {
+            PhoneDriver::Reference(id) => {
+                let pressed = key.clone();
+                bench
+                    .command(*id, move |phone: &mut Phone, now| press(phone, &pressed, now))
+                    .map_err(|refusal| PressError::Refused { key, reason: refusal.to_string() })
+            }
+            PhoneDriver::Process(process) => process.press(key).await,
+        }
+    }
+
+    /// Ends a phone that runs as a process.
+    pub async fn stop(&mut self) {
+        if let PhoneDriver::Process(process) = self {
+            process.stop().await;
+        }
+    }
+}
+
+/// Presses a key of the reference phone.
+///
+/// # Errors
+/// The phone is in no state for it.
+pub fn press(phone: &mut Phone, key: &Key, now: sipfarm_core::Instant) -> Result<(), Refusal> {
+    match key {
+        Key::Register => phone.register(now),
+        Key::Unregister => phone.unregister(now),
+        Key::Reboot => phone.reboot(now),
+        Key::Dial(target) => return phone.dial(target, now),
+        Key::Answer => return phone.answer(now),
+        Key::Reject(code) => return phone.reject(*code, now),
+        Key::HangUp => return phone.hang_up(now),
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! Runs selected scenarios through cucumber and turns each into a result.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant as RealInstant;
+
+use cucumber::event::{ScenarioFinished, StepError};
+use cucumber::{World as _, cli, gherkin, parser, writer};
+use futures::stream;
+use sipfarm_core::{Instant, Span};
+use sipfarm_judge::{Finding, Verdict, judge};
+
+use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, Trouble};
+use super::select::Selected;
+use crate::error::Blame;
+use crate::world::{Context, NetKind, Place, StepFailure, World};
+
+/// What is to be run.
+pub struct Execution {
+    /// The scenarios, with their features.
+    pub selected: Selected,
+    /// What the scenarios share.
+    pub context: Arc<Context>,
+    /// The seed of the run.
+    pub seed: u64,
+    /// How many scenarios may run at once; all when `None`.
+    pub jobs: Option<usize>,
+    /// The command that repeats one scenario.
+    pub repeat: Box<dyn Fn(&Place) -> String>,
+}
+
+/// Runs everything, and reports each event as it comes. Yields the results in order
+/// of ending, and whether the run was interrupted: then some are missing.
+pub async fn execute(
+    execution: Execution,
+    report: impl FnMut(RunEvent) + 'static,
+) -> (Vec<ScenarioResult>, bool) {
+    let Execution { selected, context, seed, jobs, repeat } = execution;
+    let ledger = Rc::new(Ledger {
+        net: context.net,
+        seed,
+        ids: selected.scenarios.iter().map(|s| ((s.path.display().to_string(), s.line), s.id)).collect(),
+        begun: RefCell::default(),
+        results: RefCell::default(),
+        report: RefCell::new(Box::new(report)),
+        repeat,
+    });
+    let (before, after) = (Rc::clone(&ledger), Rc::clone(&ledger));
+    let run = World::cucumber::<&'static str>()
+        .with_parser(Features(selected.features))
+        .with_writer(Silent)
+        .max_concurrent_scenarios(jobs)
+        .before(move |feature, rule, scenario, world| {
+            let place = before.place(feature, rule, scenario);
+            before.begin(&place);
+            world.enter(Arc::clone(&context), place);
+            Box::pin(futures::future::ready(()))
+        })
+        .after(move |feature, rule, scenario, finished, world| {
+            let ledger = Rc::clone(&after);
+            let place = ledger.place(feature, rule, scenario);
+            Box::pin(async move { ledger.end(place, finished, world).await })
+        })
+        .with_default_cli()
+        .run("");
+    let interrupted = async {
+        // Without a handler for the signal, the process ends by it, which is an interruption too.
+        if tokio::signal::ctrl_c().await.is_err() {
+            futures::future::pending::<()>().await;
+        }
+    };
+    let was_interrupted = tokio::select! {
+        _ = run => false,
+        () = interrupted => true,
+    };
+    (ledger.results.take(), was_interrupted)
+}
+
+fn path_of(feature: &gherkin::Feature) -> String {
+    feature.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+fn line_of(scenario: &gherkin::Scenario) -> u32 {
+    u32::try_from(scenario.position.line).unwrap_or(u32::MAX)
+}
+
+/// The seed of one scenario: the run's seed mixed with its place (FNV-1a).
+fn mix(seed: u64, place: &str) -> u64 {
+    place.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// What has begun and what has ended.
+struct Ledger {
+    net: NetKind,
+    seed: u64,
+    ids: BTreeMap<(String, u32), ScenarioId>,
+    begun: RefCell<BTreeMap<ScenarioId, RealInstant>>,
+    results: RefCell<Vec<ScenarioResult>>,
+    report: RefCell<Box<dyn FnMut(RunEvent)>>,
+    repeat: Box<dyn Fn(&Place) -> String>,
+}
+
+impl Ledger {
+    fn place(
+        &self,
+        feature: &gherkin::Feature,
+        rule: Option<&gherkin::Rule>,
+        scenario: &gherkin::Scenario,
+    ) -> Place {
+        let (path, line) = (path_of(feature), line_of(scenario));
+        let tags =
+            feature.tags.iter().chain(rule.into_iter().flat_map(|rule| &rule.tags)).chain(&scenario.tags);
+        Place {
+            id: self.ids.get(&(path.clone(), line)).copied().unwrap_or(0),
+            name: scenario.name.clone(),
+            line,
+            tags: tags.map(|tag| tag.trim_start_matches('@').to_owned()).collect(),
+            seed: mix(self.seed, &format!("{path}:{line}")),
+            feature: path,
+        }
+    }
+
+    fn begin(&self, place: &Place) {
+        self.begun.borrow_mut().insert(place.id, RealInstant::now());
+        self.tell(RunEvent::ScenarioStarted { id: place.id, name: place.name.clone(), phone: None });
+    }
+
+    async fn end(&self, place: Place, finished: &ScenarioFinished, world: Option<&mut World>) {
+        let begun = self.begun.borrow_mut().remove(&place.id).unwrap_or_else(RealInstant::now);
+        let mut result = self.empty_result(&place);
+        match world {
+            Some(world) => self.close(&mut result, world, finished).await,
+            None => result.trouble = Some(ours("the scenario has no world")),
+        }
+        result.conclude();
+        result.real_time = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
+        self.tell(RunEvent::ScenarioFinished(Box::new(result.clone())));
+        self.results.borrow_mut().push(result);
+    }
+
+    /// Ends the lab, judges the whole capture, and notes what went wrong on our side.
+    async fn close(&self, result: &mut ScenarioResult, world: &mut World, finished: &ScenarioFinished) {
+        let failure = world.failure.take();
+        let (line, text) = world.last_step();
+        if let Some(failure) = &failure {
+            result.failed_step = Some(FailedStep {
+                keyword: String::new(),
+                text: text.to_owned(),
+                line,
+                message: failure.to_string(),
+            });
+        }
+        result.trouble = match (&failure, finished) {
+            (Some(failure), _) => trouble_of(failure),
+            (None, ScenarioFinished::StepPassed) => None,
+            (None, ScenarioFinished::StepFailed(_, _, StepError::AmbiguousMatch(error))) => {
+                Some(Trouble { blame: Blame::Ours, message: error.to_string(), hint: None })
+            }
+            (None, other) => Some(ours(&format!("the scenario ended by {other:?}"))),
+        };
+        let Some(lab) = world.take_lab() else { return };
+        result.phone.clone_from(&lab.profile().id);
+        let closed = lab
+            .finish(|timeline, profile, end| {
+                result.read_marks(timeline);
+                result.findings = judge(timeline, profile, end);
+                result.virtual_time = (self.net == NetKind::Virtual).then(|| end - result.started);
+            })
+            .await;
+        match closed {
+            Ok(((), capture)) => result.capture = capture,
+            Err(error) => {
+                result.trouble.get_or_insert(Trouble {
+                    blame: Blame::Lab,
+                    message: format!("the capture cannot be written: {error}"),
+                    hint: Some("choose another folder with --out".to_owned()),
+                });
+            }
+        }
+        check_live(result, &world.live);
+    }
+
+    fn empty_result(&self, place: &Place) -> ScenarioResult {
+        ScenarioResult {
+            id: place.id,
+            feature: PathBuf::from(&place.feature),
+            line: place.line,
+            name: place.name.clone(),
+            tags: place.tags.clone(),
+            phone: String::new(),
+            verdict: Verdict::NotExercised,
+            findings: Vec::new(),
+            started: Instant::EPOCH,
+            steps: Vec::new(),
+            expected: Vec::new(),
+            failed_step: None,
+            virtual_time: None,
+            real_time: Span::ZERO,
+            capture: None,
+            repeat: (self.repeat)(place),
+            trouble: None,
+        }
+    }
+
+    fn tell(&self, event: RunEvent) {
+        (self.report.borrow_mut())(event);
+    }
+}
+
+/// What a step decided live must be what the whole capture says. If it is not, one of the two is
+/// wrong, and that is a bug of ours whichever it is.
+fn check_live(result: &mut ScenarioResult, live: &[Finding]) {
+    let definite = |finding: &&Finding| matches!(finding.verdict, Verdict::Pass | Verdict::Fail);
+    let flipped = live.iter().filter(definite).find_map(|before| {
+        let after = result.findings.iter().find(|finding| finding.expected_id == before.expected_id)?;
+        (definite(&after) && after.verdict != before.verdict).then_some((before, after))
+    });
+    if let Some((before, after)) = flipped {
+        result.trouble = Some(ours(&format!(
+            "the step at line {} was judged {} live, and {} from the whole capture",
+            before.line.unwrap_or(0),
+            before.verdict,
+            after.verdict
+        )));
+    }
+}
+
+fn ours(message: &str) -> Trouble {
+    Trouble { blame: Blame::Ours, message: message.to_owned(), hint: None }
+}
+
+/// Whose matter a failed step is; none where the timeline's findings speak for themselves.
+fn trouble_of(failure: &StepFailure) -> Option<Trouble> {
+    let (blame, hint) = match failure {
+        StepFailure::Finding(_) | StepFailure::Unmet(_) | StepFailure::NotExercised(_) => return None,
+        StepFailure::Setup(_) => (Blame::Author, None),
+        StepFailure::Lab(_) => (Blame::Lab, None),
+        StepFailure::Bug(_) => (Blame::Ours, None),
+    };
+    Some(Trouble { blame, message: failure.to_string(), hint })
+}
+
+/// Hands features that were read and selected already to cucumber.
+struct Features(Vec<gherkin::Feature>);
+
+impl parser::Parser<&'static str> for Features {
+    type Cli = cli::Empty;
+    type Output = stream::Iter<std::vec::IntoIter<parser::Result<gherkin::Feature>>>;
+
+    fn parse(self, _: &'static str, _: cli::Empty) -> Self::Output {
+        stream::iter(self.0.into_iter().map(Ok).collect::<Vec<_>>())
+    }
+}
+
+/// Says nothing: results come from the hooks.
+struct Silent;
+
+impl cucumber::Writer<World> for Silent {
+    type Cli = cli::Empty;
+
+    async fn handle_event(
+        &mut self,
+        _: parser::Result<cucumber::Event<cucumber::event::Cucumber<World>>>,
+        _: &cli::Empty,
+    ) {
+    }
+}
+
+impl writer::Normalized for Silent {}

@@ -1,0 +1,168 @@
+//! What is expected of the phone. A step waits for its event with a deadline; the profile of the
+//! phone gives every time that the step does not name.
+
+use cucumber::gherkin::Step;
+use cucumber::then;
+use sipfarm_core::Span;
+use sipfarm_core::sip::Method;
+use sipfarm_judge::Expectation;
+
+use super::text::{names, seconds};
+use crate::world::{StepResult, World};
+
+/// A new request, not a retransmission.
+#[then(regex = r#"^the phone sends ([A-Z]+) to "([^"]+)"(?: within (\S+) s)?$"#)]
+async fn sends(
+    world: &mut World,
+    #[step] step: &Step,
+    method: Method,
+    node: String,
+    within: String,
+) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::Sends { method, node, within }).await
+}
+
+/// Nothing of that method to that node, from the last trigger until so long from now.
+#[then(regex = r#"^the phone sends no ([A-Z]+) to "([^"]+)" for (\S+) s$"#)]
+async fn sends_no(
+    world: &mut World,
+    #[step] step: &Step,
+    method: Method,
+    node: String,
+    during: String,
+) -> StepResult {
+    let during = during_from_now(world, step, &during).await?;
+    world.expect(Expectation::SendsNothing { method: Some(method), node: Some(node), during }).await
+}
+
+/// Nothing of that method to anybody.
+#[then(regex = r"^the phone sends no ([A-Z]+) for (\S+) s$")]
+async fn sends_none(world: &mut World, #[step] step: &Step, method: Method, during: String) -> StepResult {
+    let during = during_from_now(world, step, &during).await?;
+    world.expect(Expectation::SendsNothing { method: Some(method), node: None, during }).await
+}
+
+/// Each node gets the request in this order, none left out.
+#[then(regex = r#"^the phone sends ([A-Z]+) to ("[^"]+"(?:, then "[^"]+")+)$"#)]
+async fn order(world: &mut World, #[step] step: &Step, method: Method, nodes: String) -> StepResult {
+    expect(world, step, Expectation::Order { method, nodes: names(&nodes), only: false }).await
+}
+
+/// Each node gets the request in this order, and then nobody any more.
+#[then(regex = r#"^the phone sends ([A-Z]+) to ("[^"]+"(?:, then "[^"]+")*), and to no other$"#)]
+async fn order_only(world: &mut World, #[step] step: &Step, method: Method, nodes: String) -> StepResult {
+    expect(world, step, Expectation::Order { method, nodes: names(&nodes), only: true }).await
+}
+
+/// Rounds through all nodes, spaced as the profile says.
+#[then(regex = r#"^the phone sends REGISTER to ("[^"]+"(?:, then "[^"]+")*), in (\d+) rounds$"#)]
+async fn in_rounds(world: &mut World, #[step] step: &Step, nodes: String, rounds: u32) -> StepResult {
+    expect(world, step, Expectation::RegistrationRounds { nodes: names(&nodes), rounds }).await
+}
+
+/// From a silent node to the next, after as many sends and as much time as the profile says.
+#[then(regex = r#"^the phone moves ([A-Z]+) from "([^"]+)" to "([^"]+)" in time$"#)]
+async fn moves_on(
+    world: &mut World,
+    #[step] step: &Step,
+    method: Method,
+    from: String,
+    to: String,
+) -> StepResult {
+    expect(world, step, Expectation::MovesOn { method, from, to }).await
+}
+
+/// The complete schedule of RFC 3261, and nothing after it.
+#[then(regex = r#"^the phone sends ([A-Z]+) to "([^"]+)" on the whole schedule and gives up$"#)]
+async fn whole_schedule(world: &mut World, #[step] step: &Step, method: Method, node: String) -> StepResult {
+    expect(world, step, Expectation::CompleteTimeout { method, node }).await
+}
+
+/// So many sends of one request and not one more for 40 s, longer than timers B and F.
+#[then(regex = r#"^the phone sends ([A-Z]+) to "([^"]+)" exactly (once|\d+ times)$"#)]
+async fn exactly(
+    world: &mut World,
+    #[step] step: &Step,
+    method: Method,
+    node: String,
+    count: String,
+) -> StepResult {
+    let count = count.trim_end_matches(" times").parse().unwrap_or(1);
+    expect(world, step, Expectation::Transmissions { method, node, count, quiet: Span::from_secs(40) }).await
+}
+
+/// A response of the phone to a request that came through that node.
+#[then(regex = r#"^the phone answers ([A-Z]+) from "([^"]+)" with (\d{3})(?: within (\S+) s)?$"#)]
+async fn answers(
+    world: &mut World,
+    #[step] step: &Step,
+    method: Method,
+    node: String,
+    code: u16,
+    within: String,
+) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::Answers { method, node, code, within }).await
+}
+
+/// The schedule of a final response that nobody acknowledges.
+#[then(regex = r#"^the phone repeats (\d{3}) to "([^"]+)" on the schedule$"#)]
+async fn repeats(world: &mut World, #[step] step: &Step, code: u16, node: String) -> StepResult {
+    expect(world, step, Expectation::RepeatsResponse { node, code }).await
+}
+
+/// One ACK for each time that the node sends its refusal.
+#[then(regex = r#"^the phone acknowledges (\d{3}) from "([^"]+)" (\d+) times$"#)]
+async fn acknowledges(
+    world: &mut World,
+    #[step] step: &Step,
+    code: u16,
+    node: String,
+    at_least: u32,
+) -> StepResult {
+    expect(world, step, Expectation::AcknowledgesEvery { node, code, at_least }).await
+}
+
+/// A 2xx to an INVITE through that node, acknowledged by the phone.
+#[then(regex = r#"^the call is established through "([^"]+)"(?: within (\S+) s)?$"#)]
+async fn established(world: &mut World, #[step] step: &Step, through: String, within: String) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::CallEstablished { through, within }).await
+}
+
+/// The phone tries no further.
+#[then(regex = r"^the call fails(?: with (\d{3}))?$")]
+async fn fails(world: &mut World, #[step] step: &Step, code: String) -> StepResult {
+    expect(world, step, Expectation::CallFails { code: code.parse().ok() }).await
+}
+
+/// A BYE that is answered.
+#[then(regex = r#"^the call ends through "([^"]+)"(?: within (\S+) s)?$"#)]
+async fn ends(world: &mut World, #[step] step: &Step, through: String, within: String) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::CallEnds { through, within }).await
+}
+
+/// A binding at that node.
+#[then(regex = r#"^the phone is registered with "([^"]+)"(?: within (\S+) s)?$"#)]
+async fn registered(world: &mut World, #[step] step: &Step, with: String, within: String) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::Registered { with, within }).await
+}
+
+async fn expect(world: &mut World, step: &Step, expectation: Expectation) -> StepResult {
+    world.begin(step);
+    world.expect(expectation).await
+}
+
+/// A silence is watched from the last trigger until so long after the step began.
+async fn during_from_now(
+    world: &mut World,
+    step: &Step,
+    during: &str,
+) -> Result<Span, crate::world::StepFailure> {
+    world.begin(step);
+    let during = seconds(during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
+    Ok(world.since_trigger().await? + during)
+}

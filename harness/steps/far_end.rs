@@ -1,0 +1,87 @@
+//! The far end: the other party of a call.
+
+use cucumber::gherkin::Step;
+use cucumber::{given, then, when};
+use sipfarm_core::Span;
+
+use super::text::seconds;
+use crate::farm::{Behaviour, FarEnd};
+use crate::world::{StepFailure, StepResult, World};
+
+/// It answers at once, or rings first for that many seconds.
+#[given(regex = r"^the far end answers(?: after (\S+) s)?$")]
+async fn answers(world: &mut World, #[step] step: &Step, after: String) -> StepResult {
+    let after = seconds(&after).map_err(|failure| world.stop(failure))?;
+    behave(world, step, Behaviour::Answer { after: after.unwrap_or(Span::ZERO) }).await
+}
+
+/// It rings and nobody answers.
+#[given(regex = r"^the far end rings$")]
+async fn rings(world: &mut World, #[step] step: &Step) -> StepResult {
+    behave(world, step, Behaviour::Ring).await
+}
+
+/// It refuses.
+#[given(regex = r"^the far end rejects with (\d{3})$")]
+async fn rejects(world: &mut World, #[step] step: &Step, code: u16) -> StepResult {
+    if !(300..=699).contains(&code) {
+        return Err(world.stop(StepFailure::Setup(format!("{code} is no refusal: those are 300 to 699"))));
+    }
+    behave(world, step, Behaviour::Reject { code }).await
+}
+
+/// It gives no sign of life.
+#[given(regex = r"^the far end stays silent$")]
+async fn silent(world: &mut World, #[step] step: &Step) -> StepResult {
+    behave(world, step, Behaviour::Silent).await
+}
+
+/// It calls the phone through a node where the phone is registered.
+#[when(regex = r#"^the far end calls the phone through "([^"]+)"$"#)]
+async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
+    world.begin(step);
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.react().await?;
+    let lab = world.lab().await?;
+    let user = lab.phone_user();
+    let through = lab.node_addr(&node).ok_or_else(|| StepFailure::bug("unchecked node"))?;
+    lab.far_end(move |far_end: &mut FarEnd, now| far_end.call(through, user, now));
+    Ok(())
+}
+
+/// It ends its call.
+#[when(regex = r"^the far end hangs up$")]
+async fn hangs_up(world: &mut World, #[step] step: &Step) -> StepResult {
+    world.begin(step);
+    world.react().await?;
+    world.lab().await?.far_end(|far_end: &mut FarEnd, now| far_end.hang_up(now));
+    Ok(())
+}
+
+/// Waits for a response of the farm; says nothing of the phone.
+#[then(regex = r#"^"([^"]+)" sends (\d{3}) to the phone$"#)]
+async fn node_sends(world: &mut World, #[step] step: &Step, node: String, code: u16) -> StepResult {
+    world.begin(step);
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    let addr = world.lab().await?.node_addr(&node);
+    world
+        .await_farm(&format!("{code} from \"{node}\""), move |timeline, since| {
+            timeline
+                .sip()
+                .find(|(event, sip)| {
+                    event.at >= since && Some(sip.src) == addr && sip.message.status() == Some(code)
+                })
+                .map(|_| ())
+        })
+        .await
+}
+
+/// From now on; calls that are up already are not touched.
+async fn behave(world: &mut World, step: &Step, behaviour: Behaviour) -> StepResult {
+    world.begin(step);
+    world.plan.far_end = behaviour.clone();
+    if world.has_lab() {
+        world.lab().await?.far_end(move |far_end: &mut FarEnd, _| far_end.behave(behaviour));
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The farm: which nodes there are, and how they misbehave.
+
+use cucumber::gherkin::Step;
+use cucumber::{given, when};
+
+use super::text::names;
+use crate::farm::FaultSpec;
+use crate::world::{StepFailure, StepResult, World};
+
+/// The nodes, in the order in which the phone has them in its list.
+#[given(regex = r#"^a farm with servers? ("[^"]+"(?:(?:, | and )"[^"]+")*)$"#)]
+fn farm(world: &mut World, #[step] step: &Step, nodes: String) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    let nodes = names(&nodes);
+    if let Some(twice) = nodes.iter().enumerate().find_map(|(at, n)| nodes[..at].contains(n).then_some(n)) {
+        return Err(world.stop(StepFailure::Setup(format!("the node \"{twice}\" is there twice"))));
+    }
+    if nodes.len() > 8 {
+        return Err(
+            world.stop(StepFailure::Setup(format!("a farm has at most 8 nodes, not {}", nodes.len())))
+        );
+    }
+    world.plan.nodes = nodes;
+    Ok(())
+}
+
+/// Every registrar grants this expiry, whatever is asked.
+#[given(regex = r"^registrations last (\d+) s$")]
+fn granted(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.granted_s = Some(seconds);
+    Ok(())
+}
+
+/// Every registrar refuses a shorter expiry with 423 and Min-Expires.
+#[given(regex = r"^registrations last at least (\d+) s$")]
+fn min_expires(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.min_expires_s = Some(seconds);
+    Ok(())
+}
+
+/// Any fault by its name and parameters, as `sipfarm faults` lists them.
+#[given(regex = r#"^"([^"]+)" has fault "([^"]+)"$"#)]
+#[when(regex = r#"^"([^"]+)" has fault "([^"]+)"$"#)]
+async fn has_fault(world: &mut World, #[step] step: &Step, node: String, fault: String) -> StepResult {
+    world.begin(step);
+    switch_on(world, &node, &fault).await
+}
+
+/// Short for the fault `status`.
+#[given(regex = r#"^"([^"]+)" answers ([A-Z]+) with (\d{3})$"#)]
+#[when(regex = r#"^"([^"]+)" answers ([A-Z]+) with (\d{3})$"#)]
+async fn status(
+    world: &mut World,
+    #[step] step: &Step,
+    node: String,
+    method: String,
+    code: u16,
+) -> StepResult {
+    world.begin(step);
+    switch_on(world, &node, &format!("status code={code} method={method}")).await
+}
+
+/// Short for the fault `status` with Retry-After.
+#[given(regex = r#"^"([^"]+)" answers ([A-Z]+) with (\d{3}) and Retry-After (\d+) s$"#)]
+#[when(regex = r#"^"([^"]+)" answers ([A-Z]+) with (\d{3}) and Retry-After (\d+) s$"#)]
+async fn status_retry_after(
+    world: &mut World,
+    #[step] step: &Step,
+    node: String,
+    method: String,
+    code: u16,
+    retry_after: u32,
+) -> StepResult {
+    world.begin(step);
+    switch_on(world, &node, &format!("status code={code} retry-after={retry_after} method={method}")).await
+}
+
+/// Every fault at the node ends.
+#[when(regex = r#"^the faults at "([^"]+)" end$"#)]
+async fn faults_end(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
+    world.begin(step);
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.lab().await?.faults_off(&node);
+    Ok(())
+}
+
+async fn switch_on(world: &mut World, node: &str, fault: &str) -> StepResult {
+    world.plan.check_node(node).map_err(|failure| world.stop(failure))?;
+    let spec: FaultSpec = match fault.parse() {
+        Ok(spec) => spec,
+        Err(error) => return Err(world.stop(StepFailure::Setup(format!("{error}")))),
+    };
+    let switched = world.lab().await?.fault_on(node, &spec);
+    switched.map_err(|failure| world.stop(failure))
+}

@@ -1,0 +1,53 @@
+//! Runs the program as a user would.
+#![allow(clippy::unwrap_used, dead_code, reason = "shared by tests that use different parts")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// What a run of the program left behind.
+pub struct Ran {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+/// The program with these arguments, at the top of the repository.
+pub fn sipfarm(args: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_sipfarm"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    Ran::from(output)
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The captures in a bundle, in order.
+pub fn captures(bundle: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(bundle)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "pcapng"))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Writes a feature file into a folder and returns its path.
+pub fn feature(folder: &Path, text: &str) -> String {
+    let path = folder.join("a.feature");
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}

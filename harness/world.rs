@@ -1,0 +1,298 @@
+//! What a scenario owns: its plan, its lab, and what it has been told to expect.
+
+mod failure;
+mod lab;
+mod plan;
+
+use std::sync::Arc;
+
+use cucumber::gherkin;
+use sipfarm_core::{Instant, Span};
+use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one, mark};
+
+pub use self::failure::StepFailure;
+pub use self::lab::{Context, Lab, Look, NetKind, PhoneChoice};
+pub use self::plan::Plan;
+use crate::phone::{Key, PressError};
+
+/// How long the harness waits for what its own farm does. Not a time of the phone.
+const FARM_PATIENCE: Span = Span::from_secs(10);
+
+/// How soon after a packet a person acts at the earliest.
+const REACTION: Span = Span::from_millis(100);
+
+/// A scenario's state.
+#[derive(Default, cucumber::World)]
+pub struct World {
+    context: Option<Arc<Context>>,
+    /// Which scenario this is.
+    pub(crate) place: Place,
+    /// What the `Given` steps have asked for.
+    pub plan: Plan,
+    lab: Option<Lab>,
+    /// Marks made before the lab stands.
+    early: Vec<Mark>,
+    /// Since when events count: the beginning of the last trigger.
+    since: Instant,
+    expected: u32,
+    /// What the steps found while the scenario ran.
+    pub(crate) live: Vec<Finding>,
+    line: u32,
+    text: String,
+    /// Why the scenario stopped, when it did.
+    pub(crate) failure: Option<StepFailure>,
+}
+
+/// Where a scenario stands.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// Its number within the run, from 1.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Its feature file.
+    pub feature: String,
+    /// Its line.
+    pub line: u32,
+    /// Its tags with those of its feature and rule.
+    pub tags: Vec<String>,
+    /// Its seed, drawn from the run's seed and its place.
+    pub seed: u64,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("place", &self.place).field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// What a step returns; a failure ends the scenario.
+pub type StepResult = Result<(), StepFailure>;
+
+impl World {
+    /// Tells the world where it is, before its first step.
+    pub fn enter(&mut self, context: Arc<Context>, place: Place) {
+        self.context = Some(context);
+        self.place = place;
+    }
+
+    /// Notes that a step begins. Every step calls it first.
+    pub fn begin(&mut self, step: &gherkin::Step) {
+        let keyword = match step.ty {
+            gherkin::StepType::Given => "Given",
+            gherkin::StepType::When => "When",
+            gherkin::StepType::Then => "Then",
+        };
+        self.line = u32::try_from(step.position.line).unwrap_or(u32::MAX);
+        self.text.clone_from(&step.value);
+        tracing::debug!(scenario = self.place.id, line = self.line, keyword, step = self.text, "step");
+        let mark = Mark::Step { keyword: keyword.to_owned(), text: self.text.clone(), line: self.line };
+        match &mut self.lab {
+            Some(lab) => lab.mark(mark),
+            None => self.early.push(mark),
+        }
+        if keyword == "When" {
+            self.since = self.lab.as_mut().map_or(Instant::EPOCH, Lab::now);
+        }
+    }
+
+    /// The lab, built from the plan at the first need of it.
+    ///
+    /// # Errors
+    /// The plan does not fit together, or the lab cannot be built here.
+    pub async fn lab(&mut self) -> Result<&mut Lab, StepFailure> {
+        if self.lab.is_none() {
+            let context =
+                self.context.clone().ok_or_else(|| StepFailure::bug("a step ran outside a scenario"))?;
+            let lab = match Lab::build(context, &self.place, &self.plan).await {
+                Ok(mut lab) => {
+                    for mark in self.early.drain(..) {
+                        lab.mark(mark);
+                    }
+                    self.since = lab.now();
+                    lab
+                }
+                Err(failure) => return Err(self.stop(failure)),
+            };
+            self.lab = Some(lab);
+        }
+        self.lab.as_mut().ok_or_else(|| StepFailure::bug("the lab was not built"))
+    }
+
+    /// Whether the lab stands already.
+    pub fn has_lab(&self) -> bool {
+        self.lab.is_some()
+    }
+
+    /// Makes sure that the plan can still change.
+    ///
+    /// # Errors
+    /// The lab stands already; the message says what to do.
+    pub fn still_planning(&mut self) -> StepResult {
+        match self.has_lab() {
+            false => Ok(()),
+            true => Err(self.stop(StepFailure::Setup(
+                "this step describes the farm or the phone and must stand before the first step that uses them"
+                    .to_owned(),
+            ))),
+        }
+    }
+
+    /// Presses a key of the phone.
+    ///
+    /// # Errors
+    /// The phone does not take it; then the scenario was not exercised.
+    pub async fn press(&mut self, key: Key) -> StepResult {
+        self.react().await?;
+        let lab = self.lab().await?;
+        let command = key.to_string();
+        tracing::debug!(command, "the phone is told");
+        lab.mark(Mark::Command { command: command.clone() });
+        if let Err(error) = lab.press(key).await {
+            lab.mark(Mark::CommandFailed { command, reason: error.to_string() });
+            return Err(self.stop(match error {
+                PressError::Refused { .. } => StepFailure::NotExercised(error.to_string()),
+                PressError::Lost(_) => StepFailure::Lab(error.to_string()),
+            }));
+        }
+        Ok(())
+    }
+
+    /// Lets the time of a person's reaction pass, so that what the phone was sent has reached it
+    /// before somebody acts on it; what follows is counted from then.
+    ///
+    /// # Errors
+    /// The lab cannot be built.
+    pub async fn react(&mut self) -> StepResult {
+        let lab = self.lab().await?;
+        let then = lab.now() + REACTION;
+        lab.watch(|_, now| if now >= then { Look::Done(()) } else { Look::Until(then) }).await;
+        self.since = self.lab().await?.now();
+        Ok(())
+    }
+
+    /// Expects something of the phone, and waits until it is decided.
+    ///
+    /// # Errors
+    /// The finding, when it is not a pass.
+    pub async fn expect(&mut self, expectation: Expectation) -> StepResult {
+        self.check_nodes(&expectation)?;
+        self.lab().await?;
+        self.expected += 1;
+        let expected = self.expectation(expectation);
+        let lab = self.lab().await?;
+        lab.mark(Mark::Expect(expected.clone()));
+        let finding = decide(lab, &expected).await;
+        self.live.push(finding.clone());
+        match finding.verdict {
+            Verdict::Fail | Verdict::Inconclusive | Verdict::NotExercised => {
+                Err(self.stop(StepFailure::Finding(Box::new(finding))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits for something of the phone on which the rest of the scenario rests.
+    ///
+    /// # Errors
+    /// It does not come to pass: nothing more can be judged.
+    pub async fn require(&mut self, expectation: Expectation) -> StepResult {
+        self.check_nodes(&expectation)?;
+        self.lab().await?;
+        let expected = self.expectation(expectation);
+        let lab = self.lab().await?;
+        let finding = decide(lab, &expected).await;
+        if matches!(finding.verdict, Verdict::Pass | Verdict::Warn) {
+            return Ok(());
+        }
+        let precondition = format!("{}: {}", self.text, finding.seen);
+        self.lab().await?.mark(Mark::Unmet { precondition: precondition.clone() });
+        Err(self.stop(StepFailure::Unmet(precondition)))
+    }
+
+    /// Waits until the farm has done something that the rest of the scenario rests on.
+    ///
+    /// # Errors
+    /// The farm has not done it: a fault of ours or of the scenario, never of the phone.
+    pub async fn await_farm<T>(
+        &mut self,
+        what: &str,
+        mut seen: impl FnMut(&sipfarm_judge::Timeline, Instant) -> Option<T>,
+    ) -> Result<T, StepFailure> {
+        let since = self.since;
+        let lab = self.lab().await?;
+        let limit = lab.now() + FARM_PATIENCE;
+        let found = lab
+            .watch(|timeline, now| match seen(timeline, since) {
+                Some(found) => Look::Done(Some(found)),
+                None if now >= limit => Look::Done(None),
+                None => Look::Until(limit),
+            })
+            .await;
+        match found {
+            Some(found) => Ok(found),
+            None => {
+                let precondition = format!("{what}: not within {FARM_PATIENCE}");
+                self.lab().await?.mark(Mark::Unmet { precondition: precondition.clone() });
+                Err(self.stop(StepFailure::Unmet(precondition)))
+            }
+        }
+    }
+
+    /// How long ago the last trigger was.
+    ///
+    /// # Errors
+    /// The lab cannot be built.
+    pub async fn since_trigger(&mut self) -> Result<Span, StepFailure> {
+        let now = self.lab().await?.now();
+        Ok(now - self.since)
+    }
+
+    /// Keeps why the scenario stopped, for its result.
+    pub fn stop(&mut self, failure: StepFailure) -> StepFailure {
+        self.failure = Some(failure.clone());
+        failure
+    }
+
+    /// Hands the lab over when the scenario is over; none when no step needed it.
+    pub(crate) fn take_lab(&mut self) -> Option<Lab> {
+        self.lab.take()
+    }
+
+    /// The line of the last step that began, and its text.
+    pub(crate) fn last_step(&self) -> (u32, &str) {
+        (self.line, &self.text)
+    }
+
+    fn expectation(&self, expectation: Expectation) -> mark::Expected {
+        mark::Expected {
+            id: self.expected,
+            text: self.text.clone(),
+            line: self.line,
+            since: self.since,
+            expectation,
+        }
+    }
+
+    fn check_nodes(&mut self, expectation: &Expectation) -> StepResult {
+        for node in expectation.nodes() {
+            if let Err(failure) = self.plan.check_node(node) {
+                return Err(self.stop(failure));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Waits until an expectation is decided.
+async fn decide(lab: &mut Lab, expected: &mark::Expected) -> Finding {
+    let profile = lab.profile().clone();
+    lab.watch(|timeline, now| {
+        let finding = judge_one(timeline, &profile, expected, now);
+        match (finding.verdict, finding.until) {
+            (Verdict::Pending, Some(until)) => Look::Until(until),
+            _ => Look::Done(finding),
+        }
+    })
+    .await
+}

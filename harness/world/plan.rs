@@ -1,0 +1,78 @@
+//! What the `Given` steps ask for, before anything is built.
+
+use sipfarm_core::Span;
+use sipfarm_core::machine::Transport;
+use sipfarm_core::profile::Profile;
+
+use super::StepFailure;
+use crate::farm::Behaviour;
+
+/// What the `Given` steps ask for.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The nodes, in the order of their declaration.
+    pub nodes: Vec<String>,
+    /// The profile that the scenario asks for.
+    pub profile: Option<String>,
+    /// Changes to that profile: dotted path and value.
+    pub settings: Vec<(String, String)>,
+    /// What the phone speaks, unless its profile's default holds.
+    pub transport: Option<Transport>,
+    /// The expiry that registrars grant, in seconds, unless they grant what is asked.
+    pub granted_s: Option<u32>,
+    /// The shortest expiry that registrars grant, in seconds.
+    pub min_expires_s: Option<u32>,
+    /// What the far end does when it is called.
+    pub far_end: Behaviour,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan {
+            nodes: Vec::new(),
+            profile: None,
+            settings: Vec::new(),
+            transport: None,
+            granted_s: None,
+            min_expires_s: None,
+            far_end: Behaviour::Answer { after: Span::ZERO },
+        }
+    }
+}
+
+impl Plan {
+    /// Whether the farm has that node.
+    ///
+    /// # Errors
+    /// It has not; the message names those that it has.
+    pub fn check_node(&self, name: &str) -> Result<(), StepFailure> {
+        if self.nodes.iter().any(|node| node == name) {
+            return Ok(());
+        }
+        let there = match self.nodes.as_slice() {
+            [] => "the scenario has no farm yet: start with  Given a farm with servers \"primary\" and \"secondary\"".to_owned(),
+            nodes => format!("the farm has {}", nodes.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ")),
+        };
+        Err(StepFailure::Setup(format!("there is no node \"{name}\"; {there}")))
+    }
+
+    /// The profile with the scenario's settings, and with its servers cut to those of the farm.
+    ///
+    /// # Errors
+    /// A setting does not exist or does not fit.
+    pub fn resolve(&self, base: Profile) -> Result<Profile, StepFailure> {
+        let mut profile = base;
+        for (path, value) in &self.settings {
+            profile =
+                profile.with_setting(path, value).map_err(|error| StepFailure::Setup(error.to_string()))?;
+        }
+        profile.servers.order.retain(|name| self.nodes.contains(name));
+        if profile.servers.order.is_empty() {
+            profile.servers.order.clone_from(&self.nodes);
+        }
+        if let Some(transport) = self.transport {
+            profile.transport.default = transport;
+        }
+        Ok(profile)
+    }
+}

@@ -26,7 +26,9 @@ fn head(profile: &Profile) -> Checked {
         !profile.id.is_empty() && profile.id.chars().all(named),
         "id",
         "a name has letters, digits, hyphens, underscores and dots only",
-    )
+    )?;
+    let has_reasons = profile.known_issues.values().all(|reason| !reason.trim().is_empty());
+    need(has_reasons, "known_issues", "every known issue has its reason")
 }
 
 fn timers(profile: &Profile) -> Checked {

@@ -154,8 +154,8 @@ section! {
 words! {
     /// With which servers a phone registers.
     RegistrationMethod:
-    /// With several at once: with every server of an ordered list; or, of a pair plus fallback,
-    /// with one of the pair and the fallback (YL-18).
+    /// With two at once: with the working one among all but the last, and with the last, which is
+    /// the fallback (YL-18).
     Concurrent = "concurrent",
     /// With one at a time (YL-21).
     Successive = "successive",

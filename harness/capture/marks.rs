@@ -13,11 +13,15 @@ pub const LINK: LinkType = LinkType(252);
 const TAG_END: u16 = 0;
 const TAG_DISSECTOR: u16 = 12;
 const DISSECTOR: &[u8] = b"json";
+/// What Wireshark shows in its column of protocols.
+const TAG_PROTOCOL: u16 = 33;
+const PROTOCOL: &[u8] = b"mark";
 
 /// The frame that carries a mark.
 pub fn to_frame(mark: &Mark, at: Instant) -> Frame {
     let mut data = Vec::new();
-    for (tag, value) in [(TAG_DISSECTOR, DISSECTOR), (TAG_END, &[][..])] {
+    // Values are multiples of four octets, and these are.
+    for (tag, value) in [(TAG_DISSECTOR, DISSECTOR), (TAG_PROTOCOL, PROTOCOL), (TAG_END, b"")] {
         data.extend_from_slice(&tag.to_be_bytes());
         data.extend_from_slice(&(value.len() as u16).to_be_bytes());
         data.extend_from_slice(value);

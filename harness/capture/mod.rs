@@ -19,5 +19,8 @@ mod tcp;
 mod write;
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 #[path = "../tests/support/frames.rs"]
 mod frames;

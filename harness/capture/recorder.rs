@@ -214,3 +214,98 @@ fn names(scene: &Scene) -> BTreeMap<IpAddr, Vec<&str>> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use sipfarm_judge::timeline::EventKind;
+
+    use super::super::frames::datagram;
+    use super::super::read::read;
+    use super::*;
+
+    const MESSAGE: &[u8] = b"OPTIONS sip:primary SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+
+    fn frame(at: i64) -> Frame {
+        datagram(1_790_000_000_000_000_000 + at, "127.0.1.1:5060", "127.0.1.2:5060", MESSAGE)
+    }
+
+    fn fault(on: bool) -> Mark {
+        Mark::Fault { node: "primary".into(), fault: "status 503".into(), on }
+    }
+
+    /// What a small recording leaves on disk.
+    fn recorded(mode: Mode) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("run/001.pcapng");
+        let mut recorder = Recorder::new(Some(target.clone()), mode).unwrap();
+        let numbers = [
+            recorder.mark(fault(true), frame(0).at),
+            recorder.frame(frame(1)),
+            recorder.frame(frame(2)),
+            recorder.mark(fault(false), frame(3).at),
+        ];
+        assert_eq!(numbers, [1, 2, 3, 4]);
+        assert_eq!(target.exists(), mode == Mode::Streamed, "a buffered file appears when it is whole");
+        assert_eq!(recorder.finish().unwrap(), Some(target.clone()));
+        assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
+        fs::read(target).unwrap()
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_octets_in_either_mode() {
+        let octets = recorded(Mode::Buffered);
+        assert_eq!(octets, recorded(Mode::Buffered));
+        assert_eq!(octets, recorded(Mode::Streamed));
+        insta::assert_binary_snapshot!("small.pcapng", octets);
+    }
+
+    #[test]
+    fn a_scenario_that_panics_leaves_its_capture() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("001.pcapng");
+        let scenario = || {
+            let mut recorder = Recorder::new(Some(target.clone()), Mode::Buffered).unwrap();
+            recorder.frame(frame(1));
+            panic!("on purpose");
+        };
+        assert!(catch_unwind(AssertUnwindSafe(scenario)).is_err());
+        assert_eq!(read(&target).unwrap().timeline.sip().count(), 1);
+    }
+
+    #[test]
+    fn lost_packets_are_trouble_since_the_last_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(Some(folder.path().join("001.pcapng")), Mode::Buffered).unwrap();
+        recorder.frame(frame(1));
+        recorder.drops(0);
+        recorder.frame(frame(2));
+        recorder.drops(3);
+        recorder.drops(3);
+        let what = "the tap lost 3 packets".to_owned();
+        let trouble = Mark::Trouble { what, since: Some(frame(1).at) };
+        let last = recorder.timeline().events().last().unwrap().clone();
+        assert_eq!((last.at, last.packets, last.kind), (frame(2).at, vec![3], EventKind::Mark(trouble)));
+        let live = recorder.timeline().clone();
+        let recording = read(&recorder.finish().unwrap().unwrap()).unwrap();
+        assert_eq!(recording.timeline.events(), live.events());
+        assert_eq!(recording.notes[0].what, "3 packets were lost while capturing");
+    }
+
+    #[test]
+    fn without_a_file_the_timeline_is_kept_all_the_same() {
+        let mut recorder = Recorder::new(None, Mode::Buffered).unwrap();
+        assert_eq!(recorder.frame(frame(1)), 1);
+        assert_eq!(recorder.timeline().sip().count(), 1);
+        assert_eq!(recorder.finish().unwrap(), None);
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        if Path::new("/dev/full").exists() {
+            assert!(Recorder::new(Some("/dev/full".into()), Mode::Streamed).is_err());
+        }
+    }
+}

@@ -69,7 +69,7 @@ pub fn first_line(data: &[u8]) -> &[u8] {
 /// Whether it begins as a line of text does: neither the binary octets of RTP, STUN and TLS nor
 /// white space only.
 pub fn is_text(line: &[u8]) -> bool {
-    line.first().is_some_and(u8::is_ascii_graphic) && !line.iter().any(|octet| *octet == 0)
+    line.first().is_some_and(u8::is_ascii_graphic) && !line.contains(&0)
 }
 
 /// RFC 3261 section 25.1, `token`.

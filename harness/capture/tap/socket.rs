@@ -261,9 +261,10 @@ fn stamp(socket: &OwnedFd) -> io::Result<Instant> {
 }
 
 fn instant(time: libc::timespec) -> Instant {
-    Instant::from_nanos(
-        (time.tv_sec as i64).saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as i64),
-    )
+    // Shorter than 64 bits on some systems.
+    #[allow(clippy::useless_conversion)]
+    let (seconds, nanos) = (i64::from(time.tv_sec), i64::from(time.tv_nsec));
+    Instant::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }
 
 fn is_passing(error: &io::Error) -> bool {

@@ -133,7 +133,7 @@ pub fn fragments(src: IpAddr, dst: IpAddr, protocol: u8, payload: &[u8], size: u
         .map(|(n, piece)| {
             let (offset, more) = ((n * size) as u16, n + 1 < count);
             if src.is_ipv4() {
-                return ipv4(src, dst, protocol, 77, offset / 8 | if more { 0x2000 } else { 0 }, piece);
+                return ipv4(src, dst, protocol, 77, (offset / 8) | if more { 0x2000 } else { 0 }, piece);
             }
             let mut body = vec![protocol, 0];
             body.extend((offset | u16::from(more)).to_be_bytes());

@@ -65,7 +65,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Feature files with errors in them; nothing was run.
-    #[error("{} in the feature files; nothing was run", count(.0.len(), "problem"))]
+    #[error("{} in the feature files; nothing was run", count(errors(.0), "error"))]
     Features(Vec<Diagnostic>),
     /// A tag expression that cannot be read.
     #[error("cannot read the tag expression `{expression}` at column {column}")]
@@ -198,8 +198,9 @@ impl Error {
             Error::NothingSelected { .. } => {
                 Some("see what there is: sipfarm run --list; --allow-empty makes this a success".to_owned())
             }
-            Error::Usage { hint, .. } => hint.clone(),
-            Error::Lab { fix, .. } => fix.clone(),
+            Error::Usage { hint: text, .. } | Error::Lab { fix: text, .. } => {
+                text.clone().filter(|text| !text.is_empty())
+            }
             Error::Unreadable { .. } | Error::Interrupted => None,
         }
     }
@@ -229,6 +230,10 @@ impl Error {
 /// `1 problem`, `2 problems`.
 pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+fn errors(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
 }
 
 fn join(paths: &[PathBuf]) -> String {

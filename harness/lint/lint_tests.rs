@@ -114,6 +114,7 @@ fn names_that_nobody_bears_are_found() {
         codes(&format!("@YL-04 @YL-99 @slow # @YL-98\n{}", with_step("And a phone"))),
         ["unknown-requirement 1:8"]
     );
+    assert_eq!(codes(&format!("@retry(3).after(1s)\n{}", with_step("And a phone"))), ["tag-retry 1:1"]);
     let farmless =
         "Feature: F\n  Scenario: s\n    Given a phone\n    Then the phone sends INVITE to \"primary\"\n";
     assert_eq!(codes(farmless), ["unknown-node 4:36"]);

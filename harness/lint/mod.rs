@@ -2,6 +2,20 @@
 //!
 //! Gherkin lets much pass in silence: a misspelt keyword becomes description, a scenario without
 //! steps succeeds, a second `Feature:` vanishes. Here each of them is a problem with a place.
+//!
+//! | Code | What it says |
+//! |---|---|
+//! | `syntax`, `no-feature`, `not-a-step`, `table-cells`, `docstring-open`, `background-late`, `step-after-examples` | gherkin cannot read the file, because of this line |
+//! | `language` | the file is not written in English, so that its words could not be checked |
+//! | `second-feature`, `keyword-in-description` | gherkin passes over this line in silence |
+//! | `feature-empty`, `rule-empty`, `scenario-empty`, `examples-empty`, `outline-without-examples` | nothing of it would run |
+//! | `scenario-without-then` | whatever the phone does, no step would mind |
+//! | `scenario-without-name`, `duplicate-scenario`, `duplicate-feature` (warning) | a report could not tell which one |
+//! | `placeholder-unknown`, `column-unused` (warning) | placeholders and examples do not fit together |
+//! | `step-undefined`, `step-ambiguous` | no step matches, or several do |
+//! | `number-without-unit`, `number-expected` | a time that is none |
+//! | `unknown-node`, `unknown-fault`, `unknown-profile`, `unknown-setting`, `unknown-requirement` | nothing bears this name |
+//! | `tag-retry` | a tag that would try failures away |
 
 use std::collections::BTreeMap;
 

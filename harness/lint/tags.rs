@@ -1,34 +1,36 @@
-//! Tags that name requirements.
+//! Tags: those that name requirements, and one that would turn failures into successes.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::FileLint;
+use super::{Complaint, FileLint};
 
 impl FileLint<'_> {
-    /// A tag in the form of a requirement id must be one.
+    /// A tag in the form of a requirement id must be one. `@retry` is cucumber's: it runs a scenario
+    /// again until it passes, but what a phone has done wrong once is a fact.
     pub(super) fn tags(&mut self) {
         static ID: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^[A-Z]{2,4}-[0-9]+[a-z]*$").ok());
-        let mut found = Vec::new();
+        let mut found: Vec<(usize, String, &str, Complaint)> = Vec::new();
         for (at, line) in self.file.source.lines().enumerate() {
             if !line.trim_start().starts_with('@') {
                 continue;
             }
             let words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
-            for id in words.filter_map(|word| word.strip_prefix('@')) {
-                if !ID.as_ref().is_some_and(|form| form.is_match(id)) {
-                    continue;
-                }
-                if let Err(complaint) = (self.facts.requirement)(id) {
-                    found.push((at + 1, format!("@{id}"), complaint));
-                }
+            for tag in words.filter_map(|word| word.strip_prefix('@')) {
+                let complaint = if tag.starts_with("retry") {
+                    Some(("tag-retry", "a failure is a fact; it is not tried away".into()))
+                } else if ID.as_ref().is_some_and(|form| form.is_match(tag)) {
+                    (self.facts.requirement)(tag).err().map(|complaint| ("unknown-requirement", complaint))
+                } else {
+                    None
+                };
+                found.extend(complaint.map(|(code, complaint)| (at + 1, format!("@{tag}"), code, complaint)));
             }
         }
-        for (line, tag, complaint) in found {
+        for (line, tag, code, complaint) in found {
             let place = self.place_of(line, &tag);
-            let diagnostic =
-                self.add(line, "unknown-requirement", complaint.message, complaint.help.as_deref());
+            let diagnostic = self.add(line, code, complaint.message, complaint.help.as_deref());
             diagnostic.place = place;
         }
     }

@@ -4,6 +4,7 @@ mod machine;
 mod report;
 mod uas_core;
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
@@ -19,7 +20,7 @@ use crate::tx::Target;
 pub use report::{Refusal, Report};
 
 /// Who the phone is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PhoneConfig {
     /// How it behaves.
     pub profile: Profile,
@@ -35,6 +36,20 @@ pub struct PhoneConfig {
     pub domain: String,
     /// The seed of all identifiers.
     pub seed: u64,
+}
+
+/// Without the password.
+impl fmt::Debug for PhoneConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhoneConfig")
+            .field("profile", &self.profile.id)
+            .field("servers", &self.servers)
+            .field("local", &self.local)
+            .field("user", &self.user)
+            .field("domain", &self.domain)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A server as the phone is configured with it.

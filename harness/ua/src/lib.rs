@@ -9,6 +9,7 @@ mod core;
 mod dialog;
 mod ids;
 mod locate;
+mod malformed;
 mod phone;
 mod registration;
 mod transport;

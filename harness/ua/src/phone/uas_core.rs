@@ -5,10 +5,8 @@ use sipfarm_core::sip::{DefectKind, Message, Method, Uri};
 
 use super::Phone;
 use crate::call::Call;
+use crate::malformed::is_broken_request;
 use crate::tx::{ServerId, Target};
-
-/// The header fields without which a request cannot be dealt with (section 8.1.1).
-const MANDATORY: [&str; 6] = ["Via", "From", "To", "Call-ID", "CSeq", "Max-Forwards"];
 
 impl Phone {
     /// A new request.
@@ -52,17 +50,13 @@ impl Phone {
     /// The code with which a request is refused before anyone looks at what it wants, in the order
     /// of section 8.2.
     fn objection(&self, server: ServerId, request: &Message) -> Option<u16> {
-        let broken = MANDATORY.iter().any(|name| request.header(name).is_none())
-            || request.from().is_none()
-            || request.to().is_none()
-            || request.cseq().is_none_or(|cseq| Some(&cseq.method) != request.method());
         if request.defects.iter().any(|defect| defect.kind == DefectKind::BadVersion) {
             return Some(505);
         }
-        if broken || request.defects.iter().any(|defect| is_fatal(defect.kind)) {
+        let uri = request.request_uri().unwrap_or_default();
+        if is_broken_request(request) {
             return Some(400);
         }
-        let uri = request.request_uri().unwrap_or_default();
         let known_scheme = uri.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("sip"));
         if !known_scheme {
             return Some(416);
@@ -86,18 +80,13 @@ impl Phone {
 
     /// 200 for the CANCEL, 487 for its INVITE while that has no final response (section 9.2).
     fn on_cancel(&mut self, server: ServerId, request: &Message, cancels: Option<ServerId>, now: Instant) {
-        let Some(invite) = cancels else { return self.core.respond(server, request, 481, None, now) };
-        let call = self.calls.iter_mut().find(|call| call.rings_for(invite));
+        let call = self.calls.iter_mut().find(|call| cancels.is_some_and(|invite| call.rings_for(invite)));
         let tag = call.as_ref().and_then(|call| call.tag().map(str::to_owned));
-        self.core.respond(server, request, 200, tag.as_deref(), now);
+        let tag = tag.unwrap_or_else(|| self.core.ids.tag());
+        let code = if cancels.is_some() { 200 } else { 481 };
+        self.core.respond(server, request, code, Some(&tag), now);
         if let Some(call) = call {
             call.terminate_ringing(&mut self.core, now);
         }
     }
-}
-
-/// Defects that leave the meaning of a request in doubt. A body longer than said is cut
-/// (section 18.3), and what is merely untidy is read.
-fn is_fatal(kind: DefectKind) -> bool {
-    !matches!(kind, DefectKind::BodyTooLong | DefectKind::BareLineFeed | DefectKind::NotUtf8)
 }

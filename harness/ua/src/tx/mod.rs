@@ -17,6 +17,7 @@ use self::client::{Client, hop_by_hop};
 use self::server::{Key, Server};
 use self::timers::Timer;
 use crate::ids::Ids;
+use crate::malformed::is_broken_response;
 use crate::transport::{Flow, TransportEvent, TransportLayer};
 
 /// Where a request is sent.
@@ -315,6 +316,9 @@ impl Transactions {
     }
 
     fn on_response(&mut self, response: Message, now: Instant) {
+        if is_broken_response(&response) {
+            return;
+        }
         let (Some(branch), Some(cseq)) = (response.branch(), response.cseq()) else { return };
         let Some(client) = self.clients.values_mut().find(|client| client.matches(&branch, &cseq.method))
         else {

@@ -32,7 +32,7 @@ impl Key {
     pub fn of(request: &Message, method: &Method) -> Self {
         let via = request.top_via();
         let branch = via.as_ref().and_then(Via::branch).unwrap_or_default();
-        let id = if branch.starts_with(Via::COOKIE) {
+        let id = if branch.len() > Via::COOKIE.len() && branch.starts_with(Via::COOKIE) {
             let (host, port) = via.as_ref().map_or((String::new(), 5060), |via| {
                 (via.host.to_string().to_ascii_lowercase(), via.port.unwrap_or(5060))
             });

@@ -205,3 +205,43 @@ impl Declaration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const README: &str = include_str!("README.md");
+
+    /// Parameters as words, with their defaults as the user would write them.
+    fn words(parameters: &[ParameterInfo]) -> String {
+        let word = |p: &ParameterInfo| match p.default {
+            Some(default) => format!("`{}={default}` {}", p.name, p.meaning),
+            None => format!("`{}` {}", p.name, p.meaning),
+        };
+        parameters.iter().map(word).collect::<Vec<_>>().join("<br>")
+    }
+
+    #[test]
+    fn the_readme_lists_the_faults_and_the_scope_as_they_are_declared() {
+        let fault = |info: &FaultInfo| {
+            format!("| `{}` | {} | {} |", info.name, info.sentence, words(&info.parameters))
+        };
+        let word = |p: &ParameterInfo| format!("| `{}` | {} |", p.name, p.meaning);
+        let catalogue = fault_catalogue();
+        let scope = Scope::parameters();
+        let rows: Vec<String> = catalogue.iter().map(fault).chain(scope.iter().map(word)).collect();
+        let listed: Vec<&str> = README.lines().filter(|line| line.starts_with("| `")).collect();
+        assert!(listed == rows, "the rows of the two tables should be:\n{}", rows.join("\n"));
+    }
+
+    #[test]
+    fn the_catalogue_shows_only_what_fits() {
+        let scope = |name: &str| -> Vec<String> {
+            let info = fault_catalogue().into_iter().find(|info| info.name == name);
+            info.map(|info| info.scope.into_iter().map(|p| p.name).collect()).unwrap_or_default()
+        };
+        assert_eq!(scope("status"), ["method", "from", "first", "probability"]);
+        assert_eq!(scope("drop"), ["method", "direction", "response", "from", "first", "probability"]);
+        assert!(scope("closed").is_empty());
+    }
+}

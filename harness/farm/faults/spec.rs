@@ -12,7 +12,7 @@ use super::{ActsOn, Declaration, FAULTS, Rule};
 /// A fault and its parameters, checked: `status code=503 retry-after=120 method=INVITE first=1`.
 ///
 /// Text goes in by [`FromStr`] and comes out by `Display`, word for word in the order given. A
-/// value with spaces stands in double quotes: `header="Min-Expires: 60"`.
+/// value with spaces stands in quotes, double or single: `header="Min-Expires: 60"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultSpec {
     name: &'static str,
@@ -98,10 +98,12 @@ impl fmt::Display for FaultSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)?;
         for (parameter, value) in &self.words {
-            if value.contains(char::is_whitespace) {
-                write!(f, " {parameter}=\"{value}\"")?;
-            } else {
-                write!(f, " {parameter}={value}")?;
+            match value {
+                value if value.contains('"') => write!(f, " {parameter}='{value}'")?,
+                value if value.contains(|c: char| c.is_whitespace() || c == '\'') => {
+                    write!(f, " {parameter}=\"{value}\"")?;
+                }
+                value => write!(f, " {parameter}={value}")?,
             }
         }
         Ok(())
@@ -178,29 +180,30 @@ pub enum FaultError {
         /// What does not fit.
         problem: String,
     },
-    /// A double quote that is never closed.
-    #[error("a double quote is not closed in: {text}")]
+    /// A quote that is never closed.
+    #[error("a quote is not closed in: {text}")]
     OpenQuote {
         /// The whole text.
         text: String,
     },
 }
 
-/// Splits at white space outside double quotes, and takes the quotes away.
+/// Splits at white space outside quotes, and takes the quotes away.
 fn split_words(text: &str) -> Result<Vec<String>, FaultError> {
-    let (mut words, mut quoted) = (Vec::new(), false);
-    let mut word: Option<String> = None;
+    let mut words = Vec::new();
+    let (mut word, mut open): (Option<String>, Option<char>) = (None, None);
     for c in text.chars() {
-        match c {
-            '"' => {
-                quoted = !quoted;
+        match (c, open) {
+            (c, Some(quote)) if c == quote => open = None,
+            ('"' | '\'', None) => {
+                open = Some(c);
                 word.get_or_insert_default();
             }
-            c if c.is_whitespace() && !quoted => words.extend(word.take()),
-            c => word.get_or_insert_default().push(c),
+            (c, None) if c.is_whitespace() => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
         }
     }
-    if quoted {
+    if open.is_some() {
         return Err(FaultError::OpenQuote { text: text.to_owned() });
     }
     words.extend(word);
@@ -281,6 +284,8 @@ mod tests {
             "status code=503 retry-after=120 method=INVITE first=1",
             "status header=\"Min-Expires: 60\" code=423",
             "drop k=2 n=3 direction=in from=[2001:db8::9]:5060",
+            "status code=401 header='WWW-Authenticate: Digest realm=\"a b\", nonce=\"1\"'",
+            "status reason=\"Don't ask\"",
             "silent",
         ] {
             assert_eq!(text.parse::<FaultSpec>().unwrap().to_string(), text);

@@ -4,6 +4,11 @@ mod flows;
 mod proxy;
 mod registrar;
 
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::net::SocketAddr;
 
@@ -135,6 +140,11 @@ impl Node {
     /// Where the account can be reached.
     pub fn bindings(&self) -> Vec<Binding> {
         self.registrar.bindings()
+    }
+
+    /// How many transactions it looks after.
+    pub fn transactions(&self) -> usize {
+        self.stack.transactions()
     }
 
     /// Deals with what the stack has found.

@@ -35,6 +35,7 @@ pub(super) struct Registrar {
 struct Stored {
     contact: NameAddr,
     uri: Uri,
+    since: Instant,
     until: Instant,
     call_id: String,
     cseq: u32,
@@ -94,9 +95,10 @@ impl Registrar {
         self.bindings.iter().map(|binding| binding.until).min()
     }
 
-    /// Where the account is reached: the contact registered last and the way to it.
+    /// Where the account is reached: the contact registered last and the way to it. A call is not
+    /// forked.
     pub(super) fn reach(&self, stack: &Stack) -> Option<(String, Path)> {
-        let newest = self.bindings.iter().max_by_key(|binding| binding.until)?;
+        let newest = self.bindings.iter().max_by_key(|binding| binding.since)?;
         Some((newest.contact.uri.clone(), newest.flow.path(stack)))
     }
 
@@ -160,6 +162,7 @@ impl Registrar {
                 flow: Flow::new(&uri, path),
                 contact,
                 uri,
+                since: now,
                 until: now + Span::from_secs(expires_s.into()),
                 call_id: call_id.to_owned(),
                 cseq,
@@ -187,7 +190,8 @@ impl Registrar {
         Ok(asked_s.min(self.expires_s.unwrap_or(EXPIRES_MAX_S)))
     }
 
-    /// Step 3 and 4: 401 with a challenge, or 403 for somebody else.
+    /// Step 3 and 4: 401 with a challenge, or 403 for somebody else. Whether `nc` grows is the
+    /// judge's business: a node that refused it would hide the phone's fault behind a loop of 401.
     fn authenticate(&self, request: &Message, now: Instant) -> Result<(), Reply> {
         let answer = request
             .fields("Authorization")

@@ -194,6 +194,11 @@ impl Stack {
         self.streams.is_open(stream)
     }
 
+    /// How many transactions there are.
+    pub(super) fn transactions(&self) -> usize {
+        self.servers.len() + self.clients.len()
+    }
+
     /// A new tag, branch or Call-ID: hexadecimal digits from the seed.
     pub(super) fn token(&mut self) -> String {
         format!("{:016x}", self.rng.u64(..))

@@ -56,11 +56,18 @@ pub(in crate::farm) fn reason_phrase(code: u16) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        ..200 => "Progress",
-        200..300 => "Success",
-        300..400 => "Redirected",
-        400..500 => "Refused",
-        500..600 => "Server Failure",
+        _ => class_phrase(code / 100),
+    }
+}
+
+/// Section 21 has a name for each class.
+fn class_phrase(class: u16) -> &'static str {
+    match class {
+        1 => "Provisional",
+        2 => "Successful",
+        3 => "Redirection",
+        4 => "Request Failure",
+        5 => "Server Failure",
         _ => "Global Failure",
     }
 }

@@ -9,6 +9,9 @@ use sipfarm_core::sip::{Framed, Framer, Message};
 /// More than that many connections are refused with RST.
 const STREAMS_MAX: usize = 1024;
 
+/// No more than that many messages wait for a connection to open; what comes on top is lost.
+const WAITING_MAX: usize = 64;
+
 /// The connections of one machine.
 #[derive(Debug, Default)]
 pub(in crate::farm) struct Streams {
@@ -101,7 +104,9 @@ impl Streams {
         };
         match self.open.get_mut(&id)?.waiting.as_mut() {
             Some(waiting) => {
-                waiting.push(data);
+                if waiting.len() < WAITING_MAX {
+                    waiting.push(data);
+                }
                 None
             }
             None => Some(Output::StreamData { stream: id, data }),

@@ -6,7 +6,6 @@
 
 mod client;
 mod held;
-mod reason;
 mod server;
 mod streams;
 mod timers;
@@ -17,7 +16,7 @@ use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Output, PortState, StreamId, Transport};
-use sipfarm_core::sip::{Message, MessageBuilder};
+use sipfarm_core::sip::{Message, MessageBuilder, reason_phrase};
 
 use super::faults::{Action, Answer, Chain, Direction, FaultError, FaultId, FaultSpec, OpenStreams, Seen};
 use client::Client;
@@ -27,8 +26,6 @@ use streams::{Arrival, Streams};
 
 pub(super) use timers::{SIXTY_FOUR_T1, Schedule, T1, T2};
 pub(super) use wire::{set_vias, without_top_via};
-
-use reason::reason_phrase;
 
 use timers::Letter;
 

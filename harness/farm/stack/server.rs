@@ -1,12 +1,12 @@
 //! Server transactions (RFC 3261 section 17.2, RFC 6026 section 7.1).
 
 use sipfarm_core::machine::Transport;
-use sipfarm_core::sip::{Message, MessageBuilder, Method};
+use sipfarm_core::sip::{Message, MessageBuilder, Method, reason_phrase};
 use sipfarm_core::{Instant, Span};
 
 use super::timers::{Letter, SIXTY_FOUR_T1, T1, T2, T4, TRYING_AFTER, UNANSWERED_MAX};
 use super::wire::{receive_via, refusal, response_path, server_key, server_key_as};
-use super::{Direction, Event, Key, Path, Stack, Timer, reason_phrase};
+use super::{Direction, Event, Key, Path, Stack, Timer};
 
 /// With so many server transactions, the one that would end next makes room for a new one.
 const SERVERS_MAX: usize = 4096;

@@ -1,7 +1,7 @@
 //! Reason phrases (RFC 3261 section 21 and the RFCs that added codes).
 
-/// The phrase that goes with a status code; that of its class when the code has none.
-pub(in crate::farm) fn reason_phrase(code: u16) -> &'static str {
+/// The reason phrase that goes with a status code; the name of its class when it has none.
+pub fn reason_phrase(code: u16) -> &'static str {
     match code {
         100 => "Trying",
         180 => "Ringing",

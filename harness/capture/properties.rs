@@ -121,7 +121,9 @@ fn good_file() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("001.pcapng");
     let mut recorder = Recorder::new(Some(target.clone()), Mode::Buffered).unwrap();
-    good_frames().into_iter().for_each(|frame| drop(recorder.frame(frame)));
+    for frame in good_frames() {
+        recorder.frame(frame);
+    }
     recorder.mark(Mark::End, Instant::EPOCH);
     recorder.finish().unwrap();
     std::fs::read(target).unwrap()

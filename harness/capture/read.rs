@@ -143,6 +143,7 @@ fn open(source: &mut Source<impl Read>) -> Result<Format, Stop> {
 struct Collector {
     decoder: Decoder,
     recording: Recording,
+    earliest: Option<Instant>,
     latest: Instant,
 }
 
@@ -164,6 +165,7 @@ impl Collector {
                 format!("packet {} has no time; it gets that of the one before", self.recording.packets);
             self.recording.notes.push(Note { offset, what });
         }
+        self.earliest = Some(self.earliest.unwrap_or(frame.at).min(frame.at));
         self.latest = self.latest.max(frame.at);
         for event in self.decoder.push(self.recording.packets, &frame) {
             self.recording.timeline.insert(event);
@@ -175,13 +177,14 @@ impl Collector {
         let what = format!("{count} packets were lost while capturing");
         let told = self.recording.timeline.marks().next().is_some();
         if !told {
-            self.trouble(what.clone(), None);
+            // Nobody knows when.
+            self.trouble(what.clone(), Some(self.earliest.unwrap_or(self.latest)));
         }
         self.recording.notes.push(Note { offset, what });
     }
 
     fn damaged(mut self, note: Note) -> Recording {
-        self.trouble(format!("the capture is not whole: {note}"), Some(self.latest));
+        self.trouble(format!("the capture is not whole: {note}"), None);
         self.recording.notes.push(note);
         self.recording
     }

@@ -34,8 +34,8 @@ pub struct Recorder {
     decoder: Decoder,
     timeline: Timeline,
     packets: u32,
-    /// The latest time of a packet.
-    latest: Instant,
+    /// The earliest and the latest time of a packet.
+    extent: Option<(Instant, Instant)>,
     frames: u64,
     drops: Drops,
     file: Option<CaptureFile>,
@@ -61,7 +61,7 @@ impl Recorder {
             decoder: Decoder::default(),
             timeline: Timeline::default(),
             packets: 0,
-            latest: Instant::EPOCH,
+            extent: None,
             frames: 0,
             drops: Drops::default(),
             file: target.map(|path| CaptureFile::new(path, mode)).transpose()?,
@@ -84,15 +84,15 @@ impl Recorder {
         self.packet(&frame, Some(&marks::words(&mark)))
     }
 
-    /// Takes the tap's count of lost packets, from its start until now. When it has grown, the
-    /// loss is noted as trouble at the time of the latest packet, since the last count.
-    pub fn drops(&mut self, count: u64) {
+    /// Takes the tap's count of lost packets, from its start until `at`. When it has grown, the
+    /// loss is noted as trouble since the last count.
+    pub fn drops(&mut self, count: u64, at: Instant) {
         let lost = count.saturating_sub(self.drops.count);
-        let since = self.drops.counted;
-        self.drops = Drops { count: count.max(self.drops.count), counted: Some(self.latest) };
+        let since = self.drops.counted.or(self.extent.map(|(earliest, _)| earliest.min(at)));
+        self.drops = Drops { count: count.max(self.drops.count), counted: Some(at) };
         if lost > 0 {
             let what = format!("the tap lost {lost} packets");
-            self.mark(Mark::Trouble { what, since }, self.latest);
+            self.mark(Mark::Trouble { what, since: Some(since.unwrap_or(at)) }, at);
         }
     }
 
@@ -106,8 +106,9 @@ impl Recorder {
     /// # Errors
     /// The first failure to write, whenever it happened.
     pub fn finish(mut self) -> io::Result<Option<PathBuf>> {
-        let (latest, frames, drops) = (self.latest, self.frames, self.drops.count);
-        self.write(|file| file.writer.statistics(latest, frames, drops));
+        let end = self.extent.map_or(Instant::EPOCH, |(_, latest)| latest);
+        let (frames, drops) = (self.frames, self.drops.count);
+        self.write(|file| file.writer.statistics(end, frames, drops));
         let file = self.file.take();
         match self.failure.take() {
             Some(failure) => Err(failure),
@@ -117,7 +118,8 @@ impl Recorder {
 
     fn packet(&mut self, frame: &Frame, comment: Option<&str>) -> u32 {
         self.packets += 1;
-        self.latest = self.latest.max(frame.at);
+        let (earliest, latest) = self.extent.unwrap_or((frame.at, frame.at));
+        self.extent = Some((earliest.min(frame.at), latest.max(frame.at)));
         self.write(|file| file.writer.packet(frame, comment));
         for event in self.decoder.push(self.packets, frame) {
             self.timeline.insert(event);
@@ -220,7 +222,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use sipfarm_judge::timeline::EventKind;
+    use sipfarm_judge::timeline::{Event, EventKind};
 
     use super::super::frames::datagram;
     use super::super::read::read;
@@ -280,14 +282,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut recorder = Recorder::new(Some(folder.path().join("001.pcapng")), Mode::Buffered).unwrap();
         recorder.frame(frame(1));
-        recorder.drops(0);
         recorder.frame(frame(2));
-        recorder.drops(3);
-        recorder.drops(3);
-        let what = "the tap lost 3 packets".to_owned();
-        let trouble = Mark::Trouble { what, since: Some(frame(1).at) };
-        let last = recorder.timeline().events().last().unwrap().clone();
-        assert_eq!((last.at, last.packets, last.kind), (frame(2).at, vec![3], EventKind::Mark(trouble)));
+        recorder.drops(1, frame(3).at);
+        recorder.frame(frame(4));
+        recorder.drops(3, frame(5).at);
+        recorder.drops(3, frame(6).at);
+        let trouble = |lost, since, at, number| {
+            let what = format!("the tap lost {lost} packets");
+            let kind = EventKind::Mark(Mark::Trouble { what, since: Some(frame(since).at) });
+            Event { at: frame(at).at, packets: vec![number], kind }
+        };
+        let marks = recorder.timeline().events().iter().filter(|e| matches!(e.kind, EventKind::Mark(_)));
+        let marks: Vec<_> = marks.cloned().collect();
+        assert_eq!(marks, [trouble(1, 1, 3, 3), trouble(2, 3, 5, 5)]);
         let live = recorder.timeline().clone();
         let recording = read(&recorder.finish().unwrap().unwrap()).unwrap();
         assert_eq!(recording.timeline.events(), live.events());

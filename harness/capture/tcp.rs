@@ -85,6 +85,8 @@ pub struct Streams {
 struct Flow {
     order: Order,
     messages: Messages,
+    /// Up to when nothing was missing.
+    whole_until: Option<Instant>,
     used: u64,
 }
 
@@ -118,7 +120,8 @@ impl Streams {
             let kind = EventKind::Tcp(TcpEvent { src, dst, what });
             events.push(Event { at, packets: packets.to_vec(), kind });
         }
-        events.extend(self.make_room().map(|way| lost(way, &carrier, "it is one of too many at once")));
+        let crowded_out = self.make_room();
+        events.extend(crowded_out.map(|way| lost(way, at, &carrier, "it is one of too many at once")));
         Some(events)
     }
 
@@ -150,6 +153,7 @@ impl Streams {
                 sequence = sequence.wrapping_add(1); // SYN takes up one number
                 if flow.order.begin(sequence) {
                     flow.messages = Messages::default();
+                    flow.whole_until = Some(carrier.at);
                 }
             }
             let pieces = flow.order.push(sequence, segment.payload, carrier);
@@ -198,12 +202,14 @@ impl Flow {
         for piece in pieces {
             match piece {
                 Piece::Data { octets, carrier } => {
+                    self.whole_until = Some(carrier.at);
                     let found = self.messages.push(&octets, carrier, on_sip_port);
                     events.extend(found.into_iter().map(|found| event(way, found)));
                 }
                 Piece::Gap => {
                     if self.messages.may_be_sip(on_sip_port) {
-                        events.push(lost(way, now, "the capture lacks a part of it"));
+                        let since = self.whole_until.unwrap_or(now.at);
+                        events.push(lost(way, since, now, "the capture lacks a part of it"));
                     }
                     self.messages.resume();
                 }
@@ -221,7 +227,7 @@ fn event((src, dst): Way, found: Found) -> Event {
     match found {
         Found::Message { message, carrier } => message_event((src, dst), message, carrier),
         Found::TooLong { carrier } => {
-            lost((src, dst), &carrier, "a SIP message in it is longer than is held")
+            lost((src, dst), carrier.at, &carrier, "a SIP message in it is longer than is held")
         }
     }
 }
@@ -232,9 +238,9 @@ fn message_event((src, dst): Way, message: Message, carrier: Carrier) -> Event {
 }
 
 /// Messages may be missing on the timeline: the judge must know.
-fn lost((src, dst): Way, carrier: &Carrier, why: &str) -> Event {
+fn lost((src, dst): Way, since: Instant, carrier: &Carrier, why: &str) -> Event {
     let what = format!("SIP over TCP from {src} to {dst} could not be followed: {why}");
-    let kind = EventKind::Mark(Mark::Trouble { what, since: Some(carrier.at) });
+    let kind = EventKind::Mark(Mark::Trouble { what, since: Some(since) });
     Event { at: carrier.at, packets: carrier.packets.clone(), kind }
 }
 

@@ -91,11 +91,13 @@ fn the_tap_and_dumpcap_see_the_same_packets_at_the_same_nanosecond() {
     let ours = move |src, dst| [(phone, primary), (primary, phone)].contains(&(src, dst));
     let subscription = tap.subscribe(ours, move |frame| sender.send(frame).unwrap());
     talk();
-    tap.settle(PATIENCE).unwrap();
+    let settled = tap.settle(PATIENCE).unwrap();
     drop(subscription);
     let mut recorder = Recorder::new(Some(our_file.clone()), Mode::Streamed).unwrap();
-    frames.iter().for_each(|frame| drop(recorder.frame(frame)));
-    recorder.drops(tap.drops());
+    for frame in frames {
+        recorder.frame(frame);
+    }
+    recorder.drops(tap.drops(), settled);
     let live = messages(recorder.timeline());
     recorder.finish().unwrap();
     assert!(dumpcap.wait().unwrap().success());

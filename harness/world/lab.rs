@@ -396,8 +396,9 @@ impl Lab {
             );
         }
         let drops = self.context.tap.as_ref().map_or(0, Tap::drops) - self.drops_before;
+        let now = self.bench.now();
         if let Some(recorder) = self.record.lock().as_mut() {
-            recorder.drops(drops);
+            recorder.drops(drops, now);
         }
         marks
     }

@@ -29,8 +29,8 @@ pub fn named(file: &Path, filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
 fn run(file: &Path, options: &[&str], fields: &[&str]) -> Vec<Vec<String>> {
     let mut command = Command::new("tshark");
     command.arg("-r").arg(file).args(options).args(["-T", "fields", "-E", "occurrence=a"]);
-    fields.iter().for_each(|field| drop(command.args(["-e", field])));
-    let output = command.output().unwrap();
+    let fields = fields.iter().flat_map(|field| ["-e", field]);
+    let output = command.args(fields).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     let text = String::from_utf8(output.stdout).unwrap();

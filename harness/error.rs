@@ -195,9 +195,7 @@ impl Error {
                     None => format!("there are: {}", known.join(", ")),
                 })
             }
-            Error::NothingSelected { .. } => {
-                Some("see what there is: sipfarm run --list; --allow-empty makes this a success".to_owned())
-            }
+            Error::NothingSelected { .. } => Some("see what there is: sipfarm run --list".to_owned()),
             Error::Usage { hint: text, .. } | Error::Lab { fix: text, .. } => {
                 text.clone().filter(|text| !text.is_empty())
             }
@@ -308,7 +306,7 @@ mod tests {
           help: did you mean `yealink-t5x`?
 
         error[nothing-selected]: nothing selected: none of 42 scenarios has the tags `@nothing`
-          help: see what there is: sipfarm run --list; --allow-empty makes this a success
+          help: see what there is: sipfarm run --list
 
         error[usage]: --jobs 0: at least one
           help: leave --jobs away

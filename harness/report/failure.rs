@@ -92,6 +92,7 @@ fn render_finding(result: &ScenarioResult, finding: &Finding) -> String {
     }
     let seen = match finding.packets.as_slice() {
         [] => finding.seen.clone(),
+        _ if finding.seen.contains("(packet") => finding.seen.clone(),
         packets => format!("{} ({})", finding.seen, packet_list(packets)),
     };
     let seen_or_none = if seen.is_empty() { "nothing" } else { &seen };

@@ -231,10 +231,8 @@ pub fn render_summary(summary: &Summary) -> String {
     text.push('\n');
     for (number, slow) in summary.slowest.iter().enumerate() {
         let name = if number == 0 { "slowest" } else { "" };
-        let simulated =
-            slow.virtual_time.map(|span| format!(" (virtual {})", seconds(span))).unwrap_or_default();
-        let _ =
-            writeln!(text, "  {name:<8} {:>8}  {}{simulated}", seconds(slow.real_time), clean(&slow.name));
+        let (took, clock) = slow.virtual_time.map_or((slow.real_time, " "), |span| (span, "v"));
+        let _ = writeln!(text, "  {name:<8} {:>8.2} s {clock}  {}", took.as_secs_f64(), clean(&slow.name));
     }
     if let Some(bundle) = &summary.bundle {
         let _ = writeln!(text, "  bundle   {}", bundle.display());

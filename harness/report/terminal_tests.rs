@@ -167,14 +167,14 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
     events.push(RunEvent::Finished(summary));
     insta::assert_snapshot!(shown(&events, Style::PLAIN), @r#"
     sipfarm 0.1  virtual network  seed 7  9 scenarios
-    1/9 PASS  [   32.00 s v]  scenario 1                                                    rfc3261
-    2/9 WARN  [   32.00 s v]  scenario 2                                                    rfc3261   something else
+    1/9 PASS  [    1.00 s v]  scenario 1                                                    rfc3261
+    2/9 WARN  [    2.00 s v]  scenario 2                                                    rfc3261   something else
     3/9 FAIL  [   41.30 s  ]  Phone moves to the secondary when the primary goes silent     t46u   37.91 s, late by 5.41 s
-    4/9 INCO  [   32.00 s v]  scenario 3                                                    rfc3261   something else
-    5/9 SKIP  [   32.00 s v]  scenario 4                                                    rfc3261   something else
-    6/9 KNOWN [   32.00 s v]  scenario 5                                                    rfc3261   something else
-    7/9 FIXED [   32.00 s v]  scenario 6                                                    rfc3261   something else
-    8/9 INCO  [   32.00 s v]  scenario 7                                                    rfc3261   nothing was judged
+    4/9 INCO  [    3.00 s v]  scenario 3                                                    rfc3261   something else
+    5/9 SKIP  [    4.00 s v]  scenario 4                                                    rfc3261   something else
+    6/9 KNOWN [    5.00 s v]  scenario 5                                                    rfc3261   something else
+    7/9 FIXED [    6.00 s v]  scenario 6                                                    rfc3261   something else
+    8/9 INCO  [    7.00 s v]  scenario 7                                                    rfc3261   nothing was judged
 
     WARN  scenario 2   (rfc3261)
           features/a.feature:3
@@ -218,11 +218,11 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
           repeat     sipfarm run features/failover/silence.feature:18 --seed 7
 
     8 scenarios in 41.5 s: 1 passed  1 failed  1 passed with warnings  1 inconclusive  1 not applicable  1 not exercised  1 known issue  1 passed unexpectedly  1 not run
-      slowest    41.3 s  Phone moves to the secondary when the primary goes silent
-                0.007 s  scenario 7 (virtual 32 s)
-                0.006 s  scenario 6 (virtual 32 s)
-                0.005 s  scenario 5 (virtual 32 s)
-                0.004 s  scenario 4 (virtual 32 s)
+      slowest     41.30 s    Phone moves to the secondary when the primary goes silent
+                   7.00 s v  scenario 7
+                   6.00 s v  scenario 6
+                   5.00 s v  scenario 5
+                   4.00 s v  scenario 4
       bundle   captures/0611-berlin
       exit     130: interrupted; the bundle is complete up to that point
     "#);
@@ -252,7 +252,7 @@ fn a_terminal_shows_what_is_running_and_draws_it_over() {
     let text = String::from_utf8(out).unwrap();
     let last = text.rsplit("\x1b[J").next().unwrap();
     insta::assert_snapshot!(last.replace('\x1b', "ESC"), @r#"
-      PASS  [   32.00 s v]  scenario 1                                                    rfc3261
+      PASS  [    1.00 s v]  scenario 1                                                    rfc3261
     ESC[?7l  RUN   [00:18 of 00:33]  failover: primary goes silent                                 ref  waiting REGISTER at secondary  #####-----
      1/12   1 passed
     ESC[?7h
@@ -285,11 +285,11 @@ fn a_summary_names_the_slowest_and_the_exit_code() {
     let summary = Summary::of(6, &results, false, Span::from_millis(120));
     insta::assert_snapshot!(render_summary(&summary), @r#"
     6 scenarios in 0.12 s: 6 passed
-      slowest   0.006 s  scenario 6 (virtual 32 s)
-                0.005 s  scenario 5 (virtual 32 s)
-                0.004 s  scenario 4 (virtual 32 s)
-                0.003 s  scenario 3 (virtual 32 s)
-                0.002 s  scenario 2 (virtual 32 s)
+      slowest      6.00 s v  scenario 6
+                   5.00 s v  scenario 5
+                   4.00 s v  scenario 4
+                   3.00 s v  scenario 3
+                   2.00 s v  scenario 2
       exit     0: nothing against the phone
     "#);
 }

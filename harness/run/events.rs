@@ -254,7 +254,7 @@ pub struct Summary {
     pub selected: usize,
     /// How many ended how.
     pub counts: BTreeMap<Verdict, usize>,
-    /// The five that took longest, longest first.
+    /// The five that took longest on their own clocks, longest first.
     pub slowest: Vec<Slow>,
     /// How much real time the run took.
     pub real_time: Span,
@@ -317,7 +317,7 @@ fn exit_of(selected: usize, results: &[ScenarioResult], interrupted: bool) -> Ex
 
 fn slowest(results: &[ScenarioResult]) -> Vec<Slow> {
     let mut all: Vec<&ScenarioResult> = results.iter().collect();
-    all.sort_by_key(|result| (-result.real_time, result.id));
+    all.sort_by_key(|result| (-result.duration(), result.id));
     let slow = |result: &&ScenarioResult| Slow {
         id: result.id,
         name: result.name.clone(),
@@ -364,8 +364,8 @@ pub(crate) mod tests {
             steps: Vec::new(),
             expected: Vec::new(),
             failed_step: None,
-            virtual_time: Some(Span::from_secs(32)),
-            real_time: Span::from_millis(id.into()),
+            virtual_time: Some(Span::from_secs(id.into())),
+            real_time: Span::from_millis(2),
             capture: None,
             repeat: "sipfarm run features/a.feature:3 --seed 1".into(),
             trouble: None,

@@ -190,7 +190,7 @@ impl Selection {
     fn in_words(&self) -> String {
         let mut words = Vec::new();
         words.extend(self.tags.as_ref().map(|tags| format!("has the tags `{}`", tags.text)));
-        words.extend(self.text.as_ref().map(|text| format!("has `{text}` in its name")));
+        words.extend(self.text.as_ref().map(|text| format!("has `{text}` in its name or path")));
         if words.is_empty() { "could run".to_owned() } else { words.join(" and ") }
     }
 

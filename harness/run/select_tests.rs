@@ -162,7 +162,7 @@ fn nothing_selected_is_its_own_error() {
     assert_eq!(error.exit(), Exit::NothingSelected);
     assert_eq!(
         error.to_string(),
-        "nothing selected: none of 5 scenarios has the tags `@nothing` and has `row` in its name"
+        "nothing selected: none of 5 scenarios has the tags `@nothing` and has `row` in its name or path"
     );
 }
 

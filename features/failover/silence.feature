@@ -45,8 +45,8 @@ Feature: Silence sends the phone to the next server, at the right time
     Given a phone with profile "yealink-t5x"
     And "primary" has fault "trying-then-silent"
     When the phone dials the far end
-    Then the phone sends INVITE to "primary" exactly once
-    And the phone sends no INVITE to "secondary" for 40 s
+    Then the phone sends no INVITE to "secondary" for 40 s
+    And the phone sends INVITE to "primary" exactly once
 
   @YL-10
   Scenario: The last server gets the complete time-out

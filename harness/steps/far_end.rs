@@ -79,7 +79,7 @@ async fn node_sends(world: &mut World, #[step] step: &Step, node: String, code: 
 /// From now on; calls that are up already are not touched.
 async fn behave(world: &mut World, step: &Step, behaviour: Behaviour) -> StepResult {
     world.begin(step);
-    world.plan.far_end = behaviour.clone();
+    world.plan.far_end = behaviour;
     if world.has_lab() {
         world.lab().await?.far_end(move |far_end: &mut FarEnd, _| far_end.behave(behaviour));
     }

@@ -26,6 +26,9 @@ const PASSWORD: &str = "correct horse";
 const SIP_PORT: u16 = 5060;
 /// How long the tap may take to hand over what it has seen; it takes milliseconds.
 const TAP_PATIENCE: Duration = Duration::from_secs(2);
+/// How late the farm may be before nothing can be judged. Packets have their times from the kernel
+/// and are judged by them, so what matters is only that the farm still answers as scenarios expect.
+const LATE_AFTER: Span = Span::from_millis(250);
 /// Where virtual time begins: 2026-01-01T00:00:00Z, so that every virtual capture is alike.
 const VIRTUAL_EPOCH: Instant = Instant::from_nanos(1_767_225_600_000_000_000);
 
@@ -57,6 +60,9 @@ pub enum PhoneChoice {
     Profile(Box<Profile>),
 }
 
+/// Where a scenario's capture goes; nowhere when it says so.
+pub type CaptureOf = Box<dyn Fn(&Place) -> Option<PathBuf> + Send + Sync>;
+
 /// What all scenarios of a run share.
 pub struct Context {
     /// The network.
@@ -68,7 +74,7 @@ pub struct Context {
     /// This program, to be started as the phone's process.
     pub program: PathBuf,
     /// Where a scenario's capture goes.
-    pub capture_of: Box<dyn Fn(&Place) -> Option<PathBuf> + Send + Sync>,
+    pub capture_of: CaptureOf,
 }
 
 /// What a look at the timeline says.
@@ -177,7 +183,7 @@ impl Lab {
             user: FAR_END_USER.to_owned(),
             seed: place.seed ^ 0xFA,
         })));
-        let behaviour = plan.far_end.clone();
+        let behaviour = plan.far_end;
         bench.command(far_end, move |far_end: &mut FarEnd, _| far_end.behave(behaviour));
         let nodes = plan
             .nodes
@@ -447,7 +453,7 @@ fn open_bench(
             (None, Some(sink))
         }
     };
-    let options = RealOptions { socket_tap, ..RealOptions::default() };
+    let options = RealOptions { socket_tap, late_after: LATE_AFTER, ..RealOptions::default() };
     let lab = RealLab::start(options).map_err(|error| StepFailure::Lab(error.to_string()))?;
     Ok((Bench::Real(lab), subscription))
 }

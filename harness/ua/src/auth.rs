@@ -55,7 +55,15 @@ impl Auth {
             }
         }
         let any = !heard.is_empty();
-        self.known.extend(heard);
+        for (space, mut nonce) in heard {
+            // A nonce that comes again goes on being counted: no count is used twice.
+            if let Some(before) = self.known.get(&space)
+                && before.challenge.nonce == nonce.challenge.nonce
+            {
+                nonce.used = before.used;
+            }
+            self.known.insert(space, nonce);
+        }
         any
     }
 

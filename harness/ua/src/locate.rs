@@ -140,8 +140,8 @@ impl Hunt {
     }
 
     /// Whether there is no other server to be tried.
-    pub fn is_last(&self) -> bool {
-        self.left.is_empty()
+    pub fn is_last(&self, core: &Core, now: Instant) -> bool {
+        !self.left.iter().any(|server| core.locator.is_fit(*server, now))
     }
 
     /// Whether the event of that transaction is this hunt's.

@@ -22,13 +22,13 @@ pub fn is_broken_request(request: &Message) -> bool {
 /// not whole: whoever sent it cannot be told.
 pub fn is_broken_response(response: &Message) -> bool {
     let vital = |defect: &Defect| {
-        let in_field = |name: &&str| {
+        let in_field = |name: &&str| -> bool {
             response.fields(name).any(|field| {
                 field.span.start <= defect.span.start
                     && defect.span.start < field.span.end.max(field.span.start + 1)
             })
         };
-        VITAL.iter().any(|name| in_field(name))
+        VITAL.iter().any(in_field)
     };
     let fatal = |defect: &Defect| match defect.kind {
         DefectKind::BadVersion | DefectKind::BadStatusCode | DefectKind::UnterminatedHead => true,

@@ -178,12 +178,13 @@ impl Registration {
             return;
         }
         self.retry_at = None;
-        let fit = self.order(core).into_iter().filter(|server| core.locator.is_fit(*server, now));
+        let order = self.order(core);
+        let fit = order.iter().copied().filter(|server| core.locator.is_fit(*server, now));
         match Hunt::new(fit.collect::<Vec<_>>()) {
             Some(hunt) => self.start(Purpose::Bind, hunt, core, now),
             None => {
                 self.drop_standing(core);
-                self.retry_at = core.locator.fit_again(&self.servers);
+                self.retry_at = core.locator.fit_again(&order);
             }
         }
     }
@@ -255,7 +256,7 @@ impl Registration {
             .header("Expires", expires)
             .header("Allow", crate::core::ALLOW)
             .header("User-Agent", crate::core::USER_AGENT);
-        let last = attempt.hunt.is_last();
+        let last = attempt.hunt.is_last(core, now);
         attempt.hunt.client = Some(core.send_to_server(request, server, last, now));
         self.attempt = Some(attempt);
     }

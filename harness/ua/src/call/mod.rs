@@ -136,6 +136,7 @@ impl Call {
         }
         match request.method() {
             Some(Method::Bye) => self.on_bye(core, server, request, now),
+            _ if self.phase == Phase::Over => core.respond(server, request, 481, None, now),
             Some(Method::Invite) => self.on_reinvite(core, server, request, now),
             Some(Method::Options) => core.respond(server, request, 200, None, now),
             Some(Method::Notify) => core.respond(server, request, 481, None, now),
@@ -210,7 +211,6 @@ impl Call {
     fn fire_answered(&mut self, core: &mut Core, now: Instant) {
         let Some(answered) = &mut self.answered else { return };
         if answered.give_up_at <= now {
-            self.answered = None;
             if !self.hung_up {
                 core.report(Report::CallEnded);
             }
@@ -259,6 +259,7 @@ impl Call {
     }
 
     fn send_bye(&mut self, core: &mut Core, now: Instant) {
+        self.answered = None;
         if let Some(dialog) = &mut self.dialog {
             self.bye = Some(bye(core, dialog, now));
         }

@@ -236,7 +236,8 @@ impl Call {
             .header("Allow", crate::core::ALLOW)
             .header("User-Agent", crate::core::USER_AGENT)
             .body("application/sdp", caller.offer.as_bytes());
-        hunt.client = Some(core.send_to_server(request, hunt.server, hunt.is_last(), now));
+        let last = hunt.is_last(core, now);
+        hunt.client = Some(core.send_to_server(request, hunt.server, last, now));
     }
 
     fn on_provisional(&mut self, core: &mut Core, response: &Message, now: Instant) {

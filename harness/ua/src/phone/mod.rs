@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{Profile, RegistrationMethod};
-use sipfarm_core::sip::Uri;
+use sipfarm_core::sip::{DefectKind, MessageBuilder, Method, Uri};
 
 use crate::call::Call;
 use crate::core::Core;
@@ -114,14 +114,8 @@ impl Phone {
         if self.core.config.servers.is_empty() {
             return Err(Refusal::NoServers);
         }
-        let uri = if target.contains(':') {
-            target.to_owned()
-        } else {
-            format!("sip:{target}@{}", self.core.config.domain)
-        };
-        let uri = Uri::parse(&uri).filter(|_| !target.is_empty() && !target.contains(char::is_whitespace));
-        let uri = uri.ok_or_else(|| Refusal::BadTarget(target.to_owned()))?;
-        self.calls.push(Call::dial(&mut self.core, &uri.to_string(), now));
+        let uri = self.dialled_uri(target).ok_or_else(|| Refusal::BadTarget(target.to_owned()))?;
+        self.calls.push(Call::dial(&mut self.core, &uri, now));
         self.settle(now);
         Ok(())
     }
@@ -168,9 +162,37 @@ impl Phone {
         self.core.reports.pop_front()
     }
 
+    /// What a user dials as a URI: SIP, and fit for a request line.
+    fn dialled_uri(&self, target: &str) -> Option<String> {
+        if target.is_empty() || !target.bytes().all(|octet| octet.is_ascii_graphic()) {
+            return None;
+        }
+        let uri = match target.contains(':') {
+            true => target.to_owned(),
+            false => format!("sip:{}@{}", escaped_user(target), self.core.config.domain),
+        };
+        let is_sip = Uri::parse(&uri).is_some_and(|uri| uri.scheme == "sip");
+        let line = MessageBuilder::request(&Method::Invite, &uri).build();
+        let broken = line.defects.iter().any(|defect| {
+            matches!(
+                defect.kind,
+                DefectKind::BadStartLine | DefectKind::BadRequestUri | DefectKind::ForbiddenInRequestUri
+            )
+        });
+        (is_sip && !broken).then_some(uri)
+    }
+
     fn current_call(&self) -> Option<&Call> {
         self.calls.iter().find(|call| call.is_current())
     }
+}
+
+/// A user part with everything escaped that may not stand there (RFC 3261 section 25.1).
+fn escaped_user(user: &str) -> String {
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&octet);
+    let escape =
+        |octet: u8| if plain(octet) { char::from(octet).to_string() } else { format!("%{octet:02X}") };
+    user.bytes().map(escape).collect()
 }
 
 /// The registrations of a profile: one along all servers; with the method *concurrent* one along

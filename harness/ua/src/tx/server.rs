@@ -174,3 +174,67 @@ impl Server {
         self.flow.transport().is_reliable()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An INVITE whose user has not said anything yet.
+    fn invited(now: Instant) -> Server {
+        let request = MessageBuilder::request(&Method::Invite, "sip:b@192.0.2.2")
+            .header("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1")
+            .header("From", "<sip:a@192.0.2.1>;tag=1")
+            .header("To", "<sip:b@192.0.2.2>")
+            .header("Call-ID", "c")
+            .header("CSeq", "1 INVITE")
+            .build();
+        let local = std::net::SocketAddr::from(([192, 0, 2, 2], 5060));
+        let flow = Flow { local, reply_to: std::net::SocketAddr::from(([192, 0, 2, 1], 5060)), stream: None };
+        Server::new(ServerId(1), Key::of(&request, &Method::Invite), request, flow, now)
+    }
+
+    fn sent(acts: &[Act]) -> Vec<Message> {
+        let sent = |act: &Act| match act {
+            Act::Send(octets) => Some(Message::parse(octets)),
+            Act::Tell(_) => None,
+        };
+        acts.iter().filter_map(sent).collect()
+    }
+
+    #[test]
+    fn a_user_that_takes_its_time_is_covered_by_100_after_200_ms() {
+        let (now, times, mut acts) = (Instant::EPOCH, profile::Timers::default(), Vec::new());
+        let mut server = invited(now);
+        server.on_repetition(&mut acts);
+        assert!(sent(&acts).is_empty(), "nothing to repeat yet");
+        let at = now + Span::from_millis(200);
+        assert_eq!(server.timers.next(), Some((at, Timer::Trying)));
+        server.on_timer(Timer::Trying, at, at, &times, &mut acts);
+        server.on_repetition(&mut acts);
+        let trying = sent(&acts);
+        assert_eq!(trying.iter().map(Message::status).collect::<Vec<_>>(), [Some(100); 2]);
+        assert_eq!(trying[0].to().and_then(|to| to.tag().map(str::to_owned)), None, "100 has no tag");
+        assert_eq!(server.timers.next(), None);
+    }
+
+    #[test]
+    fn a_user_that_answers_in_time_needs_none() {
+        let (now, times, mut acts) = (Instant::EPOCH, profile::Timers::default(), Vec::new());
+        let mut server = invited(now);
+        let ringing = MessageBuilder::response_to(&server.request, 180, "Ringing", Some("t")).to_bytes();
+        server.respond(180, ringing, &times, now, &mut acts);
+        assert_eq!(server.timers.next(), None);
+    }
+
+    #[test]
+    fn the_cookie_alone_is_no_branch() {
+        let server = invited(Instant::EPOCH);
+        let with = |branch: &str, call_id: &str| {
+            let via = format!("SIP/2.0/UDP 192.0.2.1;branch={branch}");
+            server.request.rebuild().set("Via", via).set("Call-ID", call_id).build()
+        };
+        let key = |branch: &str, call_id: &str| Key::of(&with(branch, call_id), &Method::Invite);
+        assert_eq!(key("z9hG4bK1", "c"), key("z9hG4bK1", "d"));
+        assert_ne!(key("z9hG4bK", "c"), key("z9hG4bK", "d"));
+    }
+}

@@ -1,6 +1,7 @@
 //! A message: start line, header fields in order, body, bytes, defects.
 
 use super::defect::Defect;
+use super::grammar::is_digits;
 use super::header::{Header, same_header};
 use super::method::Method;
 use super::name_addr::{Contact, NameAddr};
@@ -36,6 +37,15 @@ pub struct CSeq {
     pub number: u32,
     /// The method.
     pub method: Method,
+}
+
+impl CSeq {
+    /// Reads the value; `None` where it is not a number below 2³¹ and a method.
+    pub fn parse(value: &str) -> Option<CSeq> {
+        let (number, method) = value.split_once(char::is_whitespace)?;
+        let number = number.parse().ok().filter(|n| *n < 1 << 31 && is_digits(number))?;
+        Some(CSeq { number, method: Method::from(method.trim()) })
+    }
 }
 
 /// A SIP message as it was on the wire, with what was understood of it.
@@ -136,9 +146,7 @@ impl Message {
 
     /// CSeq; `None` when it is missing or broken.
     pub fn cseq(&self) -> Option<CSeq> {
-        let (number, method) = self.header("CSeq")?.split_once(char::is_whitespace)?;
-        let number = number.parse().ok().filter(|n| *n < 1 << 31)?;
-        Some(CSeq { number, method: Method::from(method.trim()) })
+        CSeq::parse(self.header("CSeq")?)
     }
 
     /// The readable values of Contact.

@@ -19,6 +19,7 @@ mod parse;
 mod reason;
 mod start_line;
 pub(crate) mod text;
+pub mod typed;
 mod uri;
 mod via;
 

@@ -2,13 +2,13 @@
 //! end, and two lengths that no way of counting lines explains; the first test says so file by
 //! file. The second mends that, and then only what the text names is left.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use sipfarm_core::sdp;
 use sipfarm_core::sip::DefectKind::*;
 use sipfarm_core::sip::{Host, Message, Uri};
 
+use super::support::rfc_5118_mended;
 use super::{Row, compare, files};
 
 #[test]
@@ -28,23 +28,7 @@ fn rfc_5118_as_archived() {
 
 #[test]
 fn rfc_5118_as_meant() {
-    let mended: BTreeMap<String, Vec<u8>> =
-        files("rfc5118").into_iter().map(|(name, raw)| (name, mend(&raw))).collect();
-    compare(&mended, &rows());
-}
-
-/// Lines end in CRLF, the head in an empty line, and Content-Length counts what is there.
-fn mend(raw: &[u8]) -> Vec<u8> {
-    let text = std::str::from_utf8(raw).unwrap().replace('\n', "\r\n");
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text.trim_end(), ""));
-    let lines: Vec<String> = head
-        .lines()
-        .map(|line| match line.starts_with("Content-Length") {
-            true => format!("Content-Length: {}", body.len()),
-            false => line.to_owned(),
-        })
-        .collect();
-    format!("{}\r\n\r\n{body}", lines.join("\r\n")).into_bytes()
+    compare(&rfc_5118_mended(), &rows());
 }
 
 fn rows() -> Vec<Row> {

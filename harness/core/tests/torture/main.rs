@@ -6,12 +6,15 @@
 mod invalid;
 mod ipv6;
 mod semantics;
+#[path = "../support/mod.rs"]
+mod support;
 mod valid;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use sipfarm_core::sip::{DefectKind, Message};
+
+use support::files;
 
 /// What is expected of one file.
 struct Row {
@@ -23,22 +26,6 @@ struct Row {
     reason: &'static str,
     /// What the message says.
     says: fn(&Message),
-}
-
-fn folder(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/messages").join(name)
-}
-
-/// The files of a folder, by name without `.dat`.
-fn files(name: &str) -> BTreeMap<String, Vec<u8>> {
-    let entries = std::fs::read_dir(folder(name)).unwrap().map(Result::unwrap);
-    let messages = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "dat"));
-    messages
-        .map(|entry| {
-            let stem = entry.path().file_stem().unwrap().to_str().unwrap().to_owned();
-            (stem, std::fs::read(entry.path()).unwrap())
-        })
-        .collect()
 }
 
 /// Checks each row against its file, and that files and rows are the same.

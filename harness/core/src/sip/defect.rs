@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
+/// A detail is cut after so many octets: a value may be as long as its message.
+const DETAIL_OCTETS: usize = 200;
+
 /// Something in a message that the grammar or RFC 3261 forbids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defect {
@@ -16,7 +19,13 @@ pub struct Defect {
 
 impl Defect {
     pub(super) fn new(kind: DefectKind, span: Range<usize>, detail: impl Into<String>) -> Self {
-        Defect { kind, span, detail: detail.into() }
+        let mut detail = detail.into();
+        if detail.len() > DETAIL_OCTETS {
+            let end = (0..=DETAIL_OCTETS).rev().find(|at| detail.is_char_boundary(*at));
+            detail.truncate(end.unwrap_or(0));
+            detail.push('…');
+        }
+        Defect { kind, span, detail }
     }
 }
 
@@ -67,6 +76,9 @@ pub enum DefectKind {
     BadHeaderValue,
     /// A comma or a semicolon with nothing to separate (RFC 4475 section 3.1.2.1).
     ExtraSeparator,
+    /// A parameter stands twice, of a header field's value (section 7.3.1) or of a URI (section
+    /// 19.1.1).
+    RepeatedParameter,
     /// A quoted string or an angle bracket is not closed.
     Unbalanced,
     /// A display name is neither quoted nor made of tokens (RFC 4475 section 3.1.2.15).

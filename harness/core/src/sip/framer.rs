@@ -58,6 +58,8 @@ pub enum FramingLoss {
 pub struct Framer {
     limits: FramerLimits,
     buffer: Vec<u8>,
+    /// So many octets of the buffer have been given out.
+    taken: usize,
     state: State,
     /// The last thing found was a CRLF that no other one has made a pair with.
     half_ping: bool,
@@ -65,7 +67,7 @@ pub struct Framer {
 
 #[derive(Debug)]
 enum State {
-    /// Looking for the end of a head; so many octets of the buffer are known to hold none.
+    /// Looking for the end of a head; so many octets are known to hold none.
     Head { scanned: usize },
     /// The head is read. Without a usable Content-Length the message ends with its head, and
     /// nothing can follow.
@@ -94,6 +96,8 @@ impl Framer {
     /// Takes octets in. Those that arrive after a loss are dropped.
     pub fn push(&mut self, octets: &[u8]) {
         if !self.is_lost() {
+            self.buffer.drain(..self.taken);
+            self.taken = 0;
             self.buffer.extend_from_slice(octets);
         }
     }
@@ -101,18 +105,23 @@ impl Framer {
     /// The next find, in order; `None` until more octets arrive.
     pub fn pop(&mut self) -> Option<Framed> {
         if let State::Head { scanned } = self.state {
-            if self.buffer.starts_with(b"\r\n") {
+            if self.rest().starts_with(b"\r\n") {
                 return Some(self.keep_alive());
             }
             self.state = self.read_head(scanned);
         }
-        match &mut self.state {
-            State::Head { .. } => None,
-            State::Body { begin, length, .. } => {
-                let end = *begin + length.unwrap_or(0);
-                (self.buffer.len() >= end).then(|| self.message(end))
+        match std::mem::take(&mut self.state) {
+            State::Body { head, begin, length } if self.rest().len() >= begin + length.unwrap_or(0) => {
+                Some(self.message(head, begin, length))
             }
-            State::Lost(report) => report.take().map(|(reason, head)| Framed::Lost { reason, head }),
+            State::Lost(report) => {
+                self.state = State::Lost(None);
+                report.map(|(reason, head)| Framed::Lost { reason, head })
+            }
+            waiting => {
+                self.state = waiting;
+                None
+            }
         }
     }
 
@@ -130,13 +139,18 @@ impl Framer {
     /// The stream has ended: what is left of a message, with the defects that it has for being
     /// cut off.
     pub fn finish(&mut self) -> Option<Message> {
-        let rest = std::mem::take(&mut self.buffer);
+        let rest = self.rest().to_vec();
         self.reset();
         rest.iter().any(|octet| !matches!(octet, b'\r' | b'\n')).then(|| Message::parse(&rest))
     }
 
+    /// What has not been given out.
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.taken..]
+    }
+
     fn keep_alive(&mut self) -> Framed {
-        self.buffer.drain(..2);
+        self.taken += 2;
         self.state = State::default();
         let ping = self.half_ping;
         self.half_ping = !ping;
@@ -146,9 +160,9 @@ impl Framer {
     /// Looks for the end of the head and learns the length of the body.
     fn read_head(&mut self, scanned: usize) -> State {
         let limits = self.limits;
-        match body_start(&self.buffer, scanned) {
+        match body_start(self.rest(), scanned) {
             Some(begin) if begin <= limits.head_octets => {
-                let head = Head::parse(&self.buffer[..begin]);
+                let head = Head::parse(&self.rest()[..begin]);
                 match head.content_length() {
                     ContentLength::Octets(octets) if octets > limits.body_octets => {
                         self.lose(FramingLoss::BodyTooLong, begin)
@@ -159,37 +173,34 @@ impl Framer {
                     }
                 }
             }
-            None if self.buffer.len() <= limits.head_octets => State::Head { scanned: self.buffer.len() },
+            None if self.rest().len() <= limits.head_octets => State::Head { scanned: self.rest().len() },
             _ => self.lose(FramingLoss::HeadTooLong, limits.head_octets),
         }
     }
 
     /// Gives out the message whose octets are all there.
-    fn message(&mut self, end: usize) -> Framed {
-        let rest = self.buffer.split_off(end);
-        let raw = std::mem::replace(&mut self.buffer, rest);
+    fn message(&mut self, mut head: Head, begin: usize, length: Option<usize>) -> Framed {
+        let end = begin + length.unwrap_or(0);
+        let raw = self.rest()[..end].to_vec();
         self.half_ping = false;
-        let State::Body { mut head, begin, length } = std::mem::take(&mut self.state) else {
-            // Only called in that state; the octets are a message all the same.
-            return Framed::Message(Message::parse(&raw));
-        };
-        if length.is_none() {
+        if length.is_some() {
+            self.taken += end;
+        } else {
             if matches!(head.content_length(), ContentLength::Absent) {
                 let detail = "Content-Length is missing, which a message on a stream needs";
                 head.defects.push(Defect::new(DefectKind::MissingHeader, begin..begin, detail));
             }
-            self.state = self.lose(FramingLoss::NoContentLength, 0);
-            if let State::Lost(Some((_, octets))) = &mut self.state {
-                octets.extend_from_slice(&raw);
-            }
+            self.state = self.lose(FramingLoss::NoContentLength, end);
         }
         Framed::Message(Message::from_head(head, raw, begin))
     }
 
     /// Empties the buffer, but for the octets that the report carries.
     fn lose(&mut self, reason: FramingLoss, octets: usize) -> State {
-        self.buffer.truncate(octets);
-        State::Lost(Some((reason, std::mem::take(&mut self.buffer))))
+        let head = self.rest()[..octets].to_vec();
+        self.buffer.clear();
+        self.taken = 0;
+        State::Lost(Some((reason, head)))
     }
 }
 

@@ -104,9 +104,12 @@ impl Uri {
 
     fn params_match(&self, other: &Uri) -> bool {
         let theirs = other.plain_params();
-        self.plain_params().iter().all(|(name, value)| match theirs.iter().find(|(their, _)| their == name) {
-            Some((_, their_value)) => value == their_value,
-            None => !Self::NEVER_IGNORED.contains(&name.as_str()),
+        self.plain_params().iter().all(|(name, value)| {
+            let mut same = theirs.iter().filter(|(their, _)| their == name).peekable();
+            match same.peek() {
+                Some(_) => same.any(|(_, their_value)| value == their_value),
+                None => !Self::NEVER_IGNORED.contains(&name.as_str()),
+            }
         })
     }
 

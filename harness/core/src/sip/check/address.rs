@@ -1,5 +1,7 @@
 //! Addresses and parameters (RFC 3261 sections 20.10, 20.20, 20.30, 20.34, 20.39).
 
+use std::collections::BTreeSet;
+
 use super::super::defect::DefectKind;
 use super::super::grammar::{is_gen_value, is_quoted_string, is_token};
 use super::super::text::{find_unquoted, is_balanced, split_all};
@@ -87,6 +89,7 @@ fn address(value: &str, needs_brackets: bool, sink: &mut Sink) {
 pub(super) fn parameters(text: Option<&str>, sink: &mut Sink) {
     let Some(text) = text else { return };
     let mut extra = false;
+    let mut names = BTreeSet::new();
     for part in split_all(text, b';') {
         extra |= part.is_empty();
         let (name, value) = match part.split_once('=') {
@@ -96,6 +99,9 @@ pub(super) fn parameters(text: Option<&str>, sink: &mut Sink) {
         if !part.is_empty() {
             sink.require(is_token(name) && value.is_none_or(is_gen_value), part, "a parameter");
             known_parameter(name, value, sink);
+            if !names.insert(name.to_ascii_lowercase()) {
+                sink.add(DefectKind::RepeatedParameter, format!("{name} stands twice"));
+            }
         }
     }
     if extra {

@@ -1,5 +1,7 @@
 //! The grammar of URIs (RFC 3261 sections 19.1.1 and 25.1).
 
+use std::collections::BTreeSet;
+
 use super::super::defect::DefectKind;
 use super::super::grammar::{is_digits, is_escaped_text, is_token};
 use super::super::host::Host;
@@ -80,8 +82,12 @@ fn sip(text: &str) -> Result<SipParts<'_>, Fault> {
     let params: Vec<_> = parts
         .map(|part| part.split_once('=').map_or((part, None), |(name, value)| (name, Some(value))))
         .collect();
+    let mut names = BTreeSet::new();
     for (name, value) in &params {
         parameter(name, *value)?;
+        if !names.insert(name.to_ascii_lowercase()) {
+            return Err((DefectKind::RepeatedParameter, format!("the parameter {name} stands twice")));
+        }
     }
     let header = |header: &str| {
         let allowed = b"[]/?:+$";
@@ -187,6 +193,12 @@ mod tests {
         assert_eq!(kind("sip:a@example.com:65536"), DefectKind::NumberOutOfRange);
         assert_eq!(kind("sip:a@[::1]:99999"), DefectKind::NumberOutOfRange);
         assert_eq!(kind("sip:a@example.com;ttl=256"), DefectKind::NumberOutOfRange);
+    }
+
+    #[test]
+    fn a_parameter_stands_once() {
+        let fault = any("sip:a@example.com;lr;x=1;LR").expect_err("twice");
+        assert_eq!(fault.0, DefectKind::RepeatedParameter);
     }
 
     #[test]

@@ -74,6 +74,21 @@ mod tests {
         assert_eq!(lab.heard().iter().filter_map(|r| r.status()).collect::<Vec<_>>(), [200]);
     }
 
+    /// A node hears requests and responses of one method: the phone's INVITE, the far end's 200.
+    #[test]
+    fn requests_and_responses_are_told_apart() {
+        let heard = |words: &str| -> Vec<u16> {
+            let mut lab = Lab::new();
+            lab.fault_on(words);
+            lab.say(&invite(1));
+            lab.run_ms(100);
+            lab.heard().iter().filter_map(|r| r.status()).collect()
+        };
+        assert!(heard("drop method=INVITE direction=in").is_empty());
+        assert!(heard("drop method=INVITE direction=in kind=request").is_empty());
+        assert_eq!(heard("drop method=INVITE direction=in kind=response"), [100]);
+    }
+
     #[test]
     fn only_the_peer_that_is_meant_loses_messages() {
         assert!(answered("drop from=10.0.0.9", 7, 2).is_empty());

@@ -241,7 +241,10 @@ mod tests {
             info.map(|info| info.scope.into_iter().map(|p| p.name).collect()).unwrap_or_default()
         };
         assert_eq!(scope("status"), ["method", "from", "first", "probability"]);
-        assert_eq!(scope("drop"), ["method", "direction", "response", "from", "first", "probability"]);
+        assert_eq!(
+            scope("drop"),
+            ["method", "direction", "kind", "response", "from", "first", "probability"]
+        );
         assert!(scope("closed").is_empty());
     }
 }

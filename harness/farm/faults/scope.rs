@@ -12,6 +12,8 @@ parameters! {
         method: Option<Method>,
         /// only messages that come in, or only those that go out: in, out
         direction: Option<Direction>,
+        /// only requests, or only responses: request, response
+        kind: Option<Kind>,
         /// only responses with this code or of this class: 180, 1xx, 2xx, final
         response: Option<Responses>,
         /// only messages whose other side has this address, with or without a port
@@ -27,7 +29,7 @@ impl Scope {
     /// The words that have a meaning for faults of that sort.
     pub(super) fn words_for(acts_on: ActsOn) -> &'static [&'static str] {
         match acts_on {
-            ActsOn::Messages => &["method", "direction", "response", "from", "first", "probability"],
+            ActsOn::Messages => &["method", "direction", "kind", "response", "from", "first", "probability"],
             ActsOn::Requests => &["method", "from", "first", "probability"],
             ActsOn::Ports => &[],
         }
@@ -43,6 +45,7 @@ impl Scope {
         by_sort
             && self.first.is_none_or(|first| acted < first.0)
             && self.direction.is_none_or(|direction| direction == seen.direction)
+            && self.kind.is_none_or(|kind| (kind == Kind::Request) == seen.message.method().is_some())
             && self.from.is_none_or(|peer| peer.is(seen.peer))
             && self.method.as_ref().is_none_or(|method| method_of(seen.message).as_ref() == Some(method))
             && self.response.is_none_or(|responses| responses.hold(seen.message.status()))
@@ -79,6 +82,15 @@ words! {
         Out = "out",
     }
     expected "one of: in, out"
+}
+
+words! {
+    /// Half of all messages.
+    pub(super) enum Kind {
+        Request = "request",
+        Response = "response",
+    }
+    expected "one of: request, response"
 }
 
 /// Some responses, by code.

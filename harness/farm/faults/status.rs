@@ -89,6 +89,15 @@ mod tests {
     }
 
     #[test]
+    fn a_provisional_answer_is_all_there_is() {
+        let mut lab = Lab::new();
+        lab.fault_on("status code=100 method=REGISTER");
+        lab.say(&register(1));
+        lab.run_s(40);
+        assert_eq!(lab.times("100 REGISTER"), [0.0]);
+    }
+
+    #[test]
     fn reason_retry_after_and_a_header_of_ones_own_stand_in_the_answer() {
         let mut lab = Lab::new();
         lab.fault_on("status code=503 retry-after=120 reason=\"Gone Fishing\" header=\"Warning: 399 x y\"");

@@ -119,6 +119,16 @@ fn without_ack_the_200_is_repeated_end_to_end_and_then_the_call_ends() {
     }
 }
 
+/// RFC 6026 section 7.1: once a 2xx has passed, a late copy of the INVITE is absorbed.
+#[test]
+fn an_invite_repeated_after_its_200_is_absorbed() {
+    let mut lab = Lab::new();
+    established(&mut lab);
+    lab.say(&invite(1));
+    lab.run_s(1);
+    assert_eq!(lab.lines(), ["phone > node: INVITE"]);
+}
+
 #[test]
 fn the_far_end_hangs_up() {
     let mut lab = Lab::new();

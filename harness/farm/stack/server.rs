@@ -116,6 +116,7 @@ impl Stack {
             State::Completed | State::Confirmed | State::Accepted => return,
         }
         server.last = Some(response);
+        self.timers.clear(&Timer::Server(key.clone(), Letter::Trying));
         if code >= 200 {
             self.complete(key, is_success, now);
         }

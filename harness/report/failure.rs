@@ -17,8 +17,11 @@ pub fn render_failure(result: &ScenarioResult) -> String {
         text += &render_finding(result, finding);
     }
     if let Some(step) = result.failed_step.as_ref().filter(|step| !told_by(&findings, step)) {
-        line(&mut text, "step", &format!("line {}: {}", step.line, sentence(&step.keyword, &step.text)));
+        text += &place(result, if step.line > 0 { step.line } else { result.line });
+        let _ = writeln!(text, "        {}", clean(&sentence(&step.keyword, &step.text)));
         line(&mut text, "stopped", &step.message);
+    } else if findings.is_empty() {
+        text += &place(result, result.line);
     }
     if let Some(trouble) = &result.trouble {
         if result.failed_step.as_ref().is_none_or(|step| step.message != trouble.message) {
@@ -45,7 +48,7 @@ pub fn render_failure(result: &ScenarioResult) -> String {
 
 /// A scenario that passed with a remark (a warning, a known issue): one line for each remark.
 pub fn render_remark(result: &ScenarioResult) -> String {
-    let mut text = headline(result);
+    let mut text = headline(result) + &place(result, result.line);
     let remarks = result.findings.iter().filter(|f| matches!(f.verdict, Verdict::Warn | Verdict::KnownIssue));
     for finding in remarks {
         line(&mut text, &finding.rule, &finding.seen);
@@ -71,12 +74,16 @@ fn told_by(findings: &[&Finding], step: &FailedStep) -> bool {
 }
 
 fn headline(result: &ScenarioResult) -> String {
-    let place = format!("{}:{}", result.feature.display(), result.line);
-    format!("{:<5} {}   ({})\n      {}\n", label(result), clean(&result.name), result.phone, clean(&place))
+    format!("{:<5} {}   ({})\n", label(result), clean(&result.name), result.phone)
+}
+
+/// `features/a.feature:18`, as editors and CI systems make a link of it.
+fn place(result: &ScenarioResult, line: u32) -> String {
+    format!("      {}:{line}\n", clean(&result.feature.display().to_string()))
 }
 
 fn render_finding(result: &ScenarioResult, finding: &Finding) -> String {
-    let mut text = String::new();
+    let mut text = place(result, finding.line.unwrap_or(result.line));
     let expected = finding.expected_id.and_then(|id| result.expected.iter().find(|e| e.id == id));
     let step = finding.line.and_then(|line| result.steps.iter().find(|step| step.line == line));
     if let Some(step) = step {

@@ -84,7 +84,7 @@ fn shown(events: &[RunEvent], style: Style) -> String {
 fn a_failure_is_told_in_full() {
     insta::assert_snapshot!(render_failure(&late()), @r#"
     FAIL  Phone moves to the secondary when the primary goes silent   (t46u)
-          features/failover/silence.feature:18
+          features/failover/silence.feature:21
             Then the phone sends REGISTER to "secondary" within 32 s
           expected   REGISTER to secondary (10.20.0.12:5060)
           allowed    +0 s to +32.5 s, counted from line 20: When the phone registers
@@ -136,8 +136,8 @@ fn trouble_says_whose_matter_it_is_and_what_to_do() {
     result.conclude();
     insta::assert_snapshot!(render_failure(&result), @r#"
     LAB   scenario 3   (rfc3261)
-          features/a.feature:3
-          step       line 4: Given a farm with servers "primary"
+          features/a.feature:4
+            Given a farm with servers "primary"
           stopped    127.0.0.2:5060 is taken
           help       sudo ss -lunp 'sport = 5060'
           repeat     sipfarm run features/a.feature:3 --seed 1
@@ -204,7 +204,7 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
           repeat     sipfarm run features/a.feature:3 --seed 1
 
     FAIL  Phone moves to the secondary when the primary goes silent   (t46u)
-          features/failover/silence.feature:18
+          features/failover/silence.feature:21
             Then the phone sends REGISTER to "secondary" within 32 s
           expected   REGISTER to secondary (10.20.0.12:5060)
           allowed    +0 s to +32.5 s, counted from line 20: When the phone registers

@@ -23,6 +23,7 @@ use socket::{Reader, Statistics, Waker};
 /// Sees every frame of one interface, on a thread of its own. Linux only. Dropping it ends the
 /// thread; its subscriptions stay silent from then on.
 pub struct Tap {
+    interface: String,
     shared: Arc<Shared>,
     statistics: Mutex<Statistics>,
     waker: Waker,
@@ -132,7 +133,14 @@ impl Tap {
             .name(format!("tap {interface}"))
             .spawn(move || theirs.work(reader, recognise))
             .map_err(system("start a thread"))?;
-        Ok(Tap { shared, statistics: Mutex::new(statistics), waker, sentinels, thread: Some(thread) })
+        Ok(Tap {
+            interface: interface.to_owned(),
+            shared,
+            statistics: Mutex::new(statistics),
+            waker,
+            sentinels,
+            thread: Some(thread),
+        })
     }
 
     /// Hands frames of IP packets whose source and destination satisfy `filter` to `sink`, on the
@@ -165,8 +173,17 @@ impl Tap {
         let since = socket::now();
         let id = self.shared.wait_since(since, self.sentinels.as_ref().map_or(0, Sentinels::most));
         if let Some(sentinels) = &self.sentinels {
-            let unsent = sentinels.most() - sentinels.send(id);
-            self.shared.lock().seen(id, unsent, &self.shared.changed);
+            let sent = sentinels.send(id);
+            if sent == 0 {
+                self.shared.lock().waiting.remove(&id);
+                let source = io::Error::other("no processor could send one");
+                return Err(TapError::System {
+                    action: "send a sentinel",
+                    interface: self.interface.clone(),
+                    source,
+                });
+            }
+            self.shared.lock().seen(id, sentinels.most() - sent, &self.shared.changed);
         }
         self.waker.wake();
         let is_waiting = |state: &mut State| state.waiting.contains_key(&id) && state.ended.is_none();

@@ -28,7 +28,8 @@ fn acknowledgement(acknowledged: usize) -> Frame {
     segment(0, PRIMARY, PHONE, ACK, 1, acknowledged as u32, b"")
 }
 
-/// What a connection shows: `subject@packets` of each message, and `trouble`.
+/// What a connection shows: `subject@packets` of each message, and `trouble` with its stretch of
+/// time, told by packets.
 fn shown(frames: &[Frame]) -> Vec<String> {
     let mut decoder = Decoder::default();
     let mut shown = Vec::new();
@@ -47,7 +48,9 @@ fn show(event: &Event) -> Option<String> {
             let subject = sip.message.header("Subject").unwrap_or("?").to_owned();
             Some(format!("{subject}@{:?}", event.packets))
         }
-        EventKind::Mark(Mark::Trouble { .. }) => Some("trouble".to_owned()),
+        EventKind::Mark(Mark::Trouble { since: Some(since), .. }) => {
+            Some(format!("trouble@{}-{}", since.as_nanos(), event.at.as_nanos()))
+        }
         _ => None,
     }
 }
@@ -78,12 +81,12 @@ fn a_lost_segment_is_trouble_and_what_follows_is_found_again() {
     let (a, b, c) = (options("a"), options("b"), options("c"));
     let (second, third) = (10 + a.len(), 10 + a.len() + b.len());
     let frames = [syn(9), data(10, &a), data(third, &c), acknowledgement(third + c.len())];
-    assert_eq!(shown(&frames), ["a@[2]", "trouble", "c@[3]"]);
+    assert_eq!(shown(&frames), ["a@[2]", "trouble@2-4", "c@[3]"]);
 
     let within_b = second + 20;
     let rest = [&b[20..], &c[..]].concat();
     let frames = [syn(9), data(10, &a), data(within_b, &rest), acknowledgement(within_b + rest.len())];
-    assert_eq!(shown(&frames), ["a@[2]", "trouble", "c@[3]"], "the rest of b is passed over");
+    assert_eq!(shown(&frames), ["a@[2]", "trouble@2-4", "c@[3]"], "the rest of b is passed over");
 }
 
 #[test]
@@ -150,7 +153,7 @@ fn other_protocols_are_left_alone() {
     };
     assert_eq!(lost(web, get), [""; 0]);
     assert_eq!(lost("127.0.1.2:5061", &tls), [""; 0]);
-    assert_eq!(lost(PRIMARY, &options("a")), ["a@[2]", "trouble"]);
+    assert_eq!(lost(PRIMARY, &options("a")), ["a@[2]", "trouble@2-4"]);
 }
 
 #[test]
@@ -164,7 +167,7 @@ fn a_message_longer_than_the_limit_is_trouble_and_not_held() {
     }
     frames.push(data(sequence, b"\r\n"));
     frames.push(data(sequence + 2, &options("b")));
-    assert_eq!(shown(&frames), ["trouble", "b@[504]"]);
+    assert_eq!(shown(&frames), ["trouble@2-2", "b@[504]"]);
 }
 
 #[test]

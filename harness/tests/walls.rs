@@ -112,6 +112,9 @@ struct Place {
     depth: usize,
     /// Whether it is compiled for tests only.
     is_test: bool,
+    /// Whether it is part of a stone. The folder of tests beside it is not: a test may ask how long
+    /// something takes.
+    is_stone: bool,
 }
 
 /// What is wrong in a source.
@@ -135,7 +138,7 @@ fn breaches(place: &Place, source: &str) -> Vec<Breach> {
             report(format!("{room} may not see {}", target.join("::")));
         }
         let whole = segments.strip_suffix(&["self"]).or(segments.strip_suffix(&["*"])).unwrap_or(&segments);
-        if STONES.contains(&room) {
+        if place.is_stone {
             let forbidden = NOT_IN_STONES.iter().find(|&&name| starts_with(whole, name));
             let taken = NOT_WHOLE.iter().find(|&&name| whole.join("::") == name);
             if let Some(name) = forbidden.or(taken) {
@@ -254,10 +257,11 @@ fn place(below_harness: &Path) -> Option<Place> {
         return None;
     }
     let last = parts.last().map_or("", String::as_str);
-    let is_test = matches!(last, "tests" | "testing") || last.ends_with("_tests");
-    let depth =
-        if STONES.contains(&parts[0].as_str()) { 1 } else { parts.len() - usize::from(last == "mod") };
-    Some(Place { room: parts.swap_remove(0), depth, is_test })
+    let of_stone = STONES.contains(&parts[0].as_str());
+    let is_stone = of_stone && parts[1] != "tests";
+    let is_test = of_stone != is_stone || matches!(last, "tests" | "testing") || last.ends_with("_tests");
+    let depth = if of_stone { 1 } else { parts.len() - usize::from(last == "mod") };
+    Some(Place { room: parts.swap_remove(0), depth, is_test, is_stone })
 }
 
 #[test]
@@ -315,7 +319,7 @@ fn stones_need_no_crate_that_brings_clocks_or_sockets() {
 }
 
 fn breach(room: &str, depth: usize, source: &str) -> String {
-    let place = Place { room: room.to_owned(), depth, is_test: false };
+    let place = Place { room: room.to_owned(), depth, is_test: false, is_stone: STONES.contains(&room) };
     breaches(&place, source).into_iter().map(|breach| format!("{}: {}", breach.line, breach.what)).collect()
 }
 
@@ -347,14 +351,20 @@ fn arrows_that_point_the_right_way_are_not() {
 
 #[test]
 fn files_have_their_place() {
-    let of = |path: &str| place(Path::new(path)).map(|place| (place.room, place.depth, place.is_test));
+    let place = |path: &str| place(Path::new(path));
+    let of = |path: &str| place(path).map(|place| (place.room, place.depth, place.is_test));
     assert_eq!(of("farm/mod.rs"), Some(("farm".to_owned(), 1, false)));
     assert_eq!(of("farm/faults/drop.rs"), Some(("farm".to_owned(), 3, false)));
     assert_eq!(of("world.rs"), Some(("world".to_owned(), 1, false)));
     assert_eq!(of("net/real/tests.rs"), Some(("net".to_owned(), 3, true)));
     assert_eq!(of("judge/src/rules/order.rs"), Some(("judge".to_owned(), 1, false)));
     assert_eq!(of("tests/walls.rs"), None);
-    let proof = Place { room: "farm".to_owned(), depth: 1, is_test: true };
+    assert_eq!(of("core/tests/hostile.rs"), Some(("core".to_owned(), 1, true)));
+    let stopwatch = "use std::time::Instant;";
+    assert_eq!(breaches(&place("core/tests/hostile.rs").expect("a place"), stopwatch), []);
+    assert_eq!(breaches(&place("core/src/profile/tests.rs").expect("a place"), stopwatch).len(), 1);
+    assert_eq!(breaches(&place("judge/tests/x.rs").expect("a place"), "use sipfarm_ua::Phone;").len(), 1);
+    let proof = place("farm/testing.rs").expect("a place");
     assert_eq!(breaches(&proof, "use sipfarm_judge::timeline::Timeline;"), []);
     assert_eq!(breaches(&proof, "use sipfarm_judge::judge;").len(), 1);
 }

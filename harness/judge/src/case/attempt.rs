@@ -4,6 +4,7 @@ use sipfarm_core::sip::Method;
 
 use super::Case;
 use super::exchange::ClientExchange;
+use super::register::Purpose;
 
 /// What the phone did for one purpose: the exchanges of one method outside of a dialog, as they
 /// follow each other from server to server, credentials and repeated tries included.
@@ -75,6 +76,10 @@ impl Case<'_> {
         }
         if self.makes_good(next) == Some(last) {
             return true;
+        }
+        // A binding that this server has already is refreshed for its own sake.
+        if self.registration(next).is_some_and(|registration| registration.purpose == Purpose::Refresh) {
+            return false;
         }
         let words: &[&str] =
             if after.method == Method::Invite { &["dial", "boot"] } else { &["regist", "boot"] };

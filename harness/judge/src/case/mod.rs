@@ -14,6 +14,7 @@ mod patience;
 mod register;
 mod seen;
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use sipfarm_core::machine::Transport;
@@ -54,6 +55,8 @@ pub struct Case<'a> {
     pub server: Vec<ServerExchange<'a>>,
     /// ACKs of the phone that belong to no INVITE of the capture.
     pub stray_acks: Vec<SeenRef<'a>>,
+    /// Fatal ICMP errors that the phone was sent, by the address that they say cannot be reached.
+    pub unreachable: Vec<(Instant, SocketAddr)>,
     /// The phone's TCP connects.
     pub connects: Vec<Connect<'a>>,
     /// The phone's REGISTER exchanges with their class.
@@ -92,6 +95,7 @@ impl<'a> Case<'a> {
             client,
             server,
             stray_acks,
+            unreachable: Vec::new(),
             connects: Vec::new(),
             registrations: Vec::new(),
             attempts: Vec::new(),
@@ -134,6 +138,12 @@ impl<'a> Case<'a> {
             && self.registration(exchange).is_none_or(|registration| registration.purpose.is_attempt())
     }
 
+    /// Whether two packets may have changed places between the phone and the tap.
+    pub fn may_have_swapped(&self, first: Instant, second: Instant) -> bool {
+        let latency = self.limits.latency();
+        latency > Span::ZERO && (second - first).abs() <= latency
+    }
+
     /// Whether the user or the harness stopped what the phone was doing within a stretch of time.
     pub fn interrupted(&self, from: Instant, to: Instant) -> bool {
         self.notes.commanded(&["hang", "boot", "cancel", "unregister", "power", "stop", "quit"], from, to)
@@ -159,6 +169,7 @@ impl<'a> Case<'a> {
         if !icmp.kind.is_fatal() || !self.names.is_phone(src) {
             return;
         }
+        self.unreachable.push((at, dst));
         let family = if icmp.kind.v6 { "ICMPv6" } else { "ICMP" };
         let what = format!("{family} {}/{}", icmp.kind.kind, icmp.kind.code);
         for exchange in &mut self.client {

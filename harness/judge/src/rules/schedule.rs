@@ -57,23 +57,24 @@ pub fn fit(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant]) ->
 }
 
 /// How well the sends of a final response fit the schedule of an unacknowledged one.
-pub fn fit_response(case: &Case<'_>, sends: &[Instant]) -> Fit {
-    Schedule::from_slots(case, sends[0], &case.limits.response_slots()).fit(sends, !case.sees_all())
+pub fn fit_response(case: &Case<'_>, sends: &[&SeenRef<'_>]) -> Fit {
+    let sends: Vec<Instant> = sends.iter().map(|send| send.at).collect();
+    Schedule::from_slots(case, sends[0], &case.limits.response_slots()).fit(&sends, !case.sees_all())
 }
 
 /// The sends of a final response that no repeated request called for: while a server transaction is
 /// completed it answers each repetition of the request at once (RFC 3261 section 17.2.1).
-pub fn on_its_own(case: &Case<'_>, exchange: &ServerExchange<'_>, finals: &[&SeenRef<'_>]) -> Vec<Instant> {
+pub fn on_its_own<'s, 'a>(
+    case: &Case<'_>,
+    exchange: &ServerExchange<'_>,
+    finals: &[&'s SeenRef<'a>],
+) -> Vec<&'s SeenRef<'a>> {
     let called_for = |at: Instant| {
-        exchange
-            .requests
-            .iter()
-            .skip(1)
-            .any(|request| request.at <= at && at <= request.at + case.limits.reaction())
+        let again = exchange.requests.iter().skip(1);
+        again.into_iter().any(|request| request.at <= at && at <= request.at + case.limits.reaction())
     };
-    let first = finals.iter().take(1).map(|response| response.at);
-    let others = finals.iter().skip(1).map(|response| response.at).filter(|at| !called_for(*at));
-    first.chain(others).collect()
+    let first = finals.iter().take(1);
+    first.chain(finals.iter().skip(1).filter(|response| !called_for(response.at))).copied().collect()
 }
 
 impl Schedule {

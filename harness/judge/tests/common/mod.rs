@@ -114,6 +114,20 @@ impl Story {
         format!("10.0.1.{}:5060", place + 1).parse().unwrap()
     }
 
+    /// The topmost Via of the phone's last request of that method to that node.
+    pub fn via(&self, method: &str, node: &str) -> String {
+        self.memory.requests[&(method.to_owned(), node.to_owned())].header("Via").unwrap().to_owned()
+    }
+
+    /// A response to the phone's last request of that method to `of`, which comes from `from`.
+    pub fn response_from_elsewhere(&mut self, at: f64, method: &str, of: &str, from: &str, code: u16) {
+        let request = &self.memory.requests[&(method.to_owned(), of.to_owned())];
+        let message =
+            sipfarm_core::sip::MessageBuilder::response_to(request, code, "Because", Some("x")).build();
+        let from = self.addr(from);
+        self.push_sip(at, from, PHONE.parse().unwrap(), message);
+    }
+
     /// A request between two addresses that are not the phone's.
     pub fn stranger(&mut self, at: f64, src: SocketAddr, dst: SocketAddr, method: &str) {
         let text = format!(
@@ -312,4 +326,12 @@ pub fn worst(findings: &[Finding]) -> Verdict {
         Verdict::NotApplicable => 1,
     };
     findings.iter().map(|finding| finding.verdict).max_by_key(rank).unwrap()
+}
+
+/// The value of an Authorization header.
+pub fn credentials(nonce: &str, nc: u32, uri: &str) -> String {
+    format!(
+        "Digest username=\"1001\", realm=\"r\", nonce=\"{nonce}\", uri=\"{uri}\", qop=auth, \
+         cnonce=\"c\", nc={nc:08x}, response=\"{nc:032x}\""
+    )
 }

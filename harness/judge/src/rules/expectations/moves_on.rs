@@ -52,10 +52,9 @@ fn still_there(
     to: &str,
 ) -> Finding {
     let case = asked.case;
-    let draft = match not_silent(draft, silent, case.horizon) {
-        Ok(draft) => draft,
-        Err(finding) => return finding,
-    };
+    if let Some(response) = response_before(silent, case.horizon) {
+        return not_silent(draft, response);
+    }
     let patience = case.patience_of(silent);
     let made = silent.sends.len();
     let window = patience.leave(case, silent.t0(), silent.last().at, made);
@@ -78,10 +77,9 @@ fn moved(
     to: &str,
 ) -> Finding {
     let case = asked.case;
-    let draft = match not_silent(draft, silent, next.t0()) {
-        Ok(draft) => draft,
-        Err(finding) => return finding,
-    };
+    if let Some(response) = response_before(silent, next.t0()) {
+        return not_silent(draft, response);
+    }
     let tries: Vec<&SeenRef<'_>> = silent.sends.iter().filter(|send| send.at <= next.t0()).collect();
     let last = tries.last().map_or(silent.t0(), |send| send.at);
     let patience = case.patience_of(silent);
@@ -166,19 +164,14 @@ fn without_request(
     if asked.goes_to(next, to) && next.t0() <= latest { draft.pass() } else { draft.fail() }
 }
 
+fn response_before<'e, 'a>(silent: &'e ClientExchange<'a>, until: Instant) -> Option<&'e SeenRef<'a>> {
+    silent.responses.iter().find(|response| response.at <= until)
+}
+
 /// A node that answered cannot be left for its silence.
-fn not_silent<'c, 'a>(
-    draft: Draft<'c, 'a>,
-    silent: &ClientExchange<'_>,
-    until: Instant,
-) -> Result<Draft<'c, 'a>, Finding> {
-    match silent.responses.iter().find(|response| response.at <= until) {
-        Some(response) => {
-            let why = format!("the node was not silent: {} (packet {})", response.what(), response.packet());
-            Err(draft.message(response).inconclusive(&why))
-        }
-        None => Ok(draft.message(silent.first())),
-    }
+fn not_silent(draft: Draft<'_, '_>, response: &SeenRef<'_>) -> Finding {
+    let why = format!("the node was not silent: {} (packet {})", response.what(), response.packet());
+    draft.message(response).inconclusive(&why)
 }
 
 fn sends(made: usize) -> String {

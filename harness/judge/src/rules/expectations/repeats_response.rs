@@ -51,13 +51,13 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16) -> Finding {
     let sends = on_its_own(case, exchange, &finals);
     match fit_response(case, &sends) {
         Fit::TooMany(at) => {
-            draft.seen(format!("send {} came {} after the first", at + 1, after_t0(sends[at]))).fail()
+            draft.seen(format!("send {} came {} after the first", at + 1, after_t0(sends[at].at))).fail()
         }
         Fit::Not(at, window) => {
             let seen = format!(
                 "send {} came {} after the first, allowed {} to {}",
                 at + 1,
-                after_t0(sends[at]),
+                after_t0(sends[at].at),
                 after_t0(window.from),
                 after_t0(window.to)
             );

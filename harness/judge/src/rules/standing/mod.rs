@@ -1,8 +1,64 @@
 //! Standing rules: judged in every scenario and on every capture, without a step.
 
+mod acceptance_repetition;
+mod ack_acceptance;
+mod ack_refusal;
+mod ack_transaction;
+mod branch;
+mod cancel_timing;
+mod cancel_transaction;
+mod cseq;
+mod dialog_identifiers;
+mod digest;
+mod failover_cause;
+mod give_up;
+mod icmp_reaction;
+mod identical_repetition;
 mod invite_schedule;
+mod no_hammering;
+mod non_invite_responses;
+mod non_invite_schedule;
+mod refusal_repetition;
+mod register_identity;
+mod registration_refresh;
+mod repetition_after_response;
+mod repetition_over_tcp;
+mod retry_after;
+mod same_request;
+mod server_order;
+mod transmission_count;
+mod well_formed;
 
 use super::Rule;
 
-/// Every standing rule.
-pub const ALL: &[&dyn Rule] = &[&invite_schedule::InviteSchedule];
+/// Every standing rule: repetitions, transactions, dialogs, servers, registration, responses, form.
+pub const ALL: &[&dyn Rule] = &[
+    &invite_schedule::InviteSchedule,
+    &non_invite_schedule::NonInviteSchedule,
+    &transmission_count::TransmissionCount,
+    &repetition_after_response::RepetitionAfterResponse,
+    &repetition_over_tcp::RepetitionOverTcp,
+    &identical_repetition::IdenticalRepetition,
+    &branch::Branch,
+    &ack_refusal::AckRefusal,
+    &ack_transaction::AckTransaction,
+    &ack_acceptance::AckAcceptance,
+    &cancel_timing::CancelTiming,
+    &cancel_transaction::CancelTransaction,
+    &cseq::CSeqGrows,
+    &dialog_identifiers::DialogIdentifiers,
+    &digest::Digest,
+    &server_order::ServerOrder,
+    &failover_cause::FailoverCause,
+    &give_up::GiveUp,
+    &same_request::SameRequest,
+    &retry_after::RetryAfter,
+    &icmp_reaction::IcmpReaction,
+    &register_identity::RegisterIdentity,
+    &registration_refresh::RegistrationRefresh,
+    &no_hammering::NoHammering,
+    &refusal_repetition::RefusalRepetition,
+    &acceptance_repetition::AcceptanceRepetition,
+    &non_invite_responses::NonInviteResponses,
+    &well_formed::WellFormed,
+];

@@ -1,0 +1,60 @@
+//! Every 2xx to an INVITE is acknowledged, and each of its repetitions (RFC 3261 section 13.2.2.4).
+
+use sipfarm_core::sip::Method;
+
+use super::ack_refusal::abandoned_at;
+use crate::case::{Case, SeenRef, status};
+use crate::finding::{Finding, Window};
+use crate::rules::Rule;
+use crate::rules::acks::match_acks;
+use crate::rules::draft::Docket;
+
+/// See the module.
+pub struct AckAcceptance;
+
+impl Rule for AckAcceptance {
+    fn id(&self) -> &'static str {
+        "ack-acceptance"
+    }
+
+    fn requirements(&self) -> &'static [&'static str] {
+        &["RFC 3261 13.2.2.4"]
+    }
+
+    fn about(&self) -> &'static str {
+        "Every 2xx to INVITE is acknowledged, and each of its repetitions."
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut docket = Docket::open(case, self);
+        for exchange in case.client.iter().filter(|exchange| exchange.method == Method::Invite) {
+            let abandoned = abandoned_at(case, exchange);
+            let accepted: Vec<&SeenRef<'_>> = exchange
+                .finals()
+                .filter(|r| (200..300).contains(&status(r)) && exchange.is_sound(r) && r.at < abandoned)
+                .collect();
+            let Some(first) = accepted.first() else { continue };
+            // A phone that has sent or received BYE may have forgotten the dialog.
+            let bye = case.messages.iter().find(|m| m.is_request(&Method::Bye) && m.call_id == first.call_id);
+            let until = (first.at + case.limits.sixty_four_t1()).min(bye.map_or(case.horizon, |bye| bye.at));
+            for (response, ack) in accepted.iter().zip(match_acks(&accepted, &exchange.acks)) {
+                let window = Window { from: response.at, to: response.at + case.limits.at_once() };
+                match ack {
+                    Some(ack) if ack.at <= window.to => docket.kept(ack.packets),
+                    _ if case.horizon <= window.to => {}
+                    _ if response.packets != first.packets
+                        && response.at + case.limits.reaction() >= until => {}
+                    _ => {
+                        let from = case.names.show(response.src, response.transport);
+                        let draft =
+                            docket.draft(format!("ACK to {} from {from}", response.what())).window(window);
+                        let seen = format!("none for packet {}", response.packet());
+                        let draft = draft.seen(seen).message(exchange.first()).message(response);
+                        docket.add(draft.fail_unless_lossy("the response or the ACK may have been lost"));
+                    }
+                }
+            }
+        }
+        docket.close()
+    }
+}

@@ -1,0 +1,95 @@
+//! Every final response of status 300 to 699 to an INVITE is acknowledged, on any transport, and each
+//! of its repetitions as long as timer D runs (RFC 3261 section 17.1.1.2).
+
+use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::Method;
+use sipfarm_core::{Instant, Span};
+
+use crate::case::{Case, ClientExchange, SeenRef, status};
+use crate::finding::{Finding, Window};
+use crate::rules::Rule;
+use crate::rules::acks::match_acks;
+use crate::rules::draft::Docket;
+
+/// See the module.
+pub struct AckRefusal;
+
+impl Rule for AckRefusal {
+    fn id(&self) -> &'static str {
+        "ack-refusal"
+    }
+
+    fn requirements(&self) -> &'static [&'static str] {
+        &["RFC 3261 17.1.1.2", "YL-02"]
+    }
+
+    fn about(&self) -> &'static str {
+        "Every final response to INVITE other than 2xx is acknowledged, and its repetitions while timer D runs."
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut docket = Docket::open(case, self);
+        for exchange in case.client.iter().filter(|exchange| exchange.method == Method::Invite) {
+            let refusals: Vec<_> =
+                exchange.finals().filter(|r| status(r) >= 300 && exchange.is_sound(r)).collect();
+            let Some(first) = refusals.first() else { continue };
+            let abandoned = abandoned_at(case, exchange);
+            for (refusal, ack) in refusals.iter().zip(match_acks(&refusals, &exchange.acks)) {
+                let window = Window { from: refusal.at, to: refusal.at + case.limits.at_once() };
+                if refusal.at >= abandoned || !is_due(case, exchange, first, refusal) {
+                    continue;
+                }
+                match ack {
+                    Some(ack) if ack.at <= window.to => docket.kept(ack.packets),
+                    _ if case.horizon <= window.to => {}
+                    _ => {
+                        let from = case.names.show(refusal.src, refusal.transport);
+                        let draft =
+                            docket.draft(format!("ACK to {} from {from}", refusal.what())).window(window);
+                        let seen = format!("none for packet {}", refusal.packet());
+                        let draft = draft.seen(seen).message(exchange.first()).message(refusal);
+                        docket.add(draft.fail_unless_lossy("the response or the ACK may have been lost"));
+                    }
+                }
+            }
+        }
+        docket.close()
+    }
+}
+
+/// Whether the phone must still know the transaction: the first refusal always, its repetitions
+/// while timer D runs, which is none at all over TCP.
+fn is_due(
+    case: &Case<'_>,
+    exchange: &ClientExchange<'_>,
+    first: &SeenRef<'_>,
+    refusal: &SeenRef<'_>,
+) -> bool {
+    let timer_d = match exchange.transport {
+        Transport::Udp => Span::from_millis(case.profile.timers.d_ms.into()),
+        Transport::Tcp => Span::ZERO,
+    };
+    refusal.packets == first.packets || refusal.at + case.limits.reaction() < first.at + timer_d
+}
+
+/// From when on a phone may have forgotten an INVITE that nobody had answered: timer B, the next
+/// server, the loss of its transport, or a reboot.
+pub(super) fn abandoned_at(case: &Case<'_>, exchange: &ClientExchange<'_>) -> Instant {
+    let limits = &case.limits;
+    let mut ends = Vec::new();
+    let answered = |by: Instant| exchange.responses.iter().any(|response| response.at <= by);
+    let timer = limits.give_up(exchange.t0(), limits.timeout(&exchange.method)).from;
+    if !answered(timer) {
+        ends.push(timer);
+    }
+    let at = case.client.iter().position(|other| std::ptr::eq(other, exchange));
+    let attempt = at.and_then(|at| case.attempt_of(at));
+    let others = attempt.into_iter().flat_map(|attempt| &attempt.exchanges).map(|&at| &case.client[at]);
+    let next = others.map(ClientExchange::t0).find(|t0| *t0 > exchange.t0());
+    // What was on its way when the phone left came too late, too.
+    ends.extend(next.map(|next| next - limits.reaction()).filter(|next| !answered(*next)));
+    ends.extend(exchange.failures.first().map(|failure| failure.at));
+    let boots = case.notes.commands.iter().filter(|(_, command)| command.to_lowercase().contains("boot"));
+    ends.extend(boots.map(|(at, _)| *at).filter(|at| *at >= exchange.t0()));
+    ends.into_iter().min().unwrap_or(Instant::FAR_FUTURE)
+}

@@ -1,0 +1,152 @@
+//! Credentials: the nonce count starts at 1 and grows with each new request, the URI is the request's,
+//! and a new challenge gets an answer to it rather than what was just refused (RFC 3261 sections 22.1,
+//! 22.4; RFC 2617 section 3.2.2).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use sipfarm_core::digest::{Authorization, Challenge};
+use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::{Method, Uri};
+
+use crate::case::{Case, ClientExchange};
+use crate::finding::Finding;
+use crate::rules::Rule;
+use crate::rules::draft::Docket;
+
+/// See the module.
+pub struct Digest;
+
+impl Rule for Digest {
+    fn id(&self) -> &'static str {
+        "digest"
+    }
+
+    fn requirements(&self) -> &'static [&'static str] {
+        &["RFC 3261 22.1", "RFC 3261 22.4", "RFC 2617 3.2.2"]
+    }
+
+    fn about(&self) -> &'static str {
+        "The nonce count grows and is not used twice, the digest URI is the Request-URI, and refused \
+         credentials are not sent again."
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut docket = Docket::open(case, self);
+        let mut used: BTreeMap<Key, (u32, &ClientExchange<'_>)> = BTreeMap::new();
+        for (at, exchange) in case.client.iter().enumerate() {
+            // CANCEL and ACK carry the credentials of their INVITE unchanged (section 22.1).
+            if exchange.method == Method::Cancel {
+                continue;
+            }
+            for credentials in credentials(exchange) {
+                let first = exchange.first();
+                let what = exchange.what(&case.names);
+                let draft = docket.draft(format!("{what} with fresh credentials for it")).message(first);
+                let key = key(case, exchange, &credentials.nonce);
+                let last = used.get(&key).copied();
+                if let Some(fault) = fault(case, at, &credentials, last) {
+                    let draft =
+                        last.into_iter().fold(draft, |draft, (_, before)| draft.message(before.first()));
+                    docket.add(draft.seen(fault).fail());
+                } else {
+                    docket.kept(first.packets);
+                }
+                if let Some(nc) = credentials.nc {
+                    used.insert(key, (nc, exchange));
+                }
+            }
+        }
+        docket.close()
+    }
+}
+
+/// A nonce; with the server, when several servers made the same nonce up.
+type Key = (String, Option<SocketAddr>);
+
+fn key(case: &Case<'_>, exchange: &ClientExchange<'_>, nonce: &str) -> Key {
+    let issues =
+        |other: &&ClientExchange<'_>| challenges(other).iter().any(|challenge| challenge.nonce == nonce);
+    let mut issuers = case.client.iter().filter(issues).map(|other| other.to);
+    let first = issuers.next();
+    let several = issuers.any(|other| Some(other) != first);
+    (nonce.to_owned(), several.then_some(exchange.to))
+}
+
+fn credentials(exchange: &ClientExchange<'_>) -> Vec<Authorization> {
+    let message = exchange.first().message;
+    let fields = ["Authorization", "Proxy-Authorization"];
+    let values = fields.iter().flat_map(|name| message.fields(name));
+    values.filter_map(|field| Authorization::parse(&field.value).ok()).collect()
+}
+
+fn fault(
+    case: &Case<'_>,
+    at: usize,
+    credentials: &Authorization,
+    last: Option<(u32, &ClientExchange<'_>)>,
+) -> Option<String> {
+    let exchange = &case.client[at];
+    let uri = exchange.first().message.request_uri().unwrap_or_default();
+    if credentials.uri != uri && Uri::parse(&credentials.uri) != Uri::parse(uri) {
+        return Some(format!("digest URI \"{}\" for {uri}", credentials.uri));
+    }
+    if let Some(fault) = answers_wrong_challenge(case, at, credentials) {
+        return Some(fault);
+    }
+    let nc = credentials.nc?;
+    match last {
+        // The same request at the next server is the same request (RFC 3263 section 4.3).
+        Some((before, other)) if nc == before && is_copy(other, exchange) => None,
+        Some((_, other)) if case.may_have_swapped(other.t0(), exchange.t0()) => None,
+        Some((before, other)) if nc <= before => {
+            Some(format!("nc={nc:08x} after nc={before:08x} in packet {}", other.first().packet()))
+        }
+        // Only where every request with the nonce is seen does the count have to start at 1: over TCP
+        // one may have been made for a connection that never opened.
+        None if nc != 1
+            && case.sees_all()
+            && exchange.transport == Transport::Udp
+            && is_known_nonce(case, &credentials.nonce) =>
+        {
+            Some(format!("nc={nc:08x} in the first request with its nonce"))
+        }
+        _ => None,
+    }
+}
+
+/// The answer to a challenge uses its nonce; and where the answer to one challenge is challenged once
+/// more, the credentials are wrong, unless the nonce was only stale: they must not be tried again
+/// (section 22.1).
+fn answers_wrong_challenge(case: &Case<'_>, at: usize, credentials: &Authorization) -> Option<String> {
+    let refused_at = case.makes_good(at)?;
+    let refused = &case.client[refused_at];
+    let challenges = challenges(refused);
+    let challenge = challenges.iter().find(|challenge| challenge.realm == credentials.realm)?;
+    if !challenges.iter().any(|challenge| challenge.nonce == credentials.nonce) {
+        return Some(format!("not the nonce of the challenge in packet {}", final_packet(refused)));
+    }
+    let tried = case.makes_good(refused_at).is_some();
+    let same = |old: &Authorization| old.realm == credentials.realm && old.user == credentials.user;
+    let again = tried && !challenge.stale && self::credentials(refused).iter().any(same);
+    again.then(|| format!("the credentials that packet {} refused", final_packet(refused)))
+}
+
+fn challenges(exchange: &ClientExchange<'_>) -> Vec<Challenge> {
+    let Some(response) = exchange.final_response() else { return Vec::new() };
+    let fields = ["WWW-Authenticate", "Proxy-Authenticate"];
+    let values = fields.iter().flat_map(|name| response.message.fields(name));
+    values.filter_map(|field| Challenge::parse(&field.value).ok()).collect()
+}
+
+fn is_known_nonce(case: &Case<'_>, nonce: &str) -> bool {
+    case.client.iter().flat_map(challenges).any(|challenge| challenge.nonce == nonce)
+}
+
+fn is_copy(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
+    before.to != after.to && before.first().call_id == after.first().call_id && before.cseq() == after.cseq()
+}
+
+fn final_packet(exchange: &ClientExchange<'_>) -> u32 {
+    exchange.final_response().map_or(0, |response| response.packet())
+}

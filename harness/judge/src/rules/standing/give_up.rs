@@ -1,0 +1,64 @@
+//! A silent server is not left before the retry rule of the profile allows it (YL-03, YL-11; RFC 3263
+//! section 4.3).
+
+use super::server_order::follows_order;
+use crate::case::Case;
+use crate::finding::Finding;
+use crate::rules::Rule;
+use crate::rules::draft::Docket;
+
+/// See the module.
+pub struct GiveUp;
+
+impl Rule for GiveUp {
+    fn id(&self) -> &'static str {
+        "give-up"
+    }
+
+    fn requirements(&self) -> &'static [&'static str] {
+        &["RFC 3263 4.3", "YL-03", "YL-11"]
+    }
+
+    fn about(&self) -> &'static str {
+        "The phone does not leave a silent server earlier than the retry rule of its profile allows."
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut docket = Docket::open(case, self);
+        for attempt in case.attempts.iter().filter(|attempt| follows_order(case, attempt)) {
+            for pair in attempt.exchanges.windows(2) {
+                let (silent, next) = (&case.client[pair[0]], &case.client[pair[1]]);
+                let heard = silent.responses.iter().any(|response| response.at <= next.t0());
+                let told = silent.failures.iter().any(|failure| failure.at <= next.t0());
+                if silent.to == next.to || heard || told {
+                    continue;
+                }
+                let made: Vec<_> = silent.sends.iter().filter(|send| send.at <= next.t0()).collect();
+                let last = made.last().map_or(silent.t0(), |send| send.at);
+                let patience = case.patience_of(silent);
+                let window = patience.leave(case, silent.t0(), last, made.len());
+                if next.t0() >= window.from && made.len() >= *patience.sends.start() {
+                    docket.kept(next.first().packets);
+                    continue;
+                }
+                let draft = docket
+                    .draft(format!("{} not left before {}", silent.what(&case.names), patience.show()))
+                    .window(window)
+                    .messages(made.iter().map(|send| &***send))
+                    .message(next.first())
+                    .seen(format!(
+                        "{} after {} sends and {:.2}",
+                        next.what(&case.names),
+                        made.len(),
+                        next.t0() - silent.t0()
+                    ));
+                docket.add(if case.sight.frames {
+                    draft.fail_unless_lossy("sends, a response or an ICMP error may have been lost")
+                } else {
+                    draft.inconclusive("without frames an ICMP error or a lost connection cannot be excluded")
+                });
+            }
+        }
+        docket.close()
+    }
+}

@@ -1,0 +1,91 @@
+//! A registrar that refused or stayed silent is not asked again at once (RFC 3261 section 10.2.7).
+//! No interval is mandated; *at once* is `giveup_hi_ms`, the time that the catalogue gives a phone to
+//! go on to another server.
+
+use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::Method;
+use sipfarm_core::{Instant, Span};
+
+use crate::case::{Case, ClientExchange, Outcome, Registration};
+use crate::finding::{Finding, Window};
+use crate::rules::Rule;
+use crate::rules::draft::Docket;
+
+/// See the module.
+pub struct NoHammering;
+
+impl Rule for NoHammering {
+    fn id(&self) -> &'static str {
+        "no-hammering"
+    }
+
+    fn requirements(&self) -> &'static [&'static str] {
+        &["RFC 3261 10.2.7", "YL-14"]
+    }
+
+    fn about(&self) -> &'static str {
+        "A registrar that refused or stayed silent is not asked again at once."
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut docket = Docket::open(case, self);
+        let attempts: Vec<&Registration> =
+            case.registrations.iter().filter(|r| r.purpose.is_attempt()).collect();
+        for (place, registration) in attempts.iter().enumerate() {
+            let exchange = &case.client[registration.exchange];
+            let Some(failed) = failed_at(case, exchange) else { continue };
+            let window = Window { from: failed, to: failed + soon(case) };
+            let next = attempts[place + 1..]
+                .iter()
+                .map(|next| (next.exchange, &case.client[next.exchange]))
+                .find(|(_, next)| next.to == exchange.to && next.from.ip() == exchange.from.ip());
+            let Some((at, next)) = next.filter(|(_, next)| next.t0() < window.to) else {
+                if case.horizon > window.to {
+                    docket.kept(exchange.last().packets);
+                }
+                continue;
+            };
+            let told_to = case.notes.commanded(&["regist", "boot", "start"], exchange.t0(), next.t0());
+            if told_to || case.makes_good(at).is_some() {
+                continue;
+            }
+            let draft = docket
+                .draft(format!("{} not again at once", exchange.what(&case.names)))
+                .window(window)
+                .message(exchange.first())
+                .message(next.first())
+                .seen(format!(
+                    "again {:.2} after it failed (packet {})",
+                    next.t0() - failed,
+                    next.first().packet()
+                ));
+            docket.add(match exchange.outcome() {
+                Outcome::Silence => draft.fail_unless_lossy("a response may have been lost"),
+                _ => draft.fail(),
+            });
+        }
+        docket.close()
+    }
+}
+
+/// When a REGISTER failed for the phone, at the earliest; `None` while it has not.
+fn failed_at(case: &Case<'_>, exchange: &ClientExchange<'_>) -> Option<Instant> {
+    match exchange.outcome() {
+        Outcome::Final(200..=399 | 401 | 407 | 423) | Outcome::Provisional => None,
+        Outcome::Final(_) => exchange.final_response().map(|response| response.at),
+        // A lost connection may be opened again at once (YL-07).
+        Outcome::Unreachable if exchange.transport == Transport::Tcp => None,
+        Outcome::Unreachable => exchange.failures.first().map(|failure| failure.at),
+        Outcome::Silence => {
+            let slots = case.limits.slots(&Method::Register);
+            let timeout = case.limits.timeout(&Method::Register);
+            let next =
+                slots.get(exchange.sends.len()).copied().filter(|_| exchange.transport == Transport::Udp);
+            Some(exchange.t0() + next.unwrap_or(timeout))
+        }
+    }
+}
+
+fn soon(case: &Case<'_>) -> Span {
+    case.limits.at_once() - case.limits.latency() * 2
+}

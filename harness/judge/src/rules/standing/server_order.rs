@@ -1,0 +1,205 @@
+//! Servers are tried in the order of the profile, none skipped, none twice for one call; where the
+//! profile says that every new request begins with the primary, it does (YL-01, YL-04, YL-05, YL-13).
+//!
+//! Reasons to pass a server over: Retry-After of its 503 still runs; a TCP connect to it came to
+//! nothing; the phone's last request there failed a short while ago; the phone works with another
+//! server, and its profile does not send new requests to the primary first.
+
+use sipfarm_core::Instant;
+use sipfarm_core::machine::Transport;
+use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, OnExhausted, RegistrationMethod};
+use sipfarm_core::sip::Method;
+
+use super::retry_after::bans;
+use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome};
+use crate::finding::Finding;
+use crate::rules::Rule;
+use crate::rules::draft::Docket;
+
+/// See the module.
+pub struct ServerOrder;
+
+impl Rule for ServerOrder {
+    fn id(&self) -> &'static str {
+        "server-order"
+    }
+
+    fn requirements(&self) -> &'static [&'static str] {
+        &["YL-01", "YL-04", "YL-05", "YL-13", "RFC 3263 4.3"]
+    }
+
+    fn about(&self) -> &'static str {
+        "Servers are tried in the order of the profile, none skipped and none twice for one call."
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut docket = Docket::open(case, self);
+        for attempt in case.attempts.iter().filter(|attempt| follows_order(case, attempt)) {
+            let visits: Vec<Visit<'_, '_>> =
+                attempt.exchanges.iter().filter_map(|&at| visit(case, at)).collect();
+            let Some(first) = visits.first() else { continue };
+            let fault = first_fault(case, attempt, first).or_else(|| later_fault(case, attempt, &visits));
+            let Some(fault) = fault else {
+                docket.kept(first.exchange.first().packets);
+                continue;
+            };
+            let draft =
+                docket.draft(format!("{} in the order {}", attempt.method, case.names.order().join(", ")));
+            let draft = draft.messages(visits.iter().map(|visit| &**visit.exchange.first()));
+            let draft = draft.seen(fault.text);
+            let hidden_connect =
+                !case.sight.frames && case.profile.transport.allowed.contains(&Transport::Tcp);
+            docket.add(if hidden_connect && fault.skipped {
+                draft.inconclusive("without frames a refused connection cannot be excluded")
+            } else {
+                draft.fail_unless_lossy("the tries in between may have been lost")
+            });
+        }
+        docket.close()
+    }
+}
+
+/// Whether the phone tries servers one after the other for that attempt. A phone that registers with
+/// several at once has no order among its REGISTERs.
+pub(super) fn follows_order(case: &Case<'_>, attempt: &Attempt) -> bool {
+    let one_at_a_time = match case.profile.registration.method {
+        RegistrationMethod::Successive | RegistrationMethod::ActiveOnly => true,
+        RegistrationMethod::Concurrent | RegistrationMethod::ActivePlusKeepalive => false,
+    };
+    attempt.method != Method::Register || one_at_a_time
+}
+
+struct Visit<'c, 'a> {
+    exchange: &'c ClientExchange<'a>,
+    place: usize,
+}
+
+struct Fault {
+    text: String,
+    /// A server was passed over, rather than tried in the wrong order.
+    skipped: bool,
+}
+
+fn visit<'c, 'a>(case: &'c Case<'a>, at: usize) -> Option<Visit<'c, 'a>> {
+    let exchange = &case.client[at];
+    Some(Visit { exchange, place: case.names.place(exchange.to, exchange.transport)? })
+}
+
+/// Whether the attempt begins where it must not.
+fn first_fault(case: &Case<'_>, attempt: &Attempt, first: &Visit<'_, '_>) -> Option<Fault> {
+    let at = first.exchange.t0();
+    if first.place == 0 || is_working(case, attempt, first) {
+        return None;
+    }
+    let skipped = (0..first.place).find(|&place| !may_skip(case, place, Instant::EPOCH, at))?;
+    Some(Fault { text: skipped_text(case, first, skipped), skipped: true })
+}
+
+/// Whether the phone works with that server: its last registration succeeded there. A REGISTER may go
+/// to the server that has the binding, or back to the primary; an INVITE stays with it unless new
+/// requests are for the primary first.
+fn is_working(case: &Case<'_>, attempt: &Attempt, first: &Visit<'_, '_>) -> bool {
+    let primary_first = case.profile.failback.mode == FailbackMode::NewRequests;
+    if attempt.method == Method::Invite && primary_first {
+        return false;
+    }
+    let granted = case.registrations.iter().filter_map(|registration| {
+        let grant = registration.granted.filter(|grant| grant.first <= first.exchange.t0())?;
+        Some((grant.first, case.client[registration.exchange].to))
+    });
+    granted.max_by_key(|(at, _)| *at).is_some_and(|(_, server)| server == first.exchange.to)
+}
+
+/// Whether the attempt goes on where it must not.
+fn later_fault(case: &Case<'_>, attempt: &Attempt, visits: &[Visit<'_, '_>]) -> Option<Fault> {
+    visits.windows(2).find_map(|pair| {
+        let (before, after) = (&pair[0], &pair[1]);
+        if after.place == before.place {
+            return again_fault(case, attempt, before, after);
+        }
+        if after.place < before.place {
+            return back_fault(case, attempt, visits, before, after);
+        }
+        let skipped = (before.place + 1..after.place)
+            .find(|&place| !may_skip(case, place, before.exchange.t0(), after.exchange.t0()))?;
+        Some(Fault { text: skipped_text(case, after, skipped), skipped: true })
+    })
+}
+
+/// The same server once more, for no reason that it gave: each server gets one try per call (YL-04).
+fn again_fault(
+    case: &Case<'_>,
+    attempt: &Attempt,
+    before: &Visit<'_, '_>,
+    after: &Visit<'_, '_>,
+) -> Option<Fault> {
+    let failed = matches!(before.exchange.outcome(), Outcome::Final(503) | Outcome::Silence);
+    let udp = before.exchange.transport == Transport::Udp;
+    (attempt.method == Method::Invite && failed && udp).then(|| {
+        let text = format!(
+            "{} tried again (packet {})",
+            after.exchange.what(&case.names),
+            after.exchange.first().packet()
+        );
+        Fault { text, skipped: false }
+    })
+}
+
+/// Back to a server earlier in the list: right for a phone that began in the middle, or whose profile
+/// restarts the list.
+fn back_fault(
+    case: &Case<'_>,
+    attempt: &Attempt,
+    visits: &[Visit<'_, '_>],
+    before: &Visit<'_, '_>,
+    after: &Visit<'_, '_>,
+) -> Option<Fault> {
+    let restarts = case.profile.failover.on_exhausted != OnExhausted::FailCall;
+    let visited = visits.iter().take_while(|visit| visit.exchange.t0() < after.exchange.t0());
+    let was_there = visited.into_iter().any(|visit| visit.place == after.place);
+    // A registration starts over as long as it fails (YL-14); how soon, `no-hammering` says.
+    let starts_over = attempt.method == Method::Register && after.place == 0;
+    if starts_over || !was_there || (restarts && before.place + 1 == case.names.order().len()) {
+        return None;
+    }
+    let text =
+        format!("back to {} (packet {})", after.exchange.what(&case.names), after.exchange.first().packet());
+    Some(Fault { text, skipped: false })
+}
+
+fn skipped_text(case: &Case<'_>, visit: &Visit<'_, '_>, skipped: usize) -> String {
+    format!(
+        "{} (packet {}) without a try at \"{}\"",
+        visit.exchange.what(&case.names),
+        visit.exchange.first().packet(),
+        case.names.order()[skipped]
+    )
+}
+
+/// Whether the server at that place may be passed over in a stretch of time.
+fn may_skip(case: &Case<'_>, place: usize, from: Instant, at: Instant) -> bool {
+    let name = &case.names.order()[place];
+    let Some(node) = case.names.node(name) else { return true };
+    let honours = case.profile.failover.honour_retry_after != HonourRetryAfter::Never;
+    let banned = || bans(case).iter().any(|ban| ban.server == node.addr && ban.from <= at && at <= ban.to);
+    let recently = at - case.limits.timeout(&Method::Invite) * 2;
+    let refused = || {
+        let tried =
+            case.connects.iter().filter(|c| c.to == node.addr && c.at <= at && c.at >= from.max(recently));
+        tried.into_iter().any(|connect| !matches!(connect.outcome, Connected::Open(_)))
+    };
+    (honours && banned()) || refused() || failed_lately(case, name, recently, at)
+}
+
+/// Whether the phone's last request at that server failed a short while ago, and the server is still
+/// disturbed, as far as the marks tell.
+fn failed_lately(case: &Case<'_>, server: &str, from: Instant, at: Instant) -> bool {
+    let mut there = case.client.iter().filter(|e| {
+        e.t0() < at && e.t0() >= from && case.names.is_node(server, e.to, e.transport) && !e.in_dialog()
+    });
+    let failed = there.next_back().is_some_and(|last| {
+        matches!(last.outcome(), Outcome::Silence | Outcome::Unreachable | Outcome::Provisional)
+            || last.code().is_some_and(|code| code >= 500)
+    });
+    failed && case.notes.is_faulty(server, at, at)
+}

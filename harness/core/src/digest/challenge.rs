@@ -103,11 +103,13 @@ impl Challenge {
             Some(qop) => self.qop.contains(qop),
             None => self.qop.is_empty(),
         };
+        // An empty `opaque` says as much as none.
+        let opaque = |value: &Option<String>| value.clone().unwrap_or_default();
         let checks = [
             (answer.user == who.user, Refusal::User),
             (answer.realm == self.realm, Refusal::Realm),
             (answer.nonce == self.nonce, Refusal::Nonce),
-            (answer.opaque == self.opaque, Refusal::Opaque),
+            (opaque(&answer.opaque) == opaque(&self.opaque), Refusal::Opaque),
             (answer.algorithm == self.algorithm, Refusal::Algorithm),
             (qop_fits, Refusal::Qop),
             (answer.uri == what.uri, Refusal::Uri),
@@ -267,6 +269,15 @@ mod tests {
         assert!(matches!(fails("Digest realm=\"x\" nonce=\"y\""), DigestError::BadParameter(_)));
         assert!(matches!(fails("Digest realm=\"x"), DigestError::BadParameter(_)));
         assert!(matches!(fails(""), DigestError::OtherScheme(_)));
+    }
+
+    #[test]
+    fn an_empty_opaque_is_none() {
+        let challenge = Challenge { opaque: None, ..rfc7616_challenge("MD5") };
+        let what = Covered { method: &Method::Register, uri: "sip:example.org", body: b"" };
+        let answer = challenge.respond(MUFASA, what, ClientNonce { cnonce: "c", nc: 1 }).expect("an answer");
+        let answer = Authorization { opaque: Some(String::new()), ..answer };
+        assert_eq!(challenge.verify(&answer, MUFASA, what), Ok(()));
     }
 
     #[test]

@@ -47,6 +47,10 @@ mod tests {
             stream: sipfarm_core::machine::StreamId(1),
             data: b"\r\n\r\n".to_vec(),
         });
+        lab.output(sipfarm_core::machine::Output::StreamData {
+            stream: sipfarm_core::machine::StreamId(1),
+            data: vec![b'x'; 100_000], // longer than a head may be
+        });
         lab.run_s(100);
         let left = lab.left_the_node();
         assert_eq!(left[0], "TCP SYN-ACK");

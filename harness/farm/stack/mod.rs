@@ -228,7 +228,8 @@ impl Stack {
         for arrival in self.streams.arrived(stream, data) {
             match arrival {
                 Arrival::Message(message) => self.arrived(message, Path::tcp(remote, Some(stream)), now),
-                Arrival::Ping if self.chain.is_mute() => {}
+                // To hang up would be an answer, too: the kernel resets what comes after it.
+                Arrival::Ping | Arrival::Garbage if self.chain.is_mute() => {}
                 Arrival::Ping => {
                     self.outputs.push_back(Output::StreamData { stream, data: b"\r\n".to_vec() });
                 }

@@ -218,7 +218,8 @@ async fn room<'a>(socket: &TcpStream, events: &'a mpsc::Sender<Event>) -> Option
 
 fn connect_error(error: &io::Error) -> ConnectError {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => ConnectError::Refused,
+        // Reset right behind the handshake, before we looked.
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectError::Refused,
         io::ErrorKind::TimedOut => ConnectError::TimedOut,
         _ => ConnectError::Unreachable,
     }

@@ -81,7 +81,8 @@ pub enum TapError {
     },
 }
 
-/// Frames for one receiver. Dropping it ends them: after the drop the sink is not called again.
+/// Frames for one receiver. Dropping it ends them: after the drop the sink is not called again. The
+/// drop waits for the sink, so it must not happen under a lock that the sink takes.
 pub struct Subscription {
     shared: Arc<Shared>,
     id: u64,

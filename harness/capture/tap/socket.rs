@@ -1,7 +1,6 @@
 //! The packet socket under the tap. pnet reads from it; we open it and set it up, because pnet
 //! has no timestamps, no count of lost packets and a small buffer.
 
-use std::fs;
 use std::io;
 use std::mem;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -21,6 +20,8 @@ const RECEIVE_BUFFER_OCTETS: libc::c_int = 64 << 20;
 const READ_BUFFER_OCTETS: usize = 70_000;
 /// How often to look whether packets are stamped, a millisecond apart.
 const STAMP_ATTEMPTS: u32 = 2_000;
+/// By when packets are stamped, where it cannot be seen.
+const STAMP_DELAY: Duration = Duration::from_millis(100);
 /// The time of the packet that was read last, as `struct timespec` (asm-generic/sockios.h).
 const SIOCGSTAMPNS: libc::Ioctl = 0x8907;
 /// `tp_packets` and `tp_drops` (linux/if_packet.h).
@@ -64,11 +65,11 @@ pub struct Waker {
 pub fn open(name: &str) -> Result<(Reader, Statistics, Waker, bool), TapError> {
     let system = |action| move |source| TapError::System { action, interface: name.to_owned(), source };
     let interface = find(name)?;
-    let link = link_type(name)?;
     let socket = packet_socket().map_err(|source| match source.kind() {
         io::ErrorKind::PermissionDenied => TapError::NotPermitted { interface: name.to_owned() },
         _ => system("open a packet socket")(source),
     })?;
+    let link = link_type(&socket, name)?;
     set_up(&socket, interface.is_loopback()).map_err(system("set up a packet socket"))?;
     await_stamps().map_err(system("get times from the kernel"))?;
     let duplicate = || socket.try_clone().map_err(system("duplicate a socket"));
@@ -109,12 +110,13 @@ impl Reader {
             let again = error.kind() == io::ErrorKind::Interrupted;
             return if again { Ok(Ready { frame: false, woken: false }) } else { Err(error) };
         }
-        let woken = watched[1].revents != 0;
-        if woken {
+        // An error on the socket shows when it is read.
+        let ready = Ready { frame: watched[0].revents != 0, woken: watched[1].revents != 0 };
+        if ready.woken && !ready.frame {
+            // Not before: whoever woke us wants to know when there is no frame left.
             self.calm();
         }
-        // An error on the socket shows when it is read.
-        Ok(Ready { frame: watched[0].revents != 0, woken })
+        Ok(ready)
     }
 
     /// The next frame with the kernel's time; `None` when there was none after all.
@@ -169,24 +171,43 @@ fn find(name: &str) -> Result<NetworkInterface, TapError> {
         .ok_or_else(|| TapError::NoSuchInterface { interface: name.to_owned(), there_are })
 }
 
-fn link_type(name: &str) -> Result<LinkType, TapError> {
+/// How the frames of an interface begin.
+fn link_type(socket: &OwnedFd, name: &str) -> Result<LinkType, TapError> {
+    let interface = || name.to_owned();
     let system =
-        |source| TapError::System { action: "learn the hardware type", interface: name.to_owned(), source };
-    let hardware = fs::read_to_string(format!("/sys/class/net/{name}/type")).map_err(system)?;
-    match hardware.trim().parse() {
-        Ok(HARDWARE_ETHERNET | HARDWARE_LOOPBACK) => Ok(LinkType::ETHERNET),
-        Ok(hardware) if HARDWARE_RAW.contains(&hardware) => Ok(LinkType::RAW),
-        hardware => Err(TapError::UnknownHardware {
-            interface: name.to_owned(),
-            hardware: hardware.unwrap_or(u16::MAX),
-        }),
+        |source| TapError::System { action: "learn the hardware type", interface: interface(), source };
+    match hardware_type(socket, name).map_err(system)? {
+        HARDWARE_ETHERNET | HARDWARE_LOOPBACK => Ok(LinkType::ETHERNET),
+        hardware if HARDWARE_RAW.contains(&hardware) => Ok(LinkType::RAW),
+        hardware => Err(TapError::UnknownHardware { interface: interface(), hardware }),
+    }
+}
+
+/// The ARPHRD number of an interface (netdevice(7)).
+fn hardware_type(socket: &OwnedFd, name: &str) -> io::Result<u16> {
+    // SAFETY: `ifreq` is plain data. The name leaves its last octet zero, and for this request the
+    // kernel fills in the address.
+    unsafe {
+        let mut request: libc::ifreq = mem::zeroed();
+        let room = request.ifr_name.len() - 1;
+        for (slot, octet) in request.ifr_name[..room].iter_mut().zip(name.bytes()) {
+            *slot = octet as libc::c_char;
+        }
+        match libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) {
+            0 => Ok(request.ifr_ifru.ifru_hwaddr.sa_family),
+            _ => Err(io::Error::last_os_error()),
+        }
     }
 }
 
 /// Waits until the kernel stamps packets as they pass, which it begins to do some milliseconds
 /// after the first socket has asked for it. Until then packets get the time when they are read.
 fn await_stamps() -> io::Result<()> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let Ok(socket) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) else {
+        // The loopback interface is down, so there is nothing to try it on.
+        thread::sleep(STAMP_DELAY);
+        return Ok(());
+    };
     let addr = socket.local_addr()?;
     socket.set_read_timeout(Some(Duration::from_secs(1)))?;
     let asker = OwnedFd::from(socket.try_clone()?);

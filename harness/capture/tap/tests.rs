@@ -101,6 +101,45 @@ fn a_panic_in_a_sink_ends_the_tap_and_nobody_waits_for_ever() {
     assert_eq!(error.to_string(), "the tap has ended: its thread panicked");
 }
 
+/// A new network of this thread's own with one Ethernet interface, `v0`, behind which nobody is.
+fn network_of_its_own() -> bool {
+    // SAFETY: changes the network of this thread only.
+    let unshared = unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0;
+    let commands = [
+        "link add v0 type veth peer name v1",
+        "addr add 10.99.0.1/24 dev v0",
+        "link set v0 up",
+        "link set v1 up",
+        "neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev v0",
+    ];
+    let run = |command: &&str| std::process::Command::new("ip").args(command.split(' ')).status();
+    let made = unshared && commands.iter().all(|command| run(command).is_ok_and(|status| status.success()));
+    if !made {
+        println!("SKIPPED: cannot make a network namespace with a veth pair");
+    }
+    made
+}
+
+#[test]
+fn on_other_interfaces_what_we_send_is_seen_too() {
+    if !network_of_its_own() {
+        return;
+    }
+    let tap = Tap::open("v0").unwrap();
+    let phone = UdpSocket::bind("10.99.0.1:0").unwrap();
+    let (sender, frames) = mpsc::channel();
+    let ours = |_, dst: IpAddr| dst.to_string() == "10.99.0.2";
+    let _subscription = tap.subscribe(ours, move |frame| sender.send(frame).unwrap());
+    for round in 0..100u32 {
+        let before = socket::now();
+        phone.send_to(&round.to_be_bytes(), "10.99.0.2:5060").unwrap();
+        tap.settle(PATIENCE).unwrap();
+        let frame = frames.try_recv().unwrap();
+        assert_eq!((number(&frame), frame.at >= before && frame.at <= socket::now()), (round, true));
+        assert!(frames.try_recv().is_err(), "once");
+    }
+}
+
 #[test]
 fn an_unknown_interface_is_named_with_those_there_are() {
     let error = Tap::open("nowhere0").err().map(|error| error.to_string()).unwrap_or_default();

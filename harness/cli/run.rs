@@ -1,6 +1,7 @@
 //! `sipfarm run`: scenarios are selected, linted, run and judged.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,12 +11,12 @@ use sipfarm_core::Span;
 
 use super::check::check;
 use crate::capture::tap::{Tap, TapError};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Blame, Error, Exit, Result, bug};
 use crate::phone::profiles;
 use crate::report::json;
 use crate::report::terminal::{Style, Terminal};
 use crate::run::bundle::{Bundle, CAPTURES, Header};
-use crate::run::events::{RunEvent, Started, Summary};
+use crate::run::events::{RunEvent, ScenarioResult, Started, Summary};
 use crate::run::execute::{Execution, execute};
 use crate::run::select::{Selected, Selection, TagExpression};
 use crate::world::{Context, NetKind, PhoneChoice, Place};
@@ -135,7 +136,19 @@ fn run_selected(args: &RunArgs, selected: Selected, context: Context, bundle: &B
     let mut summary = Summary::of(count, &results, interrupted, elapsed);
     summary.bundle = Some(bundle.folder().to_owned());
     reporter.borrow_mut().event(&RunEvent::Finished(summary.clone()));
+    report_bugs(&results, bundle);
     Ok(summary)
+}
+
+/// One report for each bug of ours that the run has shown, however many scenarios it hit.
+fn report_bugs(results: &[ScenarioResult], bundle: &Bundle) {
+    let mut told = BTreeSet::new();
+    for result in results {
+        let trouble = result.trouble.as_ref().filter(|trouble| trouble.blame == Blame::Ours);
+        if let Some(trouble) = trouble.filter(|trouble| told.insert(&trouble.message)) {
+            bug::tell(bundle.folder(), &trouble.message, &result.repeat);
+        }
+    }
 }
 
 /// Shows events as they come, and records them in the bundle.

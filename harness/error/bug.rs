@@ -4,7 +4,8 @@ use std::any::Any;
 use std::backtrace::Backtrace;
 use std::cell::RefCell;
 use std::fs;
-use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::io::{self, Write as _};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,35 +14,53 @@ use super::Exit;
 static SEEN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
-    static LAST_PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// What panicked on this thread, and where.
+    static NOTED: RefCell<Vec<(String, String)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs a command. A panic in it, on any thread, leaves a report in `folder` and makes the exit
 /// code 70, whatever the command says. Destructors run, so faults end and captures are closed.
 /// Only a reader of our output that goes away (`sipfarm lint | head`) is nobody's bug.
 pub fn guard(folder: &Path, command: impl FnOnce() -> Exit) -> Exit {
-    let folder = folder.to_owned();
-    panic::set_hook(Box::new(move |info| tell(&folder, info)));
+    let (home, folder) = (folder.to_owned(), folder.to_owned());
+    panic::set_hook(Box::new(move |info| {
+        let message = message_of(info.payload());
+        if !is_closed_pipe(&message) {
+            let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+            tell(&folder, &message, &place);
+        }
+    }));
     match panic::catch_unwind(AssertUnwindSafe(command)) {
         _ if seen() => Exit::Bug,
         Ok(exit) => exit,
-        Err(_) => Exit::Interrupted,
+        Err(payload) if is_closed_pipe(&message_of(&*payload)) => Exit::Interrupted,
+        // Somebody has taken our hook away, so that nothing was told yet.
+        Err(payload) => {
+            let message = message_of(&*payload);
+            tell(&home, &message, &noted_place(&message).unwrap_or_else(|| "unknown".to_owned()));
+            Exit::Bug
+        }
     }
 }
 
-/// From here on, panics say nothing and only leave their place for [`last_place`]. For code that
+/// From here on, panics say nothing and only leave their place for [`noted_place`]. For code that
 /// catches panics itself, as cucumber does around every step: it takes the panic hook away at its
 /// start and gives it back at its end, so this is called in between.
 pub fn only_note_places() {
+    const AT_MOST: usize = 1_000;
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map(ToString::to_string);
-        LAST_PLACE.with_borrow_mut(|last| *last = place);
+        let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        NOTED.with_borrow_mut(|noted| {
+            if noted.len() < AT_MOST {
+                noted.push((message_of(info.payload()), place));
+            }
+        });
     }));
 }
 
-/// Where the last panic of this thread happened, if it was noted; once.
-pub fn last_place() -> Option<String> {
-    LAST_PLACE.take()
+/// Where the panic with that message happened on this thread, if it was noted.
+pub fn noted_place(message: &str) -> Option<String> {
+    NOTED.with_borrow(|noted| noted.iter().rfind(|(said, _)| said == message).map(|(_, place)| place.clone()))
 }
 
 /// Whether a panic of ours has been seen since the start.
@@ -69,20 +88,20 @@ pub fn message_of(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
-fn tell(folder: &Path, info: &PanicHookInfo<'_>) {
-    let message = message_of(info.payload());
-    if message.starts_with("failed printing to std") {
-        return;
-    }
-    let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
-    let file = report(folder, &message, &place);
-    eprintln!("bug in sipfarm: {message}");
-    eprintln!("  at      {place}");
-    if let Some(file) = file {
-        eprintln!("  report  {}", file.display());
-    }
-    eprintln!(
-        "  This is our fault, not the phone's and not yours. Please open an issue and attach the report."
+/// What `println!` says when nobody reads any more.
+fn is_closed_pipe(message: &str) -> bool {
+    message.starts_with("failed printing to std")
+}
+
+/// Reports a bug, and says so on standard error.
+pub fn tell(folder: &Path, message: &str, place: &str) {
+    let file = report(folder, message, place);
+    let file = file.map(|file| format!("  report  {}\n", file.display())).unwrap_or_default();
+    // Not `eprintln!`: it would panic on a closed pipe, here of all places.
+    let _ = write!(
+        io::stderr(),
+        "bug in sipfarm: {message}\n  where   {place}\n{file}  This is our fault, not the phone's and not yours. \
+         Please open an issue and attach the report.\n"
     );
 }
 
@@ -125,8 +144,8 @@ mod tests {
         let exit = guard(Path::new(&folder), || {
             only_note_places();
             assert!(panic::catch_unwind(|| panic!("a step failed")).is_err());
-            assert!(last_place().is_some_and(|place| place.contains("bug.rs:")), "the place was noted");
-            assert_eq!(last_place(), None);
+            assert!(noted_place("a step failed").is_some_and(|place| place.contains("bug.rs:")));
+            assert_eq!(noted_place("another"), None);
             Exit::Passed
         });
         assert_eq!(exit, Exit::Passed, "a panic that was caught is no bug by itself");

@@ -15,7 +15,7 @@ use sipfarm_judge::{Finding, Verdict, judge};
 
 use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, Trouble};
 use super::select::Selected;
-use crate::error::Blame;
+use crate::error::{Blame, bug};
 use crate::world::{Context, NetKind, Place, StepFailure, World};
 
 /// What is to be run.
@@ -54,6 +54,7 @@ pub async fn execute(
         .with_writer(Silent)
         .max_concurrent_scenarios(jobs)
         .before(move |feature, rule, scenario, world| {
+            bug::only_note_places();
             let place = before.place(feature, rule, scenario);
             before.begin(&place);
             world.enter(Arc::clone(&context), place);
@@ -160,6 +161,12 @@ impl Ledger {
             (None, ScenarioFinished::StepPassed) => None,
             (None, ScenarioFinished::StepFailed(_, _, StepError::AmbiguousMatch(error))) => {
                 Some(Trouble { blame: Blame::Ours, message: error.to_string(), hint: None })
+            }
+            (None, ScenarioFinished::StepFailed(_, _, StepError::Panic(info))) => {
+                let message = bug::message_of(&**info);
+                let place =
+                    bug::noted_place(&message).map(|place| format!(" at {place}")).unwrap_or_default();
+                Some(ours(&format!("a step panicked{place}: {message}")))
             }
             (None, other) => Some(ours(&format!("the scenario ended by {other:?}"))),
         };

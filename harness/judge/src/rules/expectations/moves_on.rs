@@ -1,6 +1,8 @@
 //! The phone leaves a silent server for the next at the right time (YL-03, YL-09, YL-11; F-01, F-03;
 //! RFC 3263 section 4.3).
 
+use sipfarm_core::machine::Transport;
+use sipfarm_core::profile::RegistrationMethod;
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
@@ -28,9 +30,19 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, from: &str, to: &str
     let sentence =
         format!("{method} to {}, and when it stays silent to {}", asked.node(from), asked.node(to));
     let draft = asked.draft(&RULE, sentence);
-    let visits = || asked.requests(method).filter(|visit| !visit.in_dialog());
+    let aside = registered_aside(asked, method, to);
+    let visits = || {
+        let in_line = move |visit: &&ClientExchange<'_>| {
+            !visit.in_dialog() && aside.is_none_or(|aside| !asked.goes_to(visit, aside))
+        };
+        asked.requests(method).filter(in_line)
+    };
     let silent = visits().find(|visit| asked.goes_to(visit, from));
-    let next = visits().find(|visit| !asked.goes_to(visit, from));
+    // What was tried before this server is an earlier move.
+    let arrived =
+        silent.map(ClientExchange::t0).or_else(|| connect_to(asked, from).map(|connect| connect.at));
+    let since = arrived.unwrap_or(asked.since());
+    let next = visits().find(|visit| visit.t0() >= since && !asked.goes_to(visit, from));
     match (silent, next) {
         (Some(silent), None) => still_there(asked, draft, silent, to),
         (Some(silent), Some(next)) if silent.t0() <= next.t0() => moved(asked, draft, silent, next, to),
@@ -42,6 +54,22 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, from: &str, to: &str
             draft.seen(format!("no {method} to \"{from}\"")).nearest(nearest).fail_at(deadline)
         }
     }
+}
+
+/// A server with which the phone registers at the same time and on its own account (YL-18), so that
+/// a REGISTER there is no move from another.
+fn registered_aside<'p>(asked: &'p Asked<'_, '_>, method: &Method, to: &str) -> Option<&'p str> {
+    let concurrent = asked.case.profile.registration.method == RegistrationMethod::Concurrent;
+    let last = asked.case.names.order().last()?;
+    (concurrent && *method == Method::Register && last != to).then_some(last)
+}
+
+/// The first try to connect to a node since the trigger.
+fn connect_to<'c>(asked: &'c Asked<'_, '_>, node: &str) -> Option<&'c Connect<'c>> {
+    let tried = |connect: &&Connect<'_>| {
+        connect.at >= asked.since() && asked.comes_from(connect.to, Transport::Tcp, node)
+    };
+    asked.case.connects.iter().find(tried)
 }
 
 /// The phone is still with the silent server.
@@ -134,13 +162,8 @@ fn without_request(
     let case = asked.case;
     let seen = format!("{} {}", next.what(&case.names), asked.after(next.t0()));
     let draft = draft.message(next.first()).seen(seen);
-    let tried = |connect: &&Connect<'_>| {
-        connect.at >= asked.since()
-            && connect.at <= next.t0()
-            && asked.comes_from(connect.to, next.transport, from)
-    };
-    let Some(connect) = case.connects.iter().find(tried) else {
-        let over_tcp = case.profile.transport.allowed.contains(&sipfarm_core::machine::Transport::Tcp);
+    let Some(connect) = connect_to(asked, from).filter(|connect| connect.at <= next.t0()) else {
+        let over_tcp = case.profile.transport.allowed.contains(&Transport::Tcp);
         return if over_tcp && !case.sight.frames {
             draft.inconclusive(NO_FRAMES)
         } else {

@@ -93,3 +93,12 @@ fn the_catalogue_names_every_rule_once() {
     let story = day(Story::new());
     assert!(story.judge_at(1900.0).iter().all(|finding| ids.contains(&finding.rule.as_str())));
 }
+
+#[test]
+fn the_readme_lists_the_rules_that_there_are() {
+    let readme = include_str!("../src/rules/README.md");
+    let listed: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let ids: Vec<&str> = catalogue().iter().map(|rule| rule.id).collect();
+    assert_eq!(listed, ids);
+}

@@ -100,6 +100,13 @@ fn a_refusal_is_acknowledged() {
 }
 
 #[test]
+fn a_phone_that_goes_on_at_once_owes_the_ack_all_the_same() {
+    let mut story = refused();
+    story.at(0.101).phone().sends("INVITE", "secondary");
+    assert_eq!(story.verdict("ack-refusal", 10.0), Verdict::Fail);
+}
+
+#[test]
 fn each_repetition_of_a_refusal_is_acknowledged_while_timer_d_runs() {
     let mut story = refused();
     story.at(0.12).phone().acks("primary");

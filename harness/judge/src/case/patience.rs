@@ -99,6 +99,17 @@ impl Case<'_> {
         from.min(whole)..=to.min(whole)
     }
 
+    /// Whether the phone may have gone on to `next` because `before` was silent: as many sends and as
+    /// much time as its retry rule asks for had passed. Only then can a response that was on its way
+    /// have come too late to matter.
+    pub fn left_for_silence(&self, before: &ClientExchange<'_>, next: &ClientExchange<'_>) -> bool {
+        let made = before.sends.iter().filter(|send| send.at <= next.t0());
+        let (count, last) = made.fold((0, before.t0()), |(count, _), send| (count + 1, send.at));
+        let patience = self.patience_of(before);
+        let window = patience.leave(self, before.t0(), last, count);
+        count >= *patience.sends.start() && next.t0() >= window.from
+    }
+
     /// After how many sends without an answer a phone may stop at the earliest. YL-10 gives a call's
     /// last server the whole schedule; for registrations YL-14 lets the retry count hold there, too,
     /// and for requests within a dialog no text speaks, so that both are accepted.

@@ -85,9 +85,11 @@ pub(super) fn abandoned_at(case: &Case<'_>, exchange: &ClientExchange<'_>) -> In
     let at = case.client.iter().position(|other| std::ptr::eq(other, exchange));
     let attempt = at.and_then(|at| case.attempt_of(at));
     let others = attempt.into_iter().flat_map(|attempt| &attempt.exchanges).map(|&at| &case.client[at]);
-    let next = others.map(ClientExchange::t0).find(|t0| *t0 > exchange.t0());
+    let next =
+        others.filter(|other| other.t0() > exchange.t0()).find(|next| case.left_for_silence(exchange, next));
     // What was on its way when the phone left came too late, too.
-    ends.extend(next.map(|next| next - limits.reaction()).filter(|next| !answered(*next)));
+    let left = next.map(|next| next.t0() - limits.reaction());
+    ends.extend(left.filter(|left| !answered(*left)));
     ends.extend(exchange.failures.first().map(|failure| failure.at));
     let boots = case.notes.commands.iter().filter(|(_, command)| command.to_lowercase().contains("boot"));
     ends.extend(boots.map(|(at, _)| *at).filter(|at| *at >= exchange.t0()));

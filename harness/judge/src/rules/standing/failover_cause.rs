@@ -2,6 +2,7 @@
 //! failure of the transport, or no response at all. A refusal is an answer, and so is a provisional
 //! response with nothing after it (YL-02c, YL-03b).
 
+use sipfarm_core::Span;
 use sipfarm_core::profile::Trigger;
 
 use super::server_order::follows_order;
@@ -77,8 +78,12 @@ enum Cause {
 }
 
 fn cause(case: &Case<'_>, before: &ClientExchange<'_>, next: Option<&ClientExchange<'_>>) -> Cause {
-    // What was on its way when the phone went on, it did not know.
-    let until = next.map_or(case.horizon, |next| next.t0()) - case.limits.reaction();
+    // A response may have crossed the request to the next server, if silence explains that, too.
+    let crossing = match next {
+        Some(next) if case.left_for_silence(before, next) => case.limits.reaction(),
+        _ => Span::ZERO,
+    };
+    let until = next.map_or(case.horizon, |next| next.t0()) - crossing;
     let triggers = &case.profile.failover.triggers;
     let known = |response: &&crate::case::SeenRef<'_>| response.at <= until && before.is_sound(response);
     let last = before.finals().find(known);

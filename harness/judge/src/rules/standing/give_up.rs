@@ -37,7 +37,7 @@ impl Rule for GiveUp {
                 let last = made.last().map_or(silent.t0(), |send| send.at);
                 let patience = case.patience_of(silent);
                 let window = patience.leave(case, silent.t0(), last, made.len());
-                if next.t0() >= window.from && made.len() >= *patience.sends.start() {
+                if case.left_for_silence(silent, next) {
                     docket.kept(next.first().packets);
                     continue;
                 }

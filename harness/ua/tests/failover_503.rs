@@ -126,3 +126,20 @@ fn a_registration_fails_over_too_and_calls_still_try_the_primary() {
     assert_ne!(first.branch(), second.branch());
     assert_eq!(first.header("CSeq"), second.header("CSeq"));
 }
+
+#[test]
+fn every_repetition_of_the_503_is_acknowledged_for_the_life_of_timer_d() {
+    let mut bench = Bench::new(Profile::default());
+    bench.always(0, 503);
+    bench.healthy(1);
+    bench.tell(|phone, now| phone.dial("1002", now)).unwrap();
+    let invite = bench.requests("INVITE", "primary")[0].message.clone();
+    bench.run(31.999);
+    bench.deliver(0, &reply(&invite, 503));
+    bench.run(0.001);
+    bench.deliver(0, &reply(&invite, 503));
+    let acks = bench.requests("ACK", "primary");
+    assert_eq!(acks.iter().map(|ack| ack.at).collect::<Vec<_>>(), [0.0, 31.999]);
+    assert_eq!(acks[0].message.raw, acks[1].message.raw);
+    assert_eq!(bench.requests("INVITE", "secondary").len(), 1, "and moves nothing on");
+}

@@ -224,3 +224,46 @@ pub(super) fn hop_by_hop(invite: &Message, method: &Method, to: Option<&str>) ->
         .header_opt("Call-ID", invite.call_id())
         .header("CSeq", format!("{number} {method}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use sipfarm_core::machine::Transport;
+
+    use super::*;
+
+    /// A transaction of that method that has just had that response.
+    fn answered(method: Method, transport: Transport, code: u16) -> Client {
+        let (now, times, mut acts) = (Instant::EPOCH, profile::Timers::default(), Vec::new());
+        let request = MessageBuilder::request(&method, "sip:b@192.0.2.2")
+            .header("Via", format!("SIP/2.0/{transport} 192.0.2.1;branch=z9hG4bK1"))
+            .header("From", "<sip:a@192.0.2.1>;tag=1")
+            .header("To", "<sip:b@192.0.2.2>")
+            .header("Call-ID", "c")
+            .header("CSeq", format!("1 {method}"))
+            .build();
+        let response = MessageBuilder::response_to(&request, code, "Reason", Some("t")).build();
+        let target = Target { addr: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)), transport };
+        let patience = Patience { max_sends: None, timeout: times.t1() * 64 };
+        let mut client = Client::new(ClientId(1), request, target, patience);
+        client.start(&times, now, &mut acts);
+        client.on_response(response, &times, now, &mut acts);
+        client
+    }
+
+    /// Table 4 of RFC 3261 and RFC 6026 section 7.2.
+    #[test]
+    fn what_runs_after_a_final_response() {
+        for (method, transport, code, timer, after_s) in [
+            (Method::Invite, Transport::Udp, 486, Timer::D, 32),
+            (Method::Invite, Transport::Tcp, 486, Timer::D, 0),
+            (Method::Invite, Transport::Udp, 200, Timer::M, 32),
+            (Method::Invite, Transport::Tcp, 200, Timer::M, 32),
+            (Method::Register, Transport::Udp, 200, Timer::K, 5),
+            (Method::Register, Transport::Tcp, 200, Timer::K, 0),
+        ] {
+            let client = answered(method.clone(), transport, code);
+            let expected = (Instant::EPOCH + Span::from_secs(after_s), timer);
+            assert_eq!(client.timers.next(), Some(expected), "{method} {transport} {code}");
+        }
+    }
+}

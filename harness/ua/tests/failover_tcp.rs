@@ -201,3 +201,16 @@ fn and_over_udp_after_all_where_there_is_no_tcp() {
 fn via_transport(message: &Message) -> String {
     message.top_via().unwrap().transport
 }
+
+#[test]
+fn after_a_fin_the_response_may_come_on_a_connection_of_the_servers_own() {
+    let mut bench = bench(Profile::default());
+    dial(&mut bench);
+    let invite = bench.sent[0].message.clone();
+    bench.close_stream(StreamId(1), StreamEnd::Fin);
+    assert!(bench.times("INVITE", "secondary").is_empty(), "the server had the request (section 18.2.2)");
+    let stream = StreamId(StreamId::ACCEPTED | 1);
+    bench.accept(stream, "192.0.2.10:33333".parse().unwrap());
+    bench.hear(Input::StreamData { stream, data: accepted(&invite, "callee").to_bytes() });
+    assert_eq!(bench.reports(), ["call established"]);
+}

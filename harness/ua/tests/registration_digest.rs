@@ -209,3 +209,18 @@ fn the_password_is_nowhere_in_debug_output() {
     let (bench, _) = challenged(MD5);
     assert!(!format!("{:?}", bench.phone).contains("secret"));
 }
+
+#[test]
+fn no_count_is_used_twice_with_one_nonce() {
+    let mut bench = Bench::new(Profile::default());
+    bench.script(0, |request| {
+        let counted = request.header("Authorization").and_then(|value| Authorization::parse(value).ok()?.nc);
+        match counted {
+            Some(2) => vec![registered(request, 60)],
+            _ => vec![reply(request, 401).header("WWW-Authenticate", format!("{MD5}, stale=true"))],
+        }
+    });
+    bench.tell(|phone, now| phone.register(now));
+    assert_eq!(bench.reports(), ["registered with primary"]);
+    assert_eq!(bench.sent.len(), 3);
+}

@@ -38,6 +38,7 @@ pub struct World {
     /// What the steps found while the scenario ran.
     pub(crate) live: Vec<Finding>,
     line: u32,
+    keyword: &'static str,
     text: String,
     /// Why the scenario stopped, when it did.
     pub(crate) failure: Option<StepFailure>,
@@ -83,6 +84,7 @@ impl World {
             gherkin::StepType::When => "When",
             gherkin::StepType::Then => "Then",
         };
+        self.keyword = keyword;
         self.line = u32::try_from(step.position.line).unwrap_or(u32::MAX);
         self.text.clone_from(&step.value);
         tracing::debug!(scenario = self.place.id, line = self.line, keyword, step = self.text, "step");
@@ -259,9 +261,9 @@ impl World {
         self.lab.take()
     }
 
-    /// The line of the last step that began, and its text.
-    pub(crate) fn last_step(&self) -> (u32, &str) {
-        (self.line, &self.text)
+    /// The last step that began: its line, keyword and text.
+    pub(crate) fn last_step(&self) -> (u32, &'static str, &str) {
+        (self.line, self.keyword, &self.text)
     }
 
     fn expectation(&self, expectation: Expectation) -> mark::Expected {

@@ -61,7 +61,7 @@ fn told(result: &ScenarioResult) -> Vec<&Finding> {
     use Verdict::{Fail, Inconclusive, NotExercised, Pending, UnexpectedPass};
     let heavy = |finding: &&Finding| match finding.verdict {
         Fail | Inconclusive | Pending | UnexpectedPass => true,
-        NotExercised => finding.expected_id.is_some(),
+        NotExercised => finding.line.is_some(),
         _ => finding.verdict == result.verdict,
     };
     let mut findings: Vec<&Finding> = result.findings.iter().filter(heavy).collect();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Expected;
-use sipfarm_judge::{Finding, Mark, Timeline, Verdict};
+use sipfarm_judge::{Finding, Mark, Timeline, Verdict, verdict};
 
 use crate::error::{self, Blame, Exit};
 
@@ -142,7 +142,7 @@ impl ScenarioResult {
     /// cannot pass; one that stopped at what its profile knows about is that known issue.
     pub fn conclude(&mut self) {
         use Verdict::{Fail, Inconclusive, KnownIssue, NotExercised};
-        self.verdict = verdict_of(&self.findings);
+        self.verdict = verdict(&self.findings);
         let explained = matches!(self.verdict, Fail | KnownIssue | NotExercised);
         let stopped = self.failed_step.is_some() && !explained;
         let troubled = self.trouble.is_some() && self.verdict != Fail;
@@ -215,34 +215,6 @@ impl From<&error::Error> for Trouble {
     fn from(error: &error::Error) -> Self {
         Trouble { blame: error.blame(), message: error.to_string(), hint: error.hint() }
     }
-}
-
-/// What a scenario's findings come to: one accusation outweighs every doubt, one doubt outweighs
-/// every pass. A standing rule that found nothing to judge counts for nothing, but a scenario in
-/// which nothing at all was judged was not exercised, and never passes.
-pub fn verdict_of(findings: &[Finding]) -> Verdict {
-    const HEAVIEST_FIRST: [Verdict; 8] = [
-        Verdict::Fail,
-        Verdict::Inconclusive,
-        Verdict::NotExercised,
-        Verdict::UnexpectedPass,
-        Verdict::KnownIssue,
-        Verdict::Warn,
-        Verdict::Pass,
-        Verdict::NotApplicable,
-    ];
-    let counts =
-        |finding: &&Finding| finding.verdict != Verdict::NotExercised || finding.expected_id.is_some();
-    let verdicts: Vec<Verdict> = findings
-        .iter()
-        .filter(counts)
-        .map(|finding| match finding.verdict {
-            // A rule that is still waiting when the scenario is over cannot tell.
-            Verdict::Pending => Verdict::Inconclusive,
-            verdict => verdict,
-        })
-        .collect();
-    HEAVIEST_FIRST.into_iter().find(|verdict| verdicts.contains(verdict)).unwrap_or(Verdict::NotExercised)
 }
 
 /// What a run comes to.
@@ -339,7 +311,7 @@ pub(crate) mod tests {
             requirements: Vec::new(),
             verdict,
             expected_id,
-            line: None,
+            line: expected_id.map(|_| 3),
             expected: "something".into(),
             window: None,
             seen: "something else".into(),
@@ -377,7 +349,7 @@ pub(crate) mod tests {
     #[test]
     fn a_scenario_is_as_good_as_its_worst_finding() {
         use Verdict::*;
-        let table: [(&[Verdict], Verdict); 11] = [
+        let table: [(&[Verdict], Verdict); 10] = [
             (&[Pass, Pass], Pass),
             (&[Pass, NotApplicable], Pass),
             (&[NotApplicable], NotApplicable),
@@ -387,19 +359,11 @@ pub(crate) mod tests {
             (&[UnexpectedPass, Inconclusive], Inconclusive),
             (&[Pass, NotExercised], NotExercised),
             (&[Inconclusive, Fail, NotExercised], Fail),
-            (&[Pass, Pending], Inconclusive),
             (&[], NotExercised),
         ];
         for (verdicts, whole) in table {
             assert_eq!(result(1, verdicts).verdict, whole, "{verdicts:?}");
         }
-    }
-
-    #[test]
-    fn a_standing_rule_without_a_case_neither_helps_nor_hurts() {
-        let idle = finding(Verdict::NotExercised, None);
-        assert_eq!(verdict_of(&[finding(Verdict::Pass, Some(1)), idle.clone()]), Verdict::Pass);
-        assert_eq!(verdict_of(&[idle]), Verdict::NotExercised);
     }
 
     #[test]

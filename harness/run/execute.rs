@@ -147,10 +147,10 @@ impl Ledger {
     /// Ends the lab, judges the whole capture, and notes what went wrong on our side.
     async fn close(&self, result: &mut ScenarioResult, world: &mut World, finished: &ScenarioFinished) {
         let failure = world.failure.take();
-        let (line, text) = world.last_step();
+        let (line, keyword, text) = world.last_step();
         if let Some(failure) = &failure {
             result.failed_step = Some(FailedStep {
-                keyword: String::new(),
+                keyword: keyword.to_owned(),
                 text: text.to_owned(),
                 line,
                 message: failure.to_string(),

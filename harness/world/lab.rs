@@ -85,6 +85,14 @@ pub enum Look<T> {
     Until(Instant),
 }
 
+/// Up to which instant everything has been seen.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    until: Instant,
+    /// Whether that is certain, or only likely.
+    surely: bool,
+}
+
 /// What was recorded, and a bell for those who wait for more.
 struct Record {
     recorder: Mutex<Option<Recorder>>,
@@ -297,15 +305,17 @@ impl Lab {
     /// Looks at the timeline until the look is done: whenever something new was seen, and at the
     /// instants that the look itself names.
     pub async fn watch<T>(&mut self, mut look: impl FnMut(&Timeline, Instant) -> Look<T>) -> T {
-        let mut now = self.bench.now();
+        let mut seen = Seen { until: self.bench.now(), surely: false };
         loop {
             self.pull();
-            let until = match self.look(&mut look, now) {
-                Look::Done(found) => return found,
+            seen = match self.look(&mut look, seen.until) {
+                Look::Done(found) if seen.surely => return found,
+                // Packets can overtake each other on their way to us: decided is what is still so
+                // when none is under way any more.
+                Look::Done(_) => self.settle().await,
                 // A look that names the past would never end.
-                Look::Until(until) => until.max(now + Span::from_micros(1)),
+                Look::Until(until) => self.pass(until.max(seen.until + Span::from_micros(1))).await,
             };
-            now = self.pass(until).await;
         }
     }
 
@@ -354,27 +364,26 @@ impl Lab {
         }
     }
 
-    /// Lets time pass until something was seen, or until `until`; yields the instant up to which
-    /// everything has been seen.
-    async fn pass(&mut self, until: Instant) -> Instant {
+    /// Lets time pass until something was seen, or until `until`.
+    async fn pass(&mut self, until: Instant) -> Seen {
         match &mut self.bench {
             Bench::Virtual(driver) => {
                 driver.step(until);
-                driver.now()
+                Seen { until: driver.now(), surely: true }
             }
             Bench::Real(lab) => {
                 let left = Duration::from_nanos(u64::try_from((until - lab.now()).as_nanos()).unwrap_or(0));
-                if tokio::time::timeout(left, self.record.bell.notified()).await.is_ok() {
-                    let seen = self.record.lock().as_ref().and_then(|recorder| recorder.timeline().end());
-                    return seen.map_or(until, |seen| seen.min(until));
+                if tokio::time::timeout(left, self.record.bell.notified()).await.is_err() {
+                    return self.settle().await;
                 }
-                self.settle().await
+                let latest = self.record.lock().as_ref().and_then(|recorder| recorder.timeline().end());
+                Seen { until: latest.map_or(until, |latest| latest.min(until)), surely: false }
             }
         }
     }
 
     /// Waits until everything that has happened so far is on the timeline.
-    async fn settle(&mut self) -> Instant {
+    async fn settle(&mut self) -> Seen {
         let now = self.bench.now();
         if self.context.tap.is_some() && self.subscription.is_some() {
             let context = Arc::clone(&self.context);
@@ -388,7 +397,7 @@ impl Lab {
             }
         }
         self.pull();
-        now
+        Seen { until: now, surely: true }
     }
 
     /// What happened to us that keeps us from judging.

@@ -8,10 +8,11 @@ use sipfarm_core::profile::Profile;
 use crate::case::Case;
 use crate::finding::{Finding, Verdict};
 use crate::mark::Expected;
-use crate::rules::{expectations, standing};
+use crate::rules::{expectations, occasion, standing};
 use crate::timeline::Timeline;
 
-/// Judges a whole capture: every standing rule, then every [`crate::Mark::Expect`] on the timeline.
+/// Judges a whole capture: every standing rule, then every [`crate::Mark::Expect`] on the timeline,
+/// then what kept the scenario from going on.
 ///
 /// `now` is the time until which the wire is known: the end of the capture, if it has no
 /// [`crate::Mark::End`]. Nothing is pending here; what would need a longer capture is inconclusive.
@@ -21,7 +22,7 @@ pub fn judge(timeline: &Timeline, profile: &Profile, now: Instant) -> Vec<Findin
     let case = Case::new(timeline, profile, now, false);
     let standing = standing::ALL.iter().flat_map(|rule| rule.judge(&case));
     let asked = case.notes.expected.iter().map(|(_, expected)| expectations::judge(&case, expected));
-    let mut findings: Vec<_> = standing.chain(asked).collect();
+    let mut findings: Vec<_> = standing.chain(asked).chain(occasion::findings(&case)).collect();
     accept_known_issues(&mut findings, profile);
     expect_known_issues(&mut findings, profile);
     findings
@@ -43,17 +44,17 @@ pub fn judge_one(timeline: &Timeline, profile: &Profile, expected: &Expected, no
 /// 1. *fail*: an accusation stands, whatever else is in doubt.
 /// 2. *pending*: only while live.
 /// 3. *inconclusive*: something that had to be decided was not; a pass beside it proves too little.
-/// 4. *not exercised*: an expectation was never put to the test. A standing rule that had no occasion
-///    is no gap: nobody asked for it.
+/// 4. *not exercised*: a step was never put to the test, which a finding with a line tells. A
+///    standing rule that had no occasion is no gap: nobody asked for it.
 /// 5. *unexpected pass*: all is well, but the profile is out of date.
 /// 6. *known issue*, then *warn*: it passes, with a remark.
 /// 7. *pass*: at least one rule was kept.
+/// 8. *not applicable*: the profile says so of everything that was asked.
 ///
 /// Nothing judged at all is *not exercised*, so that an empty scenario is never green.
 pub fn verdict(findings: &[Finding]) -> Verdict {
     let has = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
-    let not_exercised =
-        findings.iter().any(|f| f.verdict == Verdict::NotExercised && f.expected_id.is_some());
+    let not_exercised = findings.iter().any(|f| f.verdict == Verdict::NotExercised && f.line.is_some());
     match () {
         () if has(Verdict::Fail) => Verdict::Fail,
         () if has(Verdict::Pending) => Verdict::Pending,
@@ -63,6 +64,7 @@ pub fn verdict(findings: &[Finding]) -> Verdict {
         () if has(Verdict::KnownIssue) => Verdict::KnownIssue,
         () if has(Verdict::Warn) => Verdict::Warn,
         () if has(Verdict::Pass) => Verdict::Pass,
+        () if has(Verdict::NotApplicable) => Verdict::NotApplicable,
         () => Verdict::NotExercised,
     }
 }

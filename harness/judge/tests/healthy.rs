@@ -84,7 +84,10 @@ fn in_a_foreign_capture() {
 #[test]
 fn the_catalogue_names_every_rule_once() {
     let mut ids: Vec<_> = catalogue().iter().map(|rule| rule.id).collect();
-    assert!(catalogue().iter().all(|rule| !rule.requirements.is_empty() && rule.about.ends_with('.')));
+    assert!(catalogue().iter().all(|rule| rule.about.ends_with('.')));
+    let rests_on_nothing = |rule: &&sipfarm_judge::RuleInfo| rule.requirements.is_empty();
+    let harness_only: Vec<_> = catalogue().iter().filter(rests_on_nothing).map(|rule| rule.id).collect();
+    assert_eq!(harness_only, ["precondition", "command"]);
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();

@@ -67,10 +67,10 @@ fn known_issues_hold_for_expectations_too() {
     assert_eq!(story.run(&expected, 5.0).verdict, Verdict::KnownIssue);
 }
 
-fn finding(verdict: Verdict, expected_id: Option<u32>) -> Finding {
+fn finding(verdict: Verdict, line: Option<u32>) -> Finding {
     let mut finding = judge(&Story::new().timeline(), &Story::new().profile, common::when(0.0)).remove(0);
     finding.verdict = verdict;
-    finding.expected_id = expected_id;
+    finding.line = line;
     finding
 }
 

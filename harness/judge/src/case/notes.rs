@@ -22,6 +22,8 @@ pub struct Notes<'a> {
     pub unmet: Vec<(Instant, &'a str)>,
     /// Expectations, each with the time at which its step began.
     pub expected: Vec<(Instant, &'a Expected)>,
+    /// Steps: when each began, and its line in the feature file.
+    pub steps: Vec<(Instant, u32)>,
     /// When the scenario was over.
     pub end: Option<Instant>,
 }
@@ -51,12 +53,17 @@ pub struct Trouble<'a> {
 }
 
 impl<'a> Notes<'a> {
+    /// The line of the step that was under way then.
+    pub fn line_at(&self, at: Instant) -> Option<u32> {
+        self.steps.iter().rev().find(|(begun, _)| *begun <= at).map(|&(_, line)| line)
+    }
+
     pub(super) fn read(timeline: &'a Timeline) -> Self {
         let mut notes = Notes::default();
         for (at, mark) in timeline.marks() {
             match mark {
                 Mark::Scenario(scene) => notes.scene = Some(scene),
-                Mark::Step { .. } => {}
+                Mark::Step { line, .. } => notes.steps.push((at, *line)),
                 Mark::Command { command } => notes.commands.push((at, command)),
                 Mark::CommandFailed { command, reason } => notes.failed_commands.push((at, command, reason)),
                 Mark::Fault { node, fault, on: true } => {

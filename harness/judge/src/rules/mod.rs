@@ -4,6 +4,7 @@
 pub mod acks;
 pub mod draft;
 pub mod expectations;
+pub mod occasion;
 pub mod repetition;
 pub mod responses;
 pub mod schedule;
@@ -51,5 +52,6 @@ pub trait Rule: Sync {
 /// Every rule, standing rules first.
 pub fn catalogue() -> Vec<RuleInfo> {
     let standing = standing::ALL.iter().map(|rule| rule.info());
-    standing.chain(expectations::ALL.iter().copied()).collect()
+    let occasions = [occasion::PRECONDITION, occasion::COMMAND];
+    standing.chain(expectations::ALL.iter().copied()).chain(occasions).collect()
 }

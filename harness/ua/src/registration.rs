@@ -23,6 +23,8 @@ pub struct Registration {
     wanted: bool,
     attempt: Option<Attempt>,
     standing: Option<Standing>,
+    /// The server of the last binding, whether that still stands or not.
+    stood_with: Option<usize>,
     retry_at: Option<Instant>,
     failback: Failback,
     failed_rounds: u32,
@@ -77,6 +79,7 @@ impl Registration {
             wanted: false,
             attempt: None,
             standing: None,
+            stood_with: None,
             retry_at: None,
             failback: Failback::Never,
             failed_rounds: 0,
@@ -216,21 +219,19 @@ impl Registration {
     /// The servers in the order in which a REGISTER tries them.
     fn order(&self, core: &Core) -> Vec<usize> {
         let profile = core.profile();
-        let Some(standing) = self.standing else { return self.servers.clone() };
-        let failback = &profile.failback;
-        let busy = core.busy && failback.only_when_idle == Some(true);
-        let primary_first = match failback.mode {
+        let may_leave = matches!(profile.call_in_progress.failover, None | Some(DuringCall::Allowed));
+        if let (true, false, Some(server)) = (core.busy, may_leave, self.stood_with) {
+            return vec![server];
+        }
+        let returns = !core.busy || profile.failback.only_when_idle != Some(true);
+        let primary_first = match profile.failback.mode {
             FailbackMode::NewRequests => true,
-            FailbackMode::Registration | FailbackMode::DnsTtl => !busy,
+            FailbackMode::Registration | FailbackMode::DnsTtl => returns,
             _ => false,
         };
-        let first = (!primary_first).then_some(standing.server);
+        let first = self.standing.map(|standing| standing.server).filter(|_| !primary_first);
         let others = self.servers.iter().copied().filter(|server| Some(*server) != first);
-        let mut order: Vec<usize> = first.into_iter().chain(others).collect();
-        if core.busy && !matches!(profile.call_in_progress.failover, None | Some(DuringCall::Allowed)) {
-            order = vec![standing.server];
-        }
-        order
+        first.into_iter().chain(others).collect()
     }
 
     fn start(&mut self, purpose: Purpose, hunt: Hunt, core: &mut Core, now: Instant) {
@@ -292,6 +293,7 @@ impl Registration {
         let share = lo + (hi - lo) * (0.25 + 0.5 * core.ids.share());
         let refresh_at = now + Span::from_secs(granted_s.into()).scale(share);
         let before = self.standing.replace(Standing { server, refresh_at });
+        self.stood_with = Some(server);
         core.locator.set_working(self.index, Some(server));
         if before.is_none_or(|before| before.server != server) {
             core.report(Report::Registered { server: core.server(server).name.clone() });

@@ -6,7 +6,9 @@
 mod common;
 
 use common::*;
-use sipfarm_core::profile::{FailbackMode, Profile, RegistrationMethod, RegistrationRetry, RetryKind};
+use sipfarm_core::profile::{
+    DuringCall, FailbackMode, Profile, RegistrationMethod, RegistrationRetry, RetryKind,
+};
 use sipfarm_core::sip::Method;
 
 fn registering(profile: Profile, set_up: impl FnOnce(&mut Bench)) -> Bench {
@@ -317,4 +319,39 @@ fn a_phone_may_have_to_register_where_it_calls() {
     ];
     assert_eq!(order, expected);
     assert_eq!(bench.reports().last().unwrap(), "call established");
+}
+
+#[test]
+fn on_primary_up_the_primary_is_probed_from_any_other_server() {
+    let mut profile = with_failback(FailbackMode::OnPrimaryUp);
+    profile.registration.method = RegistrationMethod::ActiveOnly;
+    profile.registration.fallback_probe_s = Some(20);
+    let mut bench = registering(profile, |bench| {
+        bench.always(0, 503);
+        registrar(bench, 1, 10_000);
+    });
+    bench.run(50.0);
+    assert_eq!(bench.times("REGISTER", "primary"), [0.0, 20.0, 40.0]);
+    assert_eq!(bench.times("REGISTER", "secondary"), [0.0]);
+    registrar(&mut bench, 0, 10_000);
+    bench.run(1_000.0);
+    assert_eq!(bench.times("REGISTER", "primary"), [0.0, 20.0, 40.0, 60.0], "and no more once it is back");
+}
+
+#[test]
+fn where_calls_forbid_it_a_refresh_does_not_fail_over() {
+    let refreshed = |during_call| {
+        let mut profile = Profile::default();
+        profile.call_in_progress.failover = Some(during_call);
+        let mut bench = Bench::new(profile);
+        bench.healthy(0);
+        bench.healthy(1);
+        bench.tell(|phone, now| phone.register(now));
+        bench.tell(|phone, now| phone.dial("1002", now)).unwrap();
+        bench.always(0, 503);
+        bench.run(3_600.0);
+        bench.requests("REGISTER", "secondary").len()
+    };
+    assert_eq!(refreshed(DuringCall::Forbidden), 0);
+    assert_eq!(refreshed(DuringCall::Allowed), 1);
 }

@@ -4,6 +4,7 @@ mod failure;
 mod lab;
 mod plan;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use cucumber::gherkin;
@@ -21,10 +22,27 @@ const FARM_PATIENCE: Span = Span::from_secs(10);
 /// How soon after a packet a person acts at the earliest.
 const REACTION: Span = Span::from_millis(100);
 
+/// What a scenario waits for, for those who watch it run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiting {
+    /// The profile of the phone.
+    pub phone: String,
+    /// For what: the step's text.
+    pub what: String,
+    /// How long the lab has stood.
+    pub elapsed: Span,
+    /// How long the lab will have stood when the wait is over at the latest.
+    pub window: Option<Span>,
+}
+
+/// Who is told of each wait.
+pub type Progress = Rc<dyn Fn(Waiting)>;
+
 /// A scenario's state.
 #[derive(Default, cucumber::World)]
 pub struct World {
     context: Option<Arc<Context>>,
+    progress: Option<Progress>,
     /// Which scenario this is.
     pub(crate) place: Place,
     /// What the `Given` steps have asked for.
@@ -72,8 +90,9 @@ pub type StepResult = Result<(), StepFailure>;
 
 impl World {
     /// Tells the world where it is, before its first step.
-    pub fn enter(&mut self, context: Arc<Context>, place: Place) {
+    pub fn enter(&mut self, context: Arc<Context>, place: Place, progress: Progress) {
         self.context = Some(context);
+        self.progress = Some(progress);
         self.place = place;
     }
 
@@ -182,9 +201,10 @@ impl World {
         self.lab().await?;
         self.expected += 1;
         let expected = self.expectation(expectation);
+        let progress = self.progress.clone();
         let lab = self.lab().await?;
         lab.mark(Mark::Expect(expected.clone()));
-        let finding = decide(lab, &expected).await;
+        let finding = decide(lab, &expected, progress.as_ref()).await;
         self.live.push(finding.clone());
         match finding.verdict {
             Verdict::Fail | Verdict::Inconclusive | Verdict::NotExercised => {
@@ -202,8 +222,9 @@ impl World {
         self.check_nodes(&expectation)?;
         self.lab().await?;
         let expected = self.expectation(expectation);
+        let progress = self.progress.clone();
         let lab = self.lab().await?;
-        let finding = decide(lab, &expected).await;
+        let finding = decide(lab, &expected, progress.as_ref()).await;
         if matches!(finding.verdict, Verdict::Pass | Verdict::Warn) {
             return Ok(());
         }
@@ -286,15 +307,25 @@ impl World {
     }
 }
 
-/// Waits until an expectation is decided.
-async fn decide(lab: &mut Lab, expected: &mark::Expected) -> Finding {
+/// Waits until an expectation is decided, and says once for what.
+async fn decide(lab: &mut Lab, expected: &mark::Expected, progress: Option<&Progress>) -> Finding {
     let profile = lab.profile().clone();
+    let (begun, asked) = (lab.begun(), lab.now());
+    let mut told = false;
     lab.watch(|timeline, now| {
         let finding = judge_one(timeline, &profile, expected, now);
-        match (finding.verdict, finding.until) {
-            (Verdict::Pending, Some(until)) => Look::Until(until),
-            _ => Look::Done(finding),
+        let (Verdict::Pending, Some(until)) = (finding.verdict, finding.until) else {
+            return Look::Done(finding);
+        };
+        if let (false, Some(progress)) = (std::mem::replace(&mut told, true), progress) {
+            progress(Waiting {
+                phone: profile.id.clone(),
+                what: expected.text.clone(),
+                elapsed: asked - begun,
+                window: Some(until - begun),
+            });
         }
+        Look::Until(until)
     })
     .await
 }

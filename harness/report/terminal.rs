@@ -62,7 +62,7 @@ pub struct Terminal<W> {
 #[derive(Debug)]
 struct Running {
     name: String,
-    phone: Option<String>,
+    phone: String,
     what: String,
     elapsed: Span,
     window: Option<Span>,
@@ -93,13 +93,20 @@ impl<W: Write> Terminal<W> {
                 self.selected = started.selected;
                 text = header(started);
             }
-            RunEvent::ScenarioStarted { id, name, phone } => {
-                let (name, phone) = (name.clone(), phone.clone());
-                let running = Running { name, phone, what: String::new(), elapsed: Span::ZERO, window: None };
+            RunEvent::ScenarioStarted { id, name } => {
+                let name = name.clone();
+                let running = Running {
+                    name,
+                    phone: String::new(),
+                    what: String::new(),
+                    elapsed: Span::ZERO,
+                    window: None,
+                };
                 self.running.insert(*id, running);
             }
-            RunEvent::Waiting { id, what, elapsed, window } => {
+            RunEvent::Waiting { id, phone, what, elapsed, window } => {
                 if let Some(running) = self.running.get_mut(id) {
+                    running.phone.clone_from(phone);
                     running.what.clone_from(what);
                     (running.elapsed, running.window) = (*elapsed, *window);
                 }
@@ -289,7 +296,7 @@ fn running_line(running: &Running) -> String {
         None => format!("  RUN   [{}]           ", clock(running.elapsed)),
     };
     line += &format!("{:<NAME_WIDTH$}", cut(&clean(&running.name), NAME_WIDTH));
-    line += &format!("  {}", running.phone.as_deref().unwrap_or_default());
+    line += &format!("  {}", running.phone);
     if !running.what.is_empty() {
         line += &format!("  waiting {}", clean(&running.what));
     }

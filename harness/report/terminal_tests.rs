@@ -230,10 +230,10 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
 
 #[test]
 fn a_terminal_shows_what_is_running_and_draws_it_over() {
-    let started =
-        |id, name: &str| RunEvent::ScenarioStarted { id, name: name.into(), phone: Some("ref".into()) };
+    let started = |id, name: &str| RunEvent::ScenarioStarted { id, name: name.into() };
     let waiting = RunEvent::Waiting {
         id: 2,
+        phone: "ref".into(),
         what: "REGISTER at secondary".into(),
         elapsed: Span::from_millis(18_400),
         window: Some(Span::from_secs(33)),
@@ -265,7 +265,7 @@ fn more_than_eight_are_counted() {
     let mut out = Vec::new();
     let mut terminal = Terminal::new(&mut out, Style { live: true, colour: false });
     for id in 1..=11 {
-        terminal.event(&RunEvent::ScenarioStarted { id, name: "s".into(), phone: None }).unwrap();
+        terminal.event(&RunEvent::ScenarioStarted { id, name: "s".into() }).unwrap();
     }
     let picture = terminal.picture();
     assert_eq!(picture.len(), 10);

@@ -30,14 +30,14 @@ pub enum RunEvent {
         id: ScenarioId,
         /// Its name.
         name: String,
-        /// The profile of the phone, when it is known at the start.
-        phone: Option<String>,
     },
     /// A scenario waits for something.
     Waiting {
         /// The scenario's number.
         id: ScenarioId,
-        /// For what: `REGISTER to "secondary"`.
+        /// The profile of the phone.
+        phone: String,
+        /// For what: the step's text.
         what: String,
         /// How long the scenario has run, on its own clock.
         elapsed: Span,
@@ -441,9 +441,10 @@ pub(crate) mod tests {
         let finished = result(1, &[Verdict::Pass]);
         let events = [
             RunEvent::Started(Started::new(7, "virtual", 1)),
-            RunEvent::ScenarioStarted { id: 1, name: "n".into(), phone: Some("rfc3261".into()) },
+            RunEvent::ScenarioStarted { id: 1, name: "n".into() },
             RunEvent::Waiting {
                 id: 1,
+                phone: "rfc3261".into(),
                 what: "REGISTER to \"secondary\"".into(),
                 elapsed: Span::from_secs(1),
                 window: Some(Span::from_secs(32)),

@@ -16,7 +16,7 @@ use sipfarm_judge::{Finding, Verdict, judge};
 use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, Trouble};
 use super::select::Selected;
 use crate::error::{Blame, bug};
-use crate::world::{Context, NetKind, Place, StepFailure, World};
+use crate::world::{Context, NetKind, Place, StepFailure, Waiting, World};
 
 /// What is to be run.
 pub struct Execution {
@@ -57,7 +57,9 @@ pub async fn execute(
             bug::only_note_places();
             let place = before.place(feature, rule, scenario);
             before.begin(&place);
-            world.enter(Arc::clone(&context), place);
+            let (id, ledger) = (place.id, Rc::clone(&before));
+            let progress = move |waiting| ledger.tell(waiting_event(id, waiting));
+            world.enter(Arc::clone(&context), place, Rc::new(progress));
             Box::pin(futures::future::ready(()))
         })
         .after(move |feature, rule, scenario, finished, world| {
@@ -78,6 +80,11 @@ pub async fn execute(
         () = interrupted => true,
     };
     (ledger.results.take(), was_interrupted)
+}
+
+fn waiting_event(id: ScenarioId, waiting: Waiting) -> RunEvent {
+    let Waiting { phone, what, elapsed, window } = waiting;
+    RunEvent::Waiting { id, phone, what, elapsed, window }
 }
 
 fn path_of(feature: &gherkin::Feature) -> String {
@@ -128,7 +135,7 @@ impl Ledger {
 
     fn begin(&self, place: &Place) {
         self.begun.borrow_mut().insert(place.id, RealInstant::now());
-        self.tell(RunEvent::ScenarioStarted { id: place.id, name: place.name.clone(), phone: None });
+        self.tell(RunEvent::ScenarioStarted { id: place.id, name: place.name.clone() });
     }
 
     async fn end(&self, place: Place, finished: &ScenarioFinished, world: Option<&mut World>) {

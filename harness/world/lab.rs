@@ -125,6 +125,7 @@ pub struct Lab {
     far_end: MachineId,
     phone: PhoneDriver,
     drops_before: u64,
+    begun: Instant,
 }
 
 /// The addresses of a scenario's parties.
@@ -228,6 +229,7 @@ impl Lab {
             far_end,
             phone,
             drops_before,
+            begun,
         };
         lab.check_bindings()?;
         Ok(lab)
@@ -236,6 +238,11 @@ impl Lab {
     /// The time.
     pub fn now(&mut self) -> Instant {
         self.bench.now()
+    }
+
+    /// Since when it stands.
+    pub fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// What the phone is held to.

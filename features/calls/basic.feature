@@ -21,6 +21,7 @@ Feature: A call through a healthy farm
     When the phone dials the far end
     Then the call is established through "primary" within 1 s
 
+  @rfc3261-15.1.1
   Scenario: The phone hangs up
     Given a phone
     And the far end answers
@@ -30,6 +31,7 @@ Feature: A call through a healthy farm
     Then the phone sends BYE to "primary" within 1 s
     And the call ends through "primary"
 
+  @rfc3261-15.1.2
   Scenario: The far end hangs up
     Given a phone
     And the far end answers
@@ -38,6 +40,7 @@ Feature: A call through a healthy farm
     When the far end hangs up
     Then the phone answers BYE from "primary" with 200 within 1 s
 
+  @rfc3261-9.1
   Scenario: The caller changes their mind while it rings
     Given a phone
     And the far end rings
@@ -47,12 +50,14 @@ Feature: A call through a healthy farm
     Then the phone sends CANCEL to "primary" within 1 s
     And the call fails with 487
 
+  @rfc3261-17.1.1.3
   Scenario: The far end is busy
     Given a phone
     And the far end rejects with 486
     When the phone dials the far end
     Then the call fails with 486
 
+  @rfc3261-13.3.1
   Scenario: The phone is called and answers
     Given a phone
     And the phone is registered with "primary"
@@ -63,6 +68,7 @@ Feature: A call through a healthy farm
     When the phone hangs up
     Then the call ends through "primary"
 
+  @rfc3261-13.3.1
   Scenario: The phone is called and rejects
     Given a phone
     And the phone is registered with "primary"
@@ -71,6 +77,7 @@ Feature: A call through a healthy farm
     When the phone rejects the call with 486
     Then the phone answers INVITE from "primary" with 486 within 1 s
 
+  @rfc3261-18.2.2
   Scenario: A call over TCP
     Given a phone that speaks TCP
     And the phone is registered with "primary"

@@ -11,6 +11,7 @@ Feature: Registration
     Then the phone sends REGISTER to "primary" within 1 s
     And the phone is registered with "primary" within 2 s
 
+  @rfc3261-10.2.4
   Scenario: The binding is refreshed before it expires
     Given a phone
     And registrations last 60 s
@@ -19,6 +20,7 @@ Feature: Registration
     Then the phone sends REGISTER to "primary" within 60 s
     And the phone is registered with "primary"
 
+  @rfc3261-10.2.8
   Scenario: 423 teaches the phone the shortest interval
     Given a phone with settings
       | registration.expires_s | 60 |
@@ -26,12 +28,14 @@ Feature: Registration
     When the phone registers
     Then the phone is registered with "primary" within 2 s
 
+  @rfc3261-10.2
   Scenario: A reboot registers afresh
     Given a phone
     And the phone is registered with "primary"
     When the phone reboots
     Then the phone is registered with "primary" within 5 s
 
+  @rfc3261-10.2
   Scenario: Registration over TCP
     Given a phone that speaks TCP
     When the phone registers

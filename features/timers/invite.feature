@@ -5,12 +5,14 @@ Feature: The client's INVITE schedule
   Background:
     Given a farm with server "primary"
 
+  @YL-10 @rfc3261-17.1.1.2
   Scenario: Seven sends over UDP
     Given a phone
     And "primary" has fault "silent"
     When the phone dials the far end
     Then the phone sends INVITE to "primary" on the whole schedule and gives up
 
+  @rfc3261-17.1.1.2
   Scenario Outline: T1 of <t1> ms scales the whole schedule
     Given a phone with settings
       | timers.t1_ms | <t1> |
@@ -23,12 +25,14 @@ Feature: The client's INVITE schedule
       | 250  |
       | 1000 |
 
+  @YL-03b @rfc3261-17.1.1.2
   Scenario: A provisional response stops the schedule
     Given a phone
     And "primary" has fault "trying-then-silent"
     When the phone dials the far end
     Then the phone sends INVITE to "primary" exactly once
 
+  @rfc3261-17.1.1.2
   Scenario: A late provisional response stops the schedule where it is
     Given a phone
     And "primary" has fault "delay ms=5000 direction=in method=INVITE"
@@ -36,12 +40,14 @@ Feature: The client's INVITE schedule
     When the phone dials the far end
     Then the phone sends INVITE to "primary" exactly 4 times
 
+  @rfc3261-17.1.1.2
   Scenario: TCP is trusted to deliver
     Given a phone that speaks TCP
     And "primary" has fault "silent"
     When the phone dials the far end
     Then the phone sends INVITE to "primary" exactly once
 
+  @YL-03 @rfc3261-17.1.1.2
   Scenario: Timer B runs over TCP, too
     Given a farm with servers "primary", "secondary" and "fallback"
     And a phone that speaks TCP
@@ -51,6 +57,7 @@ Feature: The client's INVITE schedule
     Then the phone moves INVITE from "primary" to "secondary" in time
     And the call is established through "secondary"
 
+  @rfc3261-17.1.1.2
   Scenario: Every repetition of a refusal is acknowledged while timer D runs
     Given a phone
     And "primary" has fault "duplicate direction=out response=486 count=3 after-ms=8000"

@@ -5,12 +5,14 @@ Feature: The client's schedule for other requests
   Background:
     Given a farm with server "primary"
 
+  @rfc3261-17.1.2.2
   Scenario: Eleven sends over UDP
     Given a phone
     And "primary" has fault "silent"
     When the phone registers
     Then the phone sends REGISTER to "primary" on the whole schedule and gives up
 
+  @rfc3261-17.1.2.2
   Scenario Outline: T1 of <t1> ms keeps the cap of T2
     Given a phone with settings
       | timers.t1_ms | <t1> |
@@ -23,18 +25,21 @@ Feature: The client's schedule for other requests
       | 250  |
       | 1000 |
 
+  @rfc3261-17.1.2.2
   Scenario: A provisional response slows the schedule to T2
     Given a phone
     And "primary" answers REGISTER with 100
     When the phone registers
     Then the phone sends REGISTER to "primary" on the whole schedule and gives up
 
+  @rfc3261-17.1.2.2
   Scenario: TCP is trusted to deliver
     Given a phone that speaks TCP
     And "primary" has fault "silent"
     When the phone registers
     Then the phone sends REGISTER to "primary" exactly once
 
+  @rfc3261-17.1.2.2
   Scenario: Timer F runs over TCP, too
     Given a farm with servers "primary", "secondary" and "fallback"
     And a phone that speaks TCP

@@ -5,6 +5,7 @@ Feature: The phone's repetitions as a server
   Background:
     Given a farm with server "primary"
 
+  @rfc3261-17.2.1
   Scenario Outline: An unacknowledged refusal over <transport>
     Given a phone that speaks <transport>
     And the phone is registered with "primary"
@@ -19,6 +20,7 @@ Feature: The phone's repetitions as a server
       | UDP       |
       | TCP       |
 
+  @rfc3261-13.3.1.4
   Scenario Outline: An unacknowledged acceptance over <transport>
     Given a phone that speaks <transport>
     And the phone is registered with "primary"

@@ -13,6 +13,13 @@ Feature: The client's schedule for other requests
     Then the phone sends REGISTER to "primary" on the whole schedule and gives up
 
   @rfc3261-17.1.2.2
+  Scenario: No other number of sends, with the interval capped at T2
+    Given a phone
+    And "primary" has fault "silent"
+    When the phone registers
+    Then the phone sends REGISTER to "primary" exactly 11 times
+
+  @rfc3261-17.1.2.2
   Scenario Outline: T1 of <t1> ms keeps the cap of T2
     Given a phone with settings
       | timers.t1_ms | <t1> |

@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod lint;
 mod log;
+mod mutants;
 mod phone;
 mod run;
 
@@ -30,6 +31,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Check feature files without running them
     Lint(lint::LintArgs),
+    /// Show that every rule can fail: run the scenarios against each defect of the reference phone
+    Mutants(mutants::MutantsArgs),
 }
 
 /// How a command prints what it found.
@@ -57,6 +60,7 @@ pub fn main() -> Exit {
         Command::Phone(args) => phone::phone(args),
         Command::Audit(args) => audit::audit(&args),
         Command::Lint(args) => lint::lint(&args),
+        Command::Mutants(args) => mutants::mutants(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{}", error.explain());

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Machine, Output};
 use sipfarm_core::profile::{Profile, Source, load};
-use sipfarm_ua::{Phone, PhoneConfig, Server};
+use sipfarm_ua::{Defect, Phone, PhoneConfig, Server};
 
 use crate::error::{Error, Exit, Result};
 use crate::net::{RealLab, RealOptions, Trouble};
@@ -37,6 +37,9 @@ pub struct PhoneArgs {
     /// What its ids are drawn from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Do something wrong; `sipfarm mutants --list` names the defects
+    #[arg(long = "defect", value_name = "NAME")]
+    defects: Vec<Defect>,
 }
 
 /// Runs the phone until its input ends. The password comes from `SIPFARM_PASSWORD`.
@@ -56,6 +59,7 @@ pub fn phone(args: PhoneArgs) -> Result<Exit> {
         password: std::env::var("SIPFARM_PASSWORD").unwrap_or_default(),
         domain: args.domain,
         seed: args.seed,
+        defects: args.defects.into_iter().collect(),
     };
     let lab = RealLab::start(RealOptions::default())
         .map_err(|error| Error::lab(format!("no network: {error}"), ""))?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use sipfarm_core::Span;
+use sipfarm_ua::Defect;
 
 use super::check::check;
 use crate::capture::tap::{Tap, TapError};
@@ -33,6 +34,9 @@ pub struct RunArgs {
     /// puts every scenario to a phone of that model
     #[arg(long, default_value = "reference", value_name = "reference|PROFILE")]
     phone: String,
+    /// Have the reference phone do something wrong; `sipfarm mutants --list` names the defects
+    #[arg(long = "defect", value_name = "NAME")]
+    defects: Vec<Defect>,
     /// Only scenarios with these tags, such as "@YL-04 and not @slow"
     #[arg(long, value_name = "EXPR")]
     tags: Option<String>,
@@ -104,6 +108,7 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     let context = Context {
         net,
         phone,
+        defects: args.defects.iter().copied().collect(),
         tap,
         program,
         capture_of: Box::new(move |place: &Place| Some(captures.capture(place.id))),
@@ -220,6 +225,9 @@ fn repeat_command(args: &RunArgs) -> Box<dyn Fn(&Place) -> String> {
     }
     if args.phone != "reference" {
         options += &format!(" --phone {}", args.phone);
+    }
+    for defect in &args.defects {
+        options += &format!(" --defect {defect}");
     }
     let seed = args.seed;
     Box::new(move |place| format!("sipfarm run {}:{}{options} --seed {seed}", place.feature, place.line))

@@ -2,10 +2,10 @@
 
 use std::any::Any;
 use std::backtrace::Backtrace;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{self, Write as _};
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,6 +16,8 @@ static SEEN: AtomicBool = AtomicBool::new(false);
 thread_local! {
     /// What panicked on this thread, and where.
     static NOTED: RefCell<Vec<(String, String)>> = const { RefCell::new(Vec::new()) };
+    /// Whether panics on this thread are caught and dealt with elsewhere.
+    static ONLY_NOTED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs a command. A panic in it, on any thread, leaves a report in `folder` and makes the exit
@@ -25,9 +27,10 @@ pub fn guard(folder: &Path, command: impl FnOnce() -> Exit) -> Exit {
     let (home, folder) = (folder.to_owned(), folder.to_owned());
     panic::set_hook(Box::new(move |info| {
         let message = message_of(info.payload());
-        if !is_closed_pipe(&message) {
-            let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
-            tell(&folder, &message, &place);
+        if ONLY_NOTED.get() {
+            note(info);
+        } else if !is_closed_pipe(&message) {
+            tell(&folder, &message, &place_of(info));
         }
     }));
     match panic::catch_unwind(AssertUnwindSafe(command)) {
@@ -43,19 +46,26 @@ pub fn guard(folder: &Path, command: impl FnOnce() -> Exit) -> Exit {
     }
 }
 
-/// From here on, panics say nothing and only leave their place for [`noted_place`]. For code that
-/// catches panics itself, as cucumber does around every step: it takes the panic hook away at its
-/// start and gives it back at its end, so this is called in between.
+/// From here on, panics on this thread say nothing and only leave their place for [`noted_place`].
+/// For code that catches panics itself, as cucumber does around every step: it takes the panic hook
+/// away at its start and gives it back at its end, so this is called in between. Where several
+/// threads do so at once, each may get the hook of another back, which does the same.
 pub fn only_note_places() {
+    ONLY_NOTED.set(true);
+    panic::set_hook(Box::new(note));
+}
+
+fn note(info: &PanicHookInfo<'_>) {
     const AT_MOST: usize = 1_000;
-    panic::set_hook(Box::new(|info| {
-        let place = info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string);
-        NOTED.with_borrow_mut(|noted| {
-            if noted.len() < AT_MOST {
-                noted.push((message_of(info.payload()), place));
-            }
-        });
-    }));
+    NOTED.with_borrow_mut(|noted| {
+        if noted.len() < AT_MOST {
+            noted.push((message_of(info.payload()), place_of(info)));
+        }
+    });
+}
+
+fn place_of(info: &PanicHookInfo<'_>) -> String {
+    info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 
 /// Where the panic with that message happened on this thread, if it was noted.

@@ -12,6 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use sipfarm_ua::Defects;
+
 use super::key::{Key, PressError};
 
 /// How long the process may take to start or to answer a line. Not a time of SIP: a phone that is
@@ -43,6 +45,8 @@ pub struct ProcessOptions<'a> {
     pub domain: &'a str,
     /// The seed of its ids.
     pub seed: u64,
+    /// What it does wrong.
+    pub defects: &'a Defects,
 }
 
 impl ReferenceProcess {
@@ -62,6 +66,9 @@ impl ReferenceProcess {
             .kill_on_drop(true);
         for (name, addr) in options.servers {
             command.args(["--server", &format!("{name}={addr}")]);
+        }
+        for defect in options.defects.iter() {
+            command.args(["--defect", defect.name()]);
         }
         let mut child = command.spawn().map_err(|error| lost("cannot be started", error))?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {

@@ -3,4 +3,5 @@
 pub mod bundle;
 pub mod events;
 pub mod execute;
+pub mod mutants;
 pub mod select;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Mark, Timeline, mark};
-use sipfarm_ua::{PhoneConfig, Server};
+use sipfarm_ua::{Defects, PhoneConfig, Server};
 use tokio::sync::Notify;
 
 use super::{Place, Plan, StepFailure};
@@ -69,6 +69,8 @@ pub struct Context {
     pub net: NetKind,
     /// The phone.
     pub phone: PhoneChoice,
+    /// What the reference phone does wrong.
+    pub defects: Defects,
     /// The packet tap of a real network; without, evidence comes from the sockets.
     pub tap: Option<Tap>,
     /// This program, to be started as the phone's process.
@@ -528,6 +530,7 @@ async fn start_phone(
                 password: PASSWORD.to_owned(),
                 domain: DOMAIN.to_owned(),
                 seed: place.seed,
+                defects: context.defects.clone(),
             },
         ));
     }
@@ -544,6 +547,7 @@ async fn start_phone(
         password: PASSWORD,
         domain: DOMAIN,
         seed: place.seed,
+        defects: &context.defects,
     })
     .await
     .map_err(|error| StepFailure::Lab(error.to_string()))?;

@@ -9,11 +9,12 @@ use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri};
 use sipfarm_core::{Instant, Span};
 
 use crate::auth::Auth;
+use crate::defect::Defect;
 use crate::ids::Ids;
 use crate::locate::{self, Locator};
 use crate::phone::{PhoneConfig, Report, Server};
 use crate::transport::TransportLayer;
-use crate::tx::{ClientId, Patience, ServerId, Target, Transactions};
+use crate::tx::{ClientId, Habits, Patience, ServerId, Target, Transactions};
 
 /// The methods that the phone understands.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY";
@@ -58,9 +59,10 @@ impl Core {
         let icmp_sensitive = profile.transport.icmp_sensitive != Some(false);
         let transport = TransportLayer::new(config.local, connect_timeout, icmp_sensitive);
         let tcp_allowed = profile.transport.allowed.contains(&Transport::Tcp);
+        let habits = Habits { times: profile.timers.clone(), defects: config.defects.clone() };
         Core {
             ids: Ids::new(config.seed),
-            tx: Transactions::new(transport, profile.timers.clone(), tcp_allowed),
+            tx: Transactions::new(transport, habits, tcp_allowed),
             auth: Auth::new(&config.user, &config.password),
             locator: Locator::new(config.servers.len()),
             reports: VecDeque::new(),
@@ -72,6 +74,11 @@ impl Core {
 
     pub fn profile(&self) -> &Profile {
         &self.config.profile
+    }
+
+    /// Whether the phone has that defect.
+    pub fn has(&self, defect: Defect) -> bool {
+        self.config.defects.has(defect)
     }
 
     pub fn t1(&self) -> Span {
@@ -98,7 +105,11 @@ impl Core {
 
     /// The servers that a new INVITE tries, in order.
     pub fn call_order(&self, now: Instant) -> Vec<usize> {
-        self.locator.call_order(self.config.profile.failback.mode, now)
+        let mut order = self.locator.call_order(self.config.profile.failback.mode, now);
+        if self.has(Defect::WrongOrder) {
+            order.reverse();
+        }
+        order
     }
 
     /// Sends a request to one of the servers, with credentials where it is known to want them.

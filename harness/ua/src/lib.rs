@@ -6,6 +6,7 @@
 mod auth;
 mod call;
 mod core;
+mod defect;
 mod dialog;
 mod ids;
 mod locate;
@@ -15,4 +16,5 @@ mod registration;
 mod transport;
 mod tx;
 
+pub use defect::{Defect, Defects};
 pub use phone::{Phone, PhoneConfig, Refusal, Report, Server};

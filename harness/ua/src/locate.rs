@@ -9,6 +9,7 @@ use sipfarm_core::{Instant, Span};
 
 use crate::auth::is_stale;
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::tx::{ClientId, Failure, Patience};
 
 /// How often one server's challenges are answered for one request.
@@ -164,6 +165,7 @@ impl Hunt {
             408 => Some(Trigger::RequestTimeout),
             500 => Some(Trigger::ServerError),
             504 => Some(Trigger::ServerTimeout),
+            404 if core.has(Defect::FailsOverOn404) => Some(Trigger::ServiceUnavailable),
             _ => None,
         };
         self.fail(core, trigger, Some(response), now)
@@ -207,7 +209,8 @@ impl Hunt {
         self.client = None;
         self.challenges = 0;
         while let Some(next) = self.left.pop_front() {
-            if core.locator.is_fit(next, now) {
+            let left_out = next == 1 && core.has(Defect::SkipsSecondary);
+            if core.locator.is_fit(next, now) && !left_out {
                 self.server = next;
                 return true;
             }

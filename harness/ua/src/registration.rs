@@ -5,6 +5,7 @@ use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
 use sipfarm_core::{Instant, Span};
 
 use crate::core::{Core, Errand};
+use crate::defect::Defect;
 use crate::locate::{Hunt, Outcome};
 use crate::phone::Report;
 use crate::tx::{ClientId, Failure};
@@ -384,6 +385,9 @@ impl Registration {
 
     /// The time until the next round of attempts.
     fn pause(&self, core: &mut Core) -> Span {
+        if core.has(Defect::HammersDeadServer) {
+            return Span::from_secs(1);
+        }
         let retry = core.profile().registration.retry.clone();
         let (base, max) = (f64::from(retry.base_s), f64::from(retry.max_s));
         let share = core.ids.share();

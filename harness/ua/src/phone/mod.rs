@@ -14,6 +14,7 @@ use sipfarm_core::sip::{DefectKind, MessageBuilder, Method, Uri};
 
 use crate::call::Call;
 use crate::core::Core;
+use crate::defect::Defects;
 use crate::registration::Registration;
 use crate::tx::Target;
 
@@ -36,6 +37,8 @@ pub struct PhoneConfig {
     pub domain: String,
     /// The seed of all identifiers.
     pub seed: u64,
+    /// What it does wrong.
+    pub defects: Defects,
 }
 
 /// Without the password.
@@ -47,6 +50,7 @@ impl fmt::Debug for PhoneConfig {
             .field("local", &self.local)
             .field("user", &self.user)
             .field("domain", &self.domain)
+            .field("defects", &self.defects)
             .field("seed", &self.seed)
             .finish_non_exhaustive()
     }

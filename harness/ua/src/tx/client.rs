@@ -1,11 +1,11 @@
 //! Client transactions (RFC 3261 section 17.1, RFC 6026 section 7.2).
 
-use sipfarm_core::profile;
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
 use super::timers::{Timer, Timers};
-use super::{Act, ClientId, Failure, Patience, Target, TxEvent};
+use super::{Act, ClientId, Failure, Habits, Patience, Target, TxEvent};
+use crate::defect::Defect;
 
 /// Where a client transaction stands. INVITE starts in `Calling`, other methods in `Trying`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +58,13 @@ impl Client {
     }
 
     /// Sends the request and starts A and B, or E and F.
-    pub fn start(&mut self, times: &profile::Timers, now: Instant, acts: &mut Vec<Act>) {
+    pub fn start(&mut self, habits: &Habits, now: Instant, acts: &mut Vec<Act>) {
         self.send(acts);
         if !self.target.transport.is_reliable() {
-            self.interval = times.t1();
+            self.interval = habits.first_interval();
             self.timers.set(self.repeat(), now + self.interval);
         }
-        self.timers.set(self.give_up(), now + self.patience.timeout);
+        self.timers.set(self.give_up(), now + habits.patience(self.patience.timeout));
     }
 
     /// Sends the request to another place instead; the first one never got it.
@@ -72,13 +72,13 @@ impl Client {
         &mut self,
         request: Message,
         target: Target,
-        times: &profile::Timers,
+        habits: &Habits,
         now: Instant,
         acts: &mut Vec<Act>,
     ) {
         self.request = request;
         self.target = target;
-        self.start(times, now, acts);
+        self.start(habits, now, acts);
     }
 
     pub fn branch(&self) -> &str {
@@ -95,44 +95,32 @@ impl Client {
         matches!(self.state, State::Calling | State::Trying)
     }
 
-    pub fn on_timer(&mut self, timer: Timer, at: Instant, times: &profile::Timers, acts: &mut Vec<Act>) {
+    pub fn on_timer(&mut self, timer: Timer, at: Instant, habits: &Habits, acts: &mut Vec<Act>) {
         self.timers.stop(timer);
         match timer {
-            Timer::A | Timer::E if self.out_of_sends() => self.fail(Failure::Timeout, acts),
-            Timer::A => {
+            Timer::A | Timer::E if self.out_of_sends() => self.time_out(habits, acts),
+            Timer::A | Timer::E => {
                 self.send(acts);
-                self.interval = self.interval * 2;
-                self.timers.set(Timer::A, at + self.interval);
+                self.interval = self.next_interval(timer, habits);
+                self.timers.set(timer, at + self.interval);
             }
-            Timer::E => {
-                self.send(acts);
-                let doubled = if self.state == State::Proceeding { times.t2() } else { self.interval * 2 };
-                self.interval = doubled.min(times.t2());
-                self.timers.set(Timer::E, at + self.interval);
-            }
-            Timer::B | Timer::F => self.fail(Failure::Timeout, acts),
+            Timer::B | Timer::F => self.time_out(habits, acts),
             _ => self.state = State::Terminated,
         }
     }
 
-    pub fn on_response(
-        &mut self,
-        response: Message,
-        times: &profile::Timers,
-        now: Instant,
-        acts: &mut Vec<Act>,
-    ) {
+    pub fn on_response(&mut self, response: Message, habits: &Habits, now: Instant, acts: &mut Vec<Act>) {
         let code = response.status().unwrap_or(0);
         match (self.state, code) {
             (State::Calling | State::Trying | State::Proceeding, 100..=199) => {
                 self.state = State::Proceeding;
                 if self.method == Method::Invite {
-                    self.timers.stop_all();
+                    self.wait_for_the_far_end(habits);
                 }
             }
             (State::Calling | State::Trying | State::Proceeding, 200..=699) => {
                 self.timers.stop_all();
-                self.finish(code, &response, times, now, acts);
+                self.finish(code, &response, habits, now, acts);
             }
             (State::Accepted, 200..=299) => {}
             (State::Completed, 300..=699) => {
@@ -155,27 +143,19 @@ impl Client {
         }
     }
 
-    fn finish(
-        &mut self,
-        code: u16,
-        response: &Message,
-        times: &profile::Timers,
-        now: Instant,
-        acts: &mut Vec<Act>,
-    ) {
+    fn finish(&mut self, code: u16, response: &Message, habits: &Habits, now: Instant, acts: &mut Vec<Act>) {
         let reliable = self.target.transport.is_reliable();
         self.state = State::Completed;
         if self.method != Method::Invite {
-            let wait = if reliable { Span::ZERO } else { times.t4() };
+            let wait = if reliable { Span::ZERO } else { habits.times.t4() };
             self.timers.set(Timer::K, now + wait);
         } else if code < 300 {
             self.state = State::Accepted;
-            self.timers.set(Timer::M, now + times.t1() * 64);
+            self.timers.set(Timer::M, now + habits.times.t1() * 64);
         } else {
-            let ack = self.ack_for(response);
-            acts.push(Act::Send(ack.clone()));
-            self.ack = Some(ack);
-            let wait = if reliable { Span::ZERO } else { Span::from_millis(times.d_ms.into()) };
+            self.ack = (!habits.defects.has(Defect::NoAck)).then(|| self.ack_for(response));
+            acts.extend(self.ack.clone().map(Act::Send));
+            let wait = if reliable { Span::ZERO } else { Span::from_millis(habits.times.d_ms.into()) };
             self.timers.set(Timer::D, now + wait);
         }
     }
@@ -188,6 +168,35 @@ impl Client {
     fn send(&mut self, acts: &mut Vec<Act>) {
         self.sends += 1;
         acts.push(Act::Send(self.request.raw.clone()));
+    }
+
+    /// The interval after the one that has run out.
+    fn next_interval(&self, timer: Timer, habits: &Habits) -> Span {
+        let t2 = habits.times.t2();
+        let capped = match timer {
+            Timer::A => habits.defects.has(Defect::CapsInviteAtT2),
+            _ => !habits.defects.has(Defect::UncappedRegister),
+        };
+        match () {
+            () if self.state == State::Proceeding => t2,
+            () if capped => (self.interval * 2).min(t2),
+            () => self.interval * 2,
+        }
+    }
+
+    /// After a provisional response to INVITE no timer runs (section 17.1.1.2).
+    fn wait_for_the_far_end(&mut self, habits: &Habits) {
+        self.timers.stop(Timer::A);
+        if !habits.defects.has(Defect::FailsOverAfterTrying) {
+            self.timers.stop(Timer::B);
+        }
+    }
+
+    fn time_out(&mut self, habits: &Habits, acts: &mut Vec<Act>) {
+        if habits.defects.has(Defect::OneSendTooMany) {
+            self.send(acts);
+        }
+        self.fail(Failure::Timeout, acts);
     }
 
     fn fail(&mut self, failure: Failure, acts: &mut Vec<Act>) {
@@ -233,7 +242,7 @@ mod tests {
 
     /// A transaction of that method that has just had that response.
     fn answered(method: Method, transport: Transport, code: u16) -> Client {
-        let (now, times, mut acts) = (Instant::EPOCH, profile::Timers::default(), Vec::new());
+        let (now, habits, mut acts) = (Instant::EPOCH, Habits::default(), Vec::new());
         let request = MessageBuilder::request(&method, "sip:b@192.0.2.2")
             .header("Via", format!("SIP/2.0/{transport} 192.0.2.1;branch=z9hG4bK1"))
             .header("From", "<sip:a@192.0.2.1>;tag=1")
@@ -243,10 +252,10 @@ mod tests {
             .build();
         let response = MessageBuilder::response_to(&request, code, "Reason", Some("t")).build();
         let target = Target { addr: std::net::SocketAddr::from(([192, 0, 2, 2], 5060)), transport };
-        let patience = Patience { max_sends: None, timeout: times.t1() * 64 };
+        let patience = Patience { max_sends: None, timeout: habits.times.t1() * 64 };
         let mut client = Client::new(ClientId(1), request, target, patience);
-        client.start(&times, now, &mut acts);
-        client.on_response(response, &times, now, &mut acts);
+        client.start(&habits, now, &mut acts);
+        client.on_response(response, &habits, now, &mut acts);
         client
     }
 

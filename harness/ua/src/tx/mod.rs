@@ -16,6 +16,7 @@ use sipfarm_core::{Instant, Span};
 use self::client::{Client, hop_by_hop};
 use self::server::{Key, Server};
 use self::timers::Timer;
+use crate::defect::{Defect, Defects};
 use crate::ids::Ids;
 use crate::malformed::is_broken_response;
 use crate::transport::{Flow, TransportEvent, TransportLayer};
@@ -58,6 +59,28 @@ pub struct Patience {
     pub max_sends: Option<u32>,
     /// Timer B or F.
     pub timeout: Span,
+}
+
+/// How transactions behave: by the timers of the profile, but for what the phone does wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Habits {
+    /// The timers.
+    pub times: profile::Timers,
+    /// What the phone does wrong.
+    pub defects: Defects,
+}
+
+impl Habits {
+    /// The time from the first send to the second.
+    fn first_interval(&self) -> Span {
+        let t1 = self.times.t1();
+        if self.defects.has(Defect::DoublesT1) { t1 * 2 } else { t1 }
+    }
+
+    /// The time until a request is given up, of what it should be.
+    fn patience(&self, timeout: Span) -> Span {
+        if self.defects.has(Defect::GivesUpEarly) { timeout.scale(0.5) } else { timeout }
+    }
 }
 
 /// What the transaction layer tells its user.
@@ -109,7 +132,7 @@ enum Act {
 #[derive(Debug)]
 pub struct Transactions {
     transport: TransportLayer,
-    times: profile::Timers,
+    habits: Habits,
     tcp_allowed: bool,
     clients: BTreeMap<ClientId, Client>,
     servers: BTreeMap<ServerId, Server>,
@@ -119,10 +142,10 @@ pub struct Transactions {
 
 impl Transactions {
     /// None yet, over an open transport. Where TCP is not allowed, long requests go as datagrams.
-    pub fn new(transport: TransportLayer, times: profile::Timers, tcp_allowed: bool) -> Self {
+    pub fn new(transport: TransportLayer, habits: Habits, tcp_allowed: bool) -> Self {
         Transactions {
             transport,
-            times,
+            habits,
             tcp_allowed,
             clients: BTreeMap::new(),
             servers: BTreeMap::new(),
@@ -153,9 +176,13 @@ impl Transactions {
     /// Cancels an INVITE that has had a provisional response and no final one (section 9.1).
     pub fn cancel(&mut self, invite: ClientId, now: Instant) -> Option<ClientId> {
         let invite = self.clients.get(&invite).filter(|client| client.state == client::State::Proceeding)?;
-        let (cancel, target) = (hop_by_hop(&invite.request, &Method::Cancel, None).build(), invite.target);
-        let patience = Patience { max_sends: None, timeout: self.times.t1() * 64 };
-        Some(self.start(cancel, target, patience, now))
+        let (mut cancel, target) = (hop_by_hop(&invite.request, &Method::Cancel, None), invite.target);
+        if self.habits.defects.has(Defect::CancelNewBranch) {
+            let branch = format!("{}x", invite.branch());
+            cancel = cancel.set("Via", self.transport.via(target.transport, &branch));
+        }
+        let patience = Patience { max_sends: None, timeout: self.habits.times.t1() * 64 };
+        Some(self.start(cancel.build(), target, patience, now))
     }
 
     /// Sends a request without a transaction: the ACK for a 2xx. Returns it as sent, and where.
@@ -183,7 +210,7 @@ impl Transactions {
         let Some(transaction) = self.servers.get_mut(&server) else { return };
         let mut acts = Vec::new();
         let code = response.status().unwrap_or(500);
-        transaction.respond(code, response.raw, &self.times, now, &mut acts);
+        transaction.respond(code, response.raw, &self.habits, now, &mut acts);
         self.perform_server(server, acts, now);
     }
 
@@ -229,13 +256,13 @@ impl Transactions {
             match owner {
                 Owner::Client(id) => {
                     if let Some(client) = self.clients.get_mut(&id) {
-                        client.on_timer(timer, at, &self.times, &mut acts);
+                        client.on_timer(timer, at, &self.habits, &mut acts);
                     }
                     self.perform_client(id, acts, now);
                 }
                 Owner::Server(id) => {
                     if let Some(server) = self.servers.get_mut(&id) {
-                        server.on_timer(timer, at, now, &self.times, &mut acts);
+                        server.on_timer(timer, at, now, &self.habits, &mut acts);
                     }
                     self.perform_server(id, acts, now);
                 }
@@ -284,7 +311,7 @@ impl Transactions {
         let id = ClientId(self.drawn);
         let mut client = Client::new(id, request, target, patience);
         let mut acts = Vec::new();
-        client.start(&self.times, now, &mut acts);
+        client.start(&self.habits, now, &mut acts);
         self.clients.insert(id, client);
         self.perform_client(id, acts, now);
         id
@@ -325,7 +352,7 @@ impl Transactions {
             return;
         };
         let (id, mut acts) = (client.id, Vec::new());
-        client.on_response(response, &self.times, now, &mut acts);
+        client.on_response(response, &self.habits, now, &mut acts);
         self.perform_client(id, acts, now);
     }
 
@@ -336,7 +363,7 @@ impl Transactions {
         if let Some(server) = self.servers.values_mut().find(|server| server.key == key) {
             let (id, mut acts) = (server.id, Vec::new());
             match method {
-                Method::Ack => server.on_ack(request, &self.times, now, &mut acts),
+                Method::Ack => server.on_ack(request, &self.habits, now, &mut acts),
                 _ => server.on_repetition(&mut acts),
             }
             return self.perform_server(id, acts, now);
@@ -368,7 +395,7 @@ impl Transactions {
             let via = self.transport.via(target.transport, client.branch());
             let request = client.request.rebuild().set("Via", via).build();
             let mut acts = Vec::new();
-            client.restart(request, target, &self.times, now, &mut acts);
+            client.restart(request, target, &self.habits, now, &mut acts);
             self.perform_client(id, acts, now);
         }
         others

@@ -1,11 +1,10 @@
 //! Server transactions (RFC 3261 section 17.2, RFC 6026 section 7.1).
 
-use sipfarm_core::profile;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, Via};
 use sipfarm_core::{Instant, Span};
 
 use super::timers::{Timer, Timers};
-use super::{Act, ServerId, TxEvent};
+use super::{Act, Habits, ServerId, TxEvent};
 use crate::transport::Flow;
 
 /// Where a server transaction stands. INVITE starts in `Proceeding`, other methods in `Trying`.
@@ -95,12 +94,12 @@ impl Server {
     }
 
     /// An ACK under this transaction's key. In Accepted it is the user's (RFC 6026 section 7.1).
-    pub fn on_ack(&mut self, ack: Message, times: &profile::Timers, now: Instant, acts: &mut Vec<Act>) {
+    pub fn on_ack(&mut self, ack: Message, habits: &Habits, now: Instant, acts: &mut Vec<Act>) {
         match self.state {
             State::Completed => {
                 self.state = State::Confirmed;
                 self.timers.stop_all();
-                let wait = if self.is_reliable() { Span::ZERO } else { times.t4() };
+                let wait = if self.is_reliable() { Span::ZERO } else { habits.times.t4() };
                 self.timers.set(Timer::I, now + wait);
             }
             State::Accepted => acts.push(Act::Tell(TxEvent::Ack { ack: Box::new(ack) })),
@@ -113,7 +112,7 @@ impl Server {
         &mut self,
         code: u16,
         response: Vec<u8>,
-        times: &profile::Timers,
+        habits: &Habits,
         now: Instant,
         acts: &mut Vec<Act>,
     ) {
@@ -121,9 +120,9 @@ impl Server {
             (State::Trying | State::Proceeding, 100..=199) => self.state = State::Proceeding,
             (State::Trying | State::Proceeding, 200..=299) if self.invite => {
                 self.state = State::Accepted;
-                self.timers.set(Timer::L, now + times.t1() * 64);
+                self.timers.set(Timer::L, now + habits.times.t1() * 64);
             }
-            (State::Trying | State::Proceeding, _) => self.complete(times, now),
+            (State::Trying | State::Proceeding, _) => self.complete(habits, now),
             // The user repeats its 2xx.
             (State::Accepted, 200..=299) => {}
             _ => return,
@@ -138,36 +137,36 @@ impl Server {
         timer: Timer,
         at: Instant,
         now: Instant,
-        times: &profile::Timers,
+        habits: &Habits,
         acts: &mut Vec<Act>,
     ) {
         self.timers.stop(timer);
         match timer {
             Timer::Trying => {
                 let trying = MessageBuilder::response_to(&self.request, 100, "Trying", None).to_bytes();
-                self.respond(100, trying, times, now, acts);
+                self.respond(100, trying, habits, now, acts);
             }
             Timer::G => {
                 acts.extend(self.response.clone().map(Act::Send));
-                self.interval = (self.interval * 2).min(times.t2());
+                self.interval = (self.interval * 2).min(habits.times.t2());
                 self.timers.set(Timer::G, at + self.interval);
             }
             _ => self.state = State::Terminated,
         }
     }
 
-    fn complete(&mut self, times: &profile::Timers, now: Instant) {
+    fn complete(&mut self, habits: &Habits, now: Instant) {
         self.state = State::Completed;
         if !self.invite {
-            let wait = if self.is_reliable() { Span::ZERO } else { times.t1() * 64 };
+            let wait = if self.is_reliable() { Span::ZERO } else { habits.times.t1() * 64 };
             self.timers.set(Timer::J, now + wait);
             return;
         }
         if !self.is_reliable() {
-            self.interval = times.t1();
+            self.interval = habits.times.t1();
             self.timers.set(Timer::G, now + self.interval);
         }
-        self.timers.set(Timer::H, now + times.t1() * 64);
+        self.timers.set(Timer::H, now + habits.times.t1() * 64);
     }
 
     fn is_reliable(&self) -> bool {
@@ -203,13 +202,13 @@ mod tests {
 
     #[test]
     fn a_user_that_takes_its_time_is_covered_by_100_after_200_ms() {
-        let (now, times, mut acts) = (Instant::EPOCH, profile::Timers::default(), Vec::new());
+        let (now, habits, mut acts) = (Instant::EPOCH, Habits::default(), Vec::new());
         let mut server = invited(now);
         server.on_repetition(&mut acts);
         assert!(sent(&acts).is_empty(), "nothing to repeat yet");
         let at = now + Span::from_millis(200);
         assert_eq!(server.timers.next(), Some((at, Timer::Trying)));
-        server.on_timer(Timer::Trying, at, at, &times, &mut acts);
+        server.on_timer(Timer::Trying, at, at, &habits, &mut acts);
         server.on_repetition(&mut acts);
         let trying = sent(&acts);
         assert_eq!(trying.iter().map(Message::status).collect::<Vec<_>>(), [Some(100); 2]);
@@ -219,10 +218,10 @@ mod tests {
 
     #[test]
     fn a_user_that_answers_in_time_needs_none() {
-        let (now, times, mut acts) = (Instant::EPOCH, profile::Timers::default(), Vec::new());
+        let (now, habits, mut acts) = (Instant::EPOCH, Habits::default(), Vec::new());
         let mut server = invited(now);
         let ringing = MessageBuilder::response_to(&server.request, 180, "Ringing", Some("t")).to_bytes();
-        server.respond(180, ringing, &times, now, &mut acts);
+        server.respond(180, ringing, &habits, now, &mut acts);
         assert_eq!(server.timers.next(), None);
     }
 

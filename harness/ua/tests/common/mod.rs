@@ -10,7 +10,7 @@ use sipfarm_core::machine::{ConnectError, IcmpKind, Input, Machine, Output, Stre
 use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::{Defect, DefectKind, Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
-use sipfarm_ua::{Phone, PhoneConfig, Report, Server};
+use sipfarm_ua::{Defects, Phone, PhoneConfig, Report, Server};
 
 pub const NAMES: [&str; 3] = ["primary", "secondary", "fallback"];
 
@@ -86,6 +86,7 @@ impl Bench {
             user: "1001".to_owned(),
             password: "secret".to_owned(),
             domain: "example.org".to_owned(),
+            defects: Defects::default(),
             seed: 1,
         });
         let mut bench = Bench {

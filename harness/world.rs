@@ -1,5 +1,6 @@
 //! What a scenario owns: its plan, its lab, and what it has been told to expect.
 
+mod context;
 mod failure;
 mod lab;
 mod plan;
@@ -11,10 +12,11 @@ use cucumber::gherkin;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one, mark};
 
+pub use self::context::{Context, NetKind, PhoneChoice};
 pub use self::failure::StepFailure;
-pub use self::lab::{Context, Lab, Look, NetKind, PhoneChoice};
+pub use self::lab::{Closed, Lab, Look};
 pub use self::plan::Plan;
-use crate::phone::{Key, PressError};
+use crate::phone::Key;
 
 /// How long the harness waits for what its own farm does. Not a time of the phone.
 const FARM_PATIENCE: Span = Span::from_secs(10);
@@ -165,29 +167,20 @@ impl World {
     /// The phone does not take it; then the scenario was not exercised.
     pub async fn press(&mut self, key: Key) -> StepResult {
         self.react().await?;
-        let lab = self.lab().await?;
-        let command = key.to_string();
-        tracing::debug!(command, "the phone is told");
-        lab.mark(Mark::Command { command: command.clone() });
-        if let Err(error) = lab.press(key).await {
-            lab.mark(Mark::CommandFailed { command, reason: error.to_string() });
-            return Err(self.stop(match error {
-                PressError::Refused { .. } => StepFailure::NotExercised(error.to_string()),
-                PressError::Lost(_) => StepFailure::Lab(error.to_string()),
-            }));
-        }
-        Ok(())
+        let pressed = self.lab().await?.press(key).await;
+        pressed.map_err(|failure| self.stop(failure))
     }
 
     /// Lets the time of a person's reaction pass, so that what the phone was sent has reached it
     /// before somebody acts on it; what follows is counted from then.
     ///
     /// # Errors
-    /// The lab cannot be built.
+    /// The lab cannot be built, or the phone was lost.
     pub async fn react(&mut self) -> StepResult {
         let lab = self.lab().await?;
         let then = lab.now() + REACTION;
-        lab.watch(|_, now| if now >= then { Look::Done(()) } else { Look::Until(then) }).await;
+        let passed = lab.watch(|_, now| if now >= then { Look::Done(()) } else { Look::Until(then) }).await;
+        passed.map_err(|failure| self.stop(failure))?;
         self.since = self.lab().await?.now();
         Ok(())
     }
@@ -204,7 +197,8 @@ impl World {
         let progress = self.progress.clone();
         let lab = self.lab().await?;
         lab.mark(Mark::Expect(expected.clone()));
-        let finding = decide(lab, &expected, progress.as_ref()).await;
+        let finding =
+            decide(lab, &expected, progress.as_ref()).await.map_err(|failure| self.stop(failure))?;
         self.live.push(finding.clone());
         match finding.verdict {
             Verdict::Fail | Verdict::Inconclusive | Verdict::NotExercised => {
@@ -224,7 +218,8 @@ impl World {
         let expected = self.expectation(expectation);
         let progress = self.progress.clone();
         let lab = self.lab().await?;
-        let finding = decide(lab, &expected, progress.as_ref()).await;
+        let finding =
+            decide(lab, &expected, progress.as_ref()).await.map_err(|failure| self.stop(failure))?;
         if matches!(finding.verdict, Verdict::Pass | Verdict::Warn) {
             return Ok(());
         }
@@ -252,7 +247,7 @@ impl World {
                 None => Look::Until(limit),
             })
             .await;
-        match found {
+        match found.map_err(|failure| self.stop(failure))? {
             Some(found) => Ok(found),
             None => {
                 let precondition = format!("{what}: not within {FARM_PATIENCE}");
@@ -308,7 +303,11 @@ impl World {
 }
 
 /// Waits until an expectation is decided, and says once for what.
-async fn decide(lab: &mut Lab, expected: &mark::Expected, progress: Option<&Progress>) -> Finding {
+async fn decide(
+    lab: &mut Lab,
+    expected: &mark::Expected,
+    progress: Option<&Progress>,
+) -> Result<Finding, StepFailure> {
     let profile = lab.profile().clone();
     let (begun, asked) = (lab.begun(), lab.now());
     let mut told = false;

@@ -78,6 +78,9 @@ pub fn words(mark: &Mark) -> String {
             format!("trouble since {}: {what}", Span::from_nanos(since.as_nanos()))
         }
         Mark::Trouble { what, since: None } => format!("trouble: {what}"),
+        Mark::Late { who, since } => {
+            format!("{who} was served late, since {}", Span::from_nanos(since.as_nanos()))
+        }
         Mark::Unmet { precondition } => format!("precondition not met: {precondition}"),
         Mark::End => "end of the scenario".to_owned(),
     }

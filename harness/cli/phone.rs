@@ -4,8 +4,10 @@
 //! or `error: REASON`. Lines that start with `- ` are its reports. It ends with its input.
 
 use std::any::Any;
-use std::io::{BufRead, Write};
+use std::collections::BTreeSet;
+use std::io::{BufRead, Read, Write};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Machine, Output};
@@ -13,8 +15,8 @@ use sipfarm_core::profile::{Profile, Source, load};
 use sipfarm_ua::{Defect, Phone, PhoneConfig, Server};
 
 use crate::error::{Error, Exit, Result};
-use crate::net::{RealLab, RealOptions, Trouble};
-use crate::phone::{KEYS, Key, press, profiles};
+use crate::net::{MachineId, RealLab, RealOptions, Trouble};
+use crate::phone::{KEYS, Key, Lateness, press, profiles};
 
 /// Arguments of `sipfarm phone`.
 #[derive(Debug, clap::Args)]
@@ -47,8 +49,9 @@ pub struct PhoneArgs {
 /// # Errors
 /// The profile cannot be read, or the address cannot be taken.
 pub fn phone(args: PhoneArgs) -> Result<Exit> {
-    let mut lines = std::io::stdin().lines();
-    let profile = profile(&args.profile, &mut lines)?;
+    check_names(&args.servers)?;
+    let mut input = Lines::new(std::io::stdin().lock());
+    let profile = profile(&args.profile, &mut input)?;
     let transport = profile.transport.default;
     let local = args.local;
     let config = PhoneConfig {
@@ -61,31 +64,48 @@ pub fn phone(args: PhoneArgs) -> Result<Exit> {
         seed: args.seed,
         defects: args.defects.into_iter().collect(),
     };
-    let lab = RealLab::start(RealOptions::default())
-        .map_err(|error| Error::lab(format!("no network: {error}"), ""))?;
-    let id = lab.add(Box::new(Reporting(Phone::new(config))));
-    if let Some(trouble) =
-        lab.troubles().into_iter().find(|trouble| matches!(trouble, Trouble::BindFailed { .. }))
-    {
-        return Err(Error::lab(
-            trouble.to_string(),
-            format!("choose another address than {local} with --local"),
-        ));
-    }
+    let options = RealOptions { late_after: Lateness::LEAST, ..RealOptions::default() };
+    let lab = RealLab::start(options).map_err(|error| Error::lab(format!("no network: {error}"), ""))?;
+    let id = lab.try_add(Box::new(Reporting(Phone::new(config)))).map_err(|troubles| {
+        let troubles: Vec<String> = troubles.iter().map(ToString::to_string).collect();
+        Error::lab(troubles.join("; "), format!("choose another address than {local} with --local"))
+    })?;
     say("ready");
-    for line in lines {
-        let line =
-            line.map_err(|error| Error::usage(format!("standard input: {error}"), "send UTF-8 text"))?;
-        match line.parse::<Key>() {
-            _ if line.trim().is_empty() => {}
+    obey(&lab, id, &mut input)?;
+    Ok(Exit::Passed)
+}
+
+/// Does what the input says until it ends.
+fn obey(lab: &RealLab, id: MachineId, input: &mut Lines<impl BufRead>) -> Result<()> {
+    let mut told = 0;
+    while let Some(line) = input.next()? {
+        if line.as_ref().is_ok_and(|line| line.is_empty()) {
+            continue;
+        }
+        let reply = match line.and_then(|line| line.parse::<Key>()) {
             Ok(key) => match lab.command(id, move |phone: &mut Phone, now| press(phone, &key, now)) {
-                Ok(()) => say("ok"),
-                Err(refusal) => say(&format!("refused: {refusal}")),
+                Ok(()) => "ok".to_owned(),
+                Err(refusal) => format!("refused: {refusal}"),
             },
-            Err(error) => say(&format!("error: {error}")),
+            Err(error) => format!("error: {error}"),
+        };
+        told = tell_troubles(lab, told);
+        say(&reply);
+    }
+    tell_troubles(lab, told);
+    Ok(())
+}
+
+/// Tells what went wrong under the phone since this was asked last.
+fn tell_troubles(lab: &RealLab, told: usize) -> usize {
+    let troubles = lab.troubles();
+    for trouble in troubles.iter().skip(told) {
+        match trouble {
+            Trouble::Late { at, by } => say(&format!("- {}", Lateness { at: *at, by: *by })),
+            trouble => say(&format!("- {trouble}")),
         }
     }
-    Ok(Exit::Passed)
+    troubles.len()
 }
 
 /// A phone that prints its reports.
@@ -93,7 +113,9 @@ struct Reporting(Phone);
 
 impl Machine for Reporting {
     fn handle(&mut self, input: Input, now: Instant) {
-        self.0.handle(input, now);
+        // A phone that panicked must not go on half dead; the panic was reported where it happened.
+        let handled = catch_unwind(AssertUnwindSafe(|| self.0.handle(input, now)));
+        handled.unwrap_or_else(|_| std::process::exit(Exit::Bug.code().into()));
     }
     fn poll_output(&mut self) -> Option<Output> {
         let output = self.0.poll_output();
@@ -116,12 +138,17 @@ fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
-fn profile(name: &str, lines: &mut std::io::Lines<impl BufRead>) -> Result<Profile> {
+fn profile(name: &str, input: &mut Lines<impl BufRead>) -> Result<Profile> {
     let loaded = if name == "-" {
-        let text: Vec<String> =
-            lines.map_while(std::result::Result::ok).take_while(|line| line != "...").collect();
-        let source = Source { origin: "standard input".to_owned(), text: text.join("\n") };
-        load(&source, &|_| None)
+        let mut text = String::new();
+        while let Some(line) = input.next()? {
+            match line {
+                Ok(line) if line == "..." => break,
+                Ok(line) => text += &(line + "\n"),
+                Err(error) => return Err(Error::usage(format!("standard input: {error}"), "send a profile")),
+            }
+        }
+        load(&Source { origin: "standard input".to_owned(), text }, &|_| None)
     } else {
         profiles::find(name)
     };
@@ -129,13 +156,100 @@ fn profile(name: &str, lines: &mut std::io::Lines<impl BufRead>) -> Result<Profi
 }
 
 fn server(text: &str) -> std::result::Result<(String, SocketAddr), String> {
-    let (name, addr) = text.split_once('=').ok_or("it looks like primary=192.0.2.11:5060")?;
+    let (name, addr) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.trim().is_empty())
+        .ok_or("it looks like primary=192.0.2.11:5060")?;
     let addr =
         addr.parse().map_err(|_| format!("{addr:?} is no address with a port, like 192.0.2.11:5060"))?;
     Ok((name.to_owned(), addr))
 }
 
+fn check_names(servers: &[(String, SocketAddr)]) -> Result<()> {
+    let mut names = BTreeSet::new();
+    match servers.iter().find(|(name, _)| !names.insert(name)) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(Error::usage(format!("--server {name}: the name stands twice"), "give each its own"))
+        }
+    }
+}
+
 /// The help's last part: what the phone can be told.
 pub fn after_help() -> String {
-    format!("Commands on standard input, one a line: {KEYS}")
+    format!(
+        "Commands on standard input, one a line: {KEYS}.\n\
+         Each is answered with `ok`, `refused: REASON` or `error: REASON`; lines that begin with `- ` are reports. \
+         The phone ends with its input.\n\
+         The password is taken from the environment: SIPFARM_PASSWORD."
+    )
+}
+
+/// Lines of text, none longer than [`Lines::LONGEST`].
+struct Lines<R>(R);
+
+impl<R: BufRead> Lines<R> {
+    /// In octets; a line of a profile is the longest that anybody sends.
+    const LONGEST: u64 = 64 * 1024;
+
+    fn new(input: R) -> Self {
+        Lines(input)
+    }
+
+    /// The next line, or what is wrong with it; `None` at the end.
+    fn next(&mut self) -> Result<Option<std::result::Result<String, String>>> {
+        let line = self.piece()?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        if line.len() as u64 == Self::LONGEST && !line.ends_with(b"\n") {
+            while self.piece()?.last().is_some_and(|octet| *octet != b'\n') {}
+            return Ok(Some(Err(format!("a line of more than {} octets", Self::LONGEST))));
+        }
+        let text = String::from_utf8(line).map(|line| line.trim_end().to_owned());
+        Ok(Some(text.map_err(|_| "a line that is no UTF-8 text".to_owned())))
+    }
+
+    /// A line, or as much of it as is allowed; nothing at the end.
+    fn piece(&mut self) -> Result<Vec<u8>> {
+        let mut piece = Vec::new();
+        let read = self.0.by_ref().take(Self::LONGEST).read_until(b'\n', &mut piece);
+        read.map_err(|error| Error::usage(format!("standard input: {error}"), ""))?;
+        Ok(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn lines(input: &[u8]) -> Vec<std::result::Result<String, String>> {
+        let mut lines = Lines::new(input);
+        std::iter::from_fn(|| lines.next().unwrap()).collect()
+    }
+
+    #[test]
+    fn garbage_costs_its_own_line_and_no_other() {
+        let long = vec![b'x'; 3 * 64 * 1024];
+        let input = [b"register\r\n\n\xff\xfe\n".as_slice(), &long, b"\n  \nhang up"].concat();
+        let said = lines(&input);
+        assert_eq!(said[..2], [Ok("register".to_owned()), Ok(String::new())]);
+        assert!(said[2].as_ref().unwrap_err().contains("UTF-8"));
+        assert!(said[3].as_ref().unwrap_err().contains("65536 octets"));
+        assert_eq!(said[4..], [Ok(String::new()), Ok("hang up".to_owned())]);
+    }
+
+    #[test]
+    fn a_server_has_a_name_and_an_address_with_a_port() {
+        assert_eq!(
+            server("primary=192.0.2.11:5060"),
+            Ok(("primary".to_owned(), "192.0.2.11:5060".parse().unwrap()))
+        );
+        for wrong in ["primary", "=192.0.2.11:5060", "primary=192.0.2.11", "primary=localhost:5060"] {
+            assert!(server(wrong).is_err(), "{wrong}");
+        }
+        let twice = ["a=192.0.2.11:5060", "a=192.0.2.12:5060"].map(|text| server(text).unwrap());
+        assert!(check_names(&twice).is_err());
+    }
 }

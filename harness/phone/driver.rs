@@ -3,6 +3,7 @@
 use sipfarm_ua::{Phone, PhoneConfig, Refusal};
 
 use super::key::{Key, PressError};
+use super::lateness::Lateness;
 use super::process::ReferenceProcess;
 use crate::net::{Bench, MachineId};
 
@@ -36,10 +37,22 @@ impl PhoneDriver {
         }
     }
 
-    /// Ends a phone that runs as a process.
-    pub async fn stop(&mut self) {
-        if let PhoneDriver::Process(process) = self {
-            process.stop().await;
+    /// Waits until the phone is lost, and tells how. May be given up and asked again.
+    pub async fn lost(&mut self) -> PressError {
+        match self {
+            PhoneDriver::Reference(_) => std::future::pending().await,
+            PhoneDriver::Process(process) => process.ended().await,
+        }
+    }
+
+    /// Ends a phone that runs as a process, and tells when this machine had served it late.
+    ///
+    /// # Errors
+    /// The phone was lost before.
+    pub async fn stop(&mut self) -> Result<Vec<Lateness>, PressError> {
+        match self {
+            PhoneDriver::Reference(_) => Ok(Vec::new()),
+            PhoneDriver::Process(process) => process.stop().await,
         }
     }
 }

@@ -77,6 +77,9 @@ pub enum PressError {
     /// The phone's process is gone or does not answer.
     #[error("the phone is lost: {0}")]
     Lost(String),
+    /// The reference phone itself has met a bug of ours.
+    #[error("the reference phone broke: {0}")]
+    Bug(String),
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 mod driver;
 mod key;
+mod lateness;
 mod process;
 pub mod profiles;
 
 pub use driver::{PhoneDriver, press};
 pub use key::{KEYS, Key, PressError};
+pub use lateness::Lateness;
 pub use process::{ProcessOptions, ReferenceProcess};

@@ -1,30 +1,39 @@
 //! The reference phone as a process: `sipfarm phone`, told what to do on its standard input.
 //!
 //! It answers each line with `ok`, `refused: REASON` or `error: REASON`; lines that start with `- `
-//! are its reports.
+//! are its reports. It ends when its input does, so none survives whoever started it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sipfarm_ua::Defects;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use sipfarm_ua::Defects;
-
 use super::key::{Key, PressError};
+use super::lateness::Lateness;
+use crate::error::Exit;
 
 /// How long the process may take to start or to answer a line. Not a time of SIP: a phone that is
 /// slower than this is lost, and nothing is judged.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to end when it is asked to.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A running `sipfarm phone`.
 pub struct ReferenceProcess {
     child: Child,
-    input: ChildStdin,
+    /// `None` once it was told to end.
+    input: Option<ChildStdin>,
     output: Lines<BufReader<ChildStdout>>,
+    complaints: Complaints,
+    lateness: Vec<Lateness>,
 }
 
 /// What the process is started with.
@@ -50,34 +59,28 @@ pub struct ProcessOptions<'a> {
 }
 
 impl ReferenceProcess {
-    /// Starts the process and waits until it is ready.
+    /// Starts the process and waits until it is ready. It is killed when it is dropped.
     ///
     /// # Errors
     /// It cannot be started, or does not say that it is ready.
     pub async fn start(options: ProcessOptions<'_>) -> Result<Self, PressError> {
-        let mut command = Command::new(options.program);
-        command
-            .args(["phone", "--profile", "-", "--local", &options.local.to_string()])
-            .args(["--user", options.user, "--domain", options.domain, "--seed", &options.seed.to_string()])
-            .env("SIPFARM_PASSWORD", options.password)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .kill_on_drop(true);
-        for (name, addr) in options.servers {
-            command.args(["--server", &format!("{name}={addr}")]);
-        }
-        for defect in options.defects.iter() {
-            command.args(["--defect", defect.name()]);
-        }
-        let mut child = command.spawn().map_err(|error| lost("cannot be started", error))?;
-        let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        let mut child = command(&options).spawn().map_err(|error| lost("cannot be started", error))?;
+        let (Some(mut input), Some(output), Some(errors)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             return Err(PressError::Lost("it has no standard streams".to_owned()));
         };
-        // The profile comes first, ended by the document end mark of YAML.
+        // The profile comes first, ended by the document end mark of YAML. A process that cannot
+        // take it has ended, and says why instead of being ready.
         let profile = format!("{}\n...\n", options.profile_yaml.trim_end());
-        input.write_all(profile.as_bytes()).await.map_err(|error| lost("takes no profile", error))?;
-        let mut process = ReferenceProcess { child, input, output: BufReader::new(output).lines() };
+        let _ = input.write_all(profile.as_bytes()).await;
+        let mut process = ReferenceProcess {
+            child,
+            input: Some(input),
+            output: BufReader::new(output).lines(),
+            complaints: Complaints::of(errors),
+            lateness: Vec::new(),
+        };
         match process.reply().await?.as_str() {
             "ready" => Ok(process),
             other => Err(PressError::Lost(format!("it said {other:?} instead of \"ready\""))),
@@ -90,7 +93,10 @@ impl ReferenceProcess {
     /// The phone refuses, or is gone.
     pub async fn press(&mut self, key: Key) -> Result<(), PressError> {
         let line = format!("{key}\n");
-        self.input.write_all(line.as_bytes()).await.map_err(|error| lost("takes no commands", error))?;
+        if let Some(input) = &mut self.input {
+            // When nobody reads it, there is no reply either, and that is told with the reason.
+            let _ = input.write_all(line.as_bytes()).await;
+        }
         let reply = self.reply().await?;
         match reply.split_once(": ") {
             None if reply == "ok" => Ok(()),
@@ -99,10 +105,34 @@ impl ReferenceProcess {
         }
     }
 
-    /// Ends the process.
-    pub async fn stop(&mut self) {
-        // It may have ended by itself, which is what we want.
-        let _ = self.child.kill().await;
+    /// Waits until the process has ended by itself, and tells how. May be given up and asked again.
+    pub async fn ended(&mut self) -> PressError {
+        match self.child.wait().await {
+            Ok(status) => how_it_ended(status, &self.complaints.last().await),
+            Err(error) => lost("cannot be watched", error),
+        }
+    }
+
+    /// Ends the process, and tells when this machine had served it late.
+    ///
+    /// # Errors
+    /// It had ended by itself before.
+    pub async fn stop(&mut self) -> Result<Vec<Lateness>, PressError> {
+        if let Ok(Some(_)) = self.child.try_wait() {
+            return Err(self.ended().await);
+        }
+        self.input = None; // the end of its input is its own end
+        while let Ok(Ok(Some(line))) = timeout(FAREWELL, self.output.next_line()).await {
+            self.lateness.extend(report(&line));
+        }
+        match timeout(FAREWELL, self.child.wait()).await {
+            Ok(Ok(status)) if !status.success() => Err(how_it_ended(status, &self.complaints.last().await)),
+            Ok(_) => Ok(std::mem::take(&mut self.lateness)),
+            Err(_) => {
+                let _ = self.child.kill().await; // it may end at this very moment
+                Ok(std::mem::take(&mut self.lateness))
+            }
+        }
     }
 
     async fn reply(&mut self) -> Result<String, PressError> {
@@ -112,11 +142,88 @@ impl ReferenceProcess {
                 .map_err(|_| PressError::Lost(format!("it has not answered for {} s", PATIENCE.as_secs())))?
                 .map_err(|error| lost("cannot be read", error))?;
             match line {
-                Some(report) if report.starts_with("- ") => continue,
+                Some(line) if line.starts_with("- ") => self.lateness.extend(report(&line)),
                 Some(reply) => return Ok(reply),
-                None => return Err(PressError::Lost("its process has ended".to_owned())),
+                None => return Err(self.ended().await),
             }
         }
+    }
+}
+
+/// What the process says on standard error.
+struct Complaints {
+    said: Arc<Mutex<VecDeque<String>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Complaints {
+    /// How many lines are kept.
+    const LINES: usize = 10;
+
+    fn of(errors: ChildStderr) -> Self {
+        let said = Arc::default();
+        let reader = tokio::spawn(Self::read(errors, Arc::clone(&said)));
+        Complaints { said, reader }
+    }
+
+    async fn read(errors: ChildStderr, said: Arc<Mutex<VecDeque<String>>>) {
+        // Whoever asked for our log wants the phone's, too.
+        let log = std::env::var_os("SIPFARM_LOG").is_some();
+        let mut lines = BufReader::new(errors).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if log {
+                eprintln!("{line}");
+            }
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            said.push_back(line.trim().to_owned());
+            if said.len() > Self::LINES {
+                said.pop_front();
+            }
+        }
+    }
+
+    /// The last of it, once the process has ended.
+    async fn last(&mut self) -> String {
+        if !self.reader.is_finished() {
+            let _ = timeout(FAREWELL, &mut self.reader).await;
+        }
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.iter().filter(|line| !line.is_empty()).cloned().collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn command(options: &ProcessOptions<'_>) -> Command {
+    let mut command = Command::new(options.program);
+    command
+        .args(["phone", "--profile", "-", "--local", &options.local.to_string()])
+        .args(["--user", options.user, "--domain", options.domain, "--seed", &options.seed.to_string()])
+        .env("SIPFARM_PASSWORD", options.password)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Ctrl-C on the terminal is for us: the phone must not die first, as if it were lost.
+        .process_group(0)
+        .kill_on_drop(true);
+    for (name, addr) in options.servers {
+        command.args(["--server", &format!("{name}={addr}")]);
+    }
+    for defect in options.defects.iter() {
+        command.args(["--defect", defect.name()]);
+    }
+    command
+}
+
+/// What a report says about lateness, if it does.
+fn report(line: &str) -> Option<Lateness> {
+    line.strip_prefix("- ")?.parse().ok()
+}
+
+fn how_it_ended(status: ExitStatus, complaints: &str) -> PressError {
+    let colon = if complaints.is_empty() { "" } else { ": " };
+    let how = format!("its process has ended ({status}){colon}{complaints}");
+    match status.code() {
+        Some(code) if code == i32::from(Exit::Bug.code()) => PressError::Bug(how),
+        _ => PressError::Lost(how),
     }
 }
 

@@ -186,8 +186,11 @@ impl Ledger {
                 result.virtual_time = (self.net == NetKind::Virtual).then(|| end - result.started);
             })
             .await;
-        match closed {
-            Ok(((), capture)) => result.capture = capture,
+        if let Some(trouble) = closed.failure.as_ref().and_then(trouble_of) {
+            result.trouble.get_or_insert(trouble);
+        }
+        match closed.capture {
+            Ok(capture) => result.capture = capture,
             Err(error) => {
                 result.trouble.get_or_insert(Trouble {
                     blame: Blame::Lab,

@@ -85,8 +85,8 @@ async fn status_retry_after(
 async fn faults_end(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
     world.begin(step);
     world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
-    world.lab().await?.faults_off(&node);
-    Ok(())
+    let ended = world.lab().await?.faults_off(&node);
+    ended.map_err(|failure| world.stop(failure))
 }
 
 async fn switch_on(world: &mut World, node: &str, fault: &str) -> StepResult {

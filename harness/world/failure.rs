@@ -2,6 +2,8 @@
 
 use sipfarm_judge::Finding;
 
+use crate::phone::PressError;
+
 /// Why a step ended its scenario.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StepFailure {
@@ -29,5 +31,16 @@ impl StepFailure {
     /// A bug of ours.
     pub fn bug(what: impl Into<String>) -> Self {
         StepFailure::Bug(what.into())
+    }
+}
+
+impl From<PressError> for StepFailure {
+    fn from(error: PressError) -> Self {
+        let text = error.to_string();
+        match error {
+            PressError::Refused { .. } => StepFailure::NotExercised(text),
+            PressError::Lost(_) => StepFailure::Lab(text),
+            PressError::Bug(_) => StepFailure::Bug(text),
+        }
     }
 }

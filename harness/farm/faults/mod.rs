@@ -168,6 +168,11 @@ pub(in crate::farm) trait Rule: fmt::Debug + Send {
         false
     }
 
+    /// Whether what it does cannot be seen from the node's sockets: ICMP, RST, a SYN that vanishes.
+    fn hides_from_sockets(&self) -> bool {
+        [Transport::Udp, Transport::Tcp].into_iter().any(|transport| self.port_state(transport).is_some())
+    }
+
     /// Whether keep-alives that are no SIP messages stay unanswered too.
     fn is_mute(&self) -> bool {
         false

@@ -47,6 +47,12 @@ impl FaultSpec {
         self.words.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether it keeps what the phone sends, or what the phone is told, from the node's sockets:
+    /// then only packet capture can see it.
+    pub fn hides_from_sockets(&self) -> bool {
+        self.start().is_ok_and(|(rule, _)| rule.hides_from_sockets())
+    }
+
     /// What it acts on.
     pub(super) fn acts_on(&self) -> ActsOn {
         FAULTS.iter().find(|fault| fault.name == self.name).map_or(ActsOn::Messages, |fault| fault.acts_on)
@@ -276,6 +282,17 @@ mod tests {
 
     fn error(text: &str) -> String {
         text.parse::<FaultSpec>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_works_below_sip_is_hidden_from_sockets() {
+        let hidden = |words: &str| words.parse::<FaultSpec>().unwrap().hides_from_sockets();
+        for words in ["closed", "tcp-refuse", "tcp-blackhole", "tcp-reset", "tcp-reset when=request"] {
+            assert!(hidden(words), "{words}");
+        }
+        for words in ["silent", "status code=503", "drop", "delay", "trying-then-silent"] {
+            assert!(!hidden(words), "{words}");
+        }
     }
 
     #[test]

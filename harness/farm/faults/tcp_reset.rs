@@ -27,6 +27,10 @@ impl Rule for TcpReset {
         (self.when == When::Request && seen.transport == Transport::Tcp).then_some(Action::Reset)
     }
 
+    fn hides_from_sockets(&self) -> bool {
+        true
+    }
+
     fn resets_accepted(&self) -> bool {
         self.when == When::Accept
     }

@@ -17,7 +17,8 @@ use crate::timeline::Timeline;
 /// `now` is the time until which the wire is known: the end of the capture, if it has no
 /// [`crate::Mark::End`]. Nothing is pending here; what would need a longer capture is inconclusive.
 /// A finding that was definite when [`judge_one`] gave it comes out the same again, as a definite
-/// verdict rests only on packets that had been seen by then.
+/// verdict rests only on packets that had been seen by then; only trouble of ours that was noted
+/// later can make it inconclusive.
 pub fn judge(timeline: &Timeline, profile: &Profile, now: Instant) -> Vec<Finding> {
     let case = Case::new(timeline, profile, now, false);
     let standing = standing::ALL.iter().flat_map(|rule| rule.judge(&case));

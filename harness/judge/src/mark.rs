@@ -54,6 +54,14 @@ pub enum Mark {
         /// When the stretch began, if it is known.
         since: Option<Instant>,
     },
+    /// Somebody of ours was served late, from then until this mark: what was due in between came
+    /// late, but nothing is missing.
+    Late {
+        /// Who: `the farm`, `the reference phone`.
+        who: String,
+        /// When it should have been served.
+        since: Instant,
+    },
     /// A condition that a scenario's verdict rests on did not come to pass.
     Unmet {
         /// Which condition.

@@ -99,6 +99,28 @@ fn trouble_elsewhere_changes_nothing() {
 }
 
 #[test]
+fn lateness_of_ours_excuses_what_came_late() {
+    let mut story = Story::new();
+    story.expect(0.0, sends(Method::Invite, "primary", 5.0));
+    story.at(5.3).phone().sends("INVITE", "primary");
+    assert_eq!(story.verdict("sends", 10.0), Verdict::Fail);
+    story.at(5.3).late(4.9);
+    assert_eq!(story.verdict("sends", 10.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn lateness_of_ours_hides_nothing_but_what_was_due_at_the_end() {
+    for (late_from, late_to, verdict) in
+        [(1.0, 2.0, Verdict::Pass), (4.9, 5.2, Verdict::Inconclusive), (6.0, 7.0, Verdict::Pass)]
+    {
+        let mut story = Story::new();
+        story.expect(0.0, nothing(Some(Method::Invite), None, 5.0));
+        story.at(late_to).late(late_from);
+        assert_eq!(story.verdict("sends-nothing", 10.0), verdict, "late from {late_from} to {late_to}");
+    }
+}
+
+#[test]
 fn what_could_not_be_triggered_was_not_exercised() {
     let mut story = Story::new();
     story.at(0.0).mark(Mark::CommandFailed { command: "dial".to_owned(), reason: "no answer".to_owned() });

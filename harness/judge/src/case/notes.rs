@@ -18,6 +18,8 @@ pub struct Notes<'a> {
     pub failed_commands: Vec<(Instant, &'a str, &'a str)>,
     /// Stretches in which the harness was not fit to judge.
     pub troubles: Vec<Trouble<'a>>,
+    /// Stretches in which somebody of ours was served late.
+    pub late: Vec<Trouble<'a>>,
     /// Conditions that did not come to pass.
     pub unmet: Vec<(Instant, &'a str)>,
     /// Expectations, each with the time at which its step began.
@@ -78,6 +80,9 @@ impl<'a> Notes<'a> {
                 Mark::Trouble { what, since: Some(since) } => {
                     notes.troubles.push(Trouble { what, from: *since, to: at });
                 }
+                Mark::Late { who, since } => {
+                    notes.late.push(Trouble { what: who, from: *since, to: at });
+                }
                 Mark::Unmet { precondition } => notes.unmet.push((at, precondition)),
                 Mark::End => notes.end = Some(at),
             }
@@ -97,7 +102,12 @@ impl<'a> Notes<'a> {
 
     /// The trouble that touches a stretch of time, if any.
     pub fn trouble(&self, from: Instant, to: Instant) -> Option<&Trouble<'a>> {
-        self.troubles.iter().find(|trouble| trouble.from <= to && trouble.to >= from)
+        touching(&self.troubles, from, to)
+    }
+
+    /// Who of ours was served late within a stretch of time, if anybody.
+    pub fn late(&self, from: Instant, to: Instant) -> Option<&Trouble<'a>> {
+        touching(&self.late, from, to)
     }
 
     /// Whether some fault was on at that node within a stretch of time.
@@ -120,4 +130,8 @@ impl<'a> Notes<'a> {
             *at >= from && *at <= to && words.iter().any(|word| command.contains(word))
         })
     }
+}
+
+fn touching<'n, 'a>(troubles: &'n [Trouble<'a>], from: Instant, to: Instant) -> Option<&'n Trouble<'a>> {
+    troubles.iter().find(|trouble| trouble.from <= to && trouble.to >= from)
 }

@@ -20,6 +20,14 @@ pub struct Draft<'c, 'a> {
     stretch: Option<(Instant, Instant)>,
 }
 
+/// What a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Packets,
+    /// That nothing was seen.
+    Nothing,
+}
+
 impl<'c, 'a> Draft<'c, 'a> {
     /// For a standing rule.
     pub fn standing(case: &'c Case<'a>, rule: &dyn Rule, expected: impl Into<String>) -> Self {
@@ -111,7 +119,7 @@ impl<'c, 'a> Draft<'c, 'a> {
     /// As it must be, shown by what did not happen: that needs a tap that worked, and a phone that
     /// was really asked.
     pub fn pass_by_absence(self) -> Finding {
-        match self.objection() {
+        match self.objection(Shown::Nothing) {
             Some((verdict, why)) => self.because(verdict, &why),
             None => self.end(Verdict::Pass),
         }
@@ -119,7 +127,7 @@ impl<'c, 'a> Draft<'c, 'a> {
 
     /// The phone broke it.
     pub fn fail(self) -> Finding {
-        match self.objection() {
+        match self.objection(Shown::Packets) {
             Some((verdict, why)) => self.because(verdict, &why),
             None => self.end(Verdict::Fail),
         }
@@ -132,7 +140,7 @@ impl<'c, 'a> Draft<'c, 'a> {
 
     /// Legal but poor.
     pub fn warn(self) -> Finding {
-        match self.objection() {
+        match self.objection(Shown::Packets) {
             Some((verdict, why)) => self.because(verdict, &why),
             None => self.end(Verdict::Warn),
         }
@@ -174,8 +182,8 @@ impl<'c, 'a> Draft<'c, 'a> {
         draft.inconclusive(&format!("the capture ends {missing:.2} before this could be decided"))
     }
 
-    /// What stands against a verdict that rests on something missing.
-    fn objection(&self) -> Option<(Verdict, String)> {
+    /// What stands against a verdict that is not a pass shown by packets.
+    fn objection(&self, shown: Shown) -> Option<(Verdict, String)> {
         let stretch = self.stretch.map(|(from, to)| (from, to.min(self.case.horizon)));
         let not_given = self
             .asked_at
@@ -186,8 +194,16 @@ impl<'c, 'a> Draft<'c, 'a> {
         if let Some(why) = self.unmet() {
             return Some((Verdict::Inconclusive, why));
         }
-        let trouble = stretch.and_then(|(from, to)| self.case.notes.trouble(from, to))?;
-        Some((Verdict::Inconclusive, format!("the harness was not fit to judge: {}", trouble.what)))
+        let (from, to) = stretch?;
+        if let Some(trouble) = self.case.notes.trouble(from, to) {
+            let why = format!("the harness was not fit to judge: {}", trouble.what);
+            return Some((Verdict::Inconclusive, why));
+        }
+        // Nothing is missing because somebody was late, unless it was due when the stretch ended.
+        let from = if shown == Shown::Nothing { to } else { from };
+        let late = self.case.notes.late(from, to)?;
+        let why = format!("{} was served {:.2} late by this machine", late.what, late.to - late.from);
+        Some((Verdict::Inconclusive, why))
     }
 
     fn unmet(&self) -> Option<String> {

@@ -283,6 +283,11 @@ impl Moment<'_> {
         self.mark(Mark::Trouble { what: "packets dropped".to_owned(), since: Some(when(since)) });
     }
 
+    /// The farm was served late from `since` until now.
+    pub fn late(self, since: f64) {
+        self.mark(Mark::Late { who: "the farm".to_owned(), since: when(since) });
+    }
+
     pub fn end(self) {
         self.mark(Mark::End);
     }

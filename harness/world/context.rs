@@ -1,0 +1,56 @@
+//! What all scenarios of a run share.
+
+use std::path::PathBuf;
+
+use sipfarm_core::profile::Profile;
+use sipfarm_ua::Defects;
+
+use super::Place;
+use crate::capture::tap::Tap;
+
+/// Which network a run uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetKind {
+    /// Simulated, in virtual time.
+    Virtual,
+    /// Real sockets in 127.0.0.0/8, in real time.
+    Loopback,
+}
+
+impl NetKind {
+    /// As on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NetKind::Virtual => "virtual",
+            NetKind::Loopback => "loopback",
+        }
+    }
+}
+
+/// Which phone a run is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PhoneChoice {
+    /// The reference phone, with whichever profile a scenario asks for.
+    Reference,
+    /// The reference phone with this profile in every scenario, whatever that asks for.
+    Profile(Box<Profile>),
+}
+
+/// Where a scenario's capture goes; nowhere when it says so.
+pub type CaptureOf = Box<dyn Fn(&Place) -> Option<PathBuf> + Send + Sync>;
+
+/// What all scenarios of a run share.
+pub struct Context {
+    /// The network.
+    pub net: NetKind,
+    /// The phone.
+    pub phone: PhoneChoice,
+    /// What the reference phone does wrong.
+    pub defects: Defects,
+    /// The packet tap of a real network; without, evidence comes from the sockets.
+    pub tap: Option<Tap>,
+    /// This program, to be started as the phone's process.
+    pub program: PathBuf,
+    /// Where a scenario's capture goes.
+    pub capture_of: CaptureOf,
+}

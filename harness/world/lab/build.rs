@@ -1,0 +1,256 @@
+//! How a lab is built from a plan.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use sipfarm_core::profile::Profile;
+use sipfarm_core::{Instant, Span};
+use sipfarm_judge::{Mark, mark};
+use sipfarm_ua::{PhoneConfig, Server};
+use tokio::sync::Notify;
+
+use super::super::{Context, NetKind, PhoneChoice, Place, Plan, StepFailure};
+use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE};
+use crate::capture::recorder::{Mode, Recorder};
+use crate::capture::tap::{Subscription, Tap};
+use crate::farm::{Account, FarEnd, FarEndConfig, Node, NodeConfig};
+use crate::net::{Bench, Driver, MachineId, RealLab, RealOptions, Slice, VirtualNet};
+use crate::phone::{PhoneDriver, ProcessOptions, ReferenceProcess, profiles};
+
+const DOMAIN: &str = "lab.example";
+const PASSWORD: &str = "correct horse";
+const SIP_PORT: u16 = 5060;
+/// The farm's lateness is noted from here on.
+const LATE_AFTER: Span = Span::from_millis(100);
+/// How late a packet may pass the tap: the kernel stamps it within a millisecond.
+const TAP_LATENCY: Span = Span::from_millis(5);
+/// How late a socket may tell: what comes over TCP is stamped when it is read.
+const SOCKET_LATENCY: Span = Span::from_millis(SOCKET_PATIENCE.as_millis() as i64);
+/// Where virtual time begins: 2026-01-01T00:00:00Z, so that every virtual capture is alike.
+const VIRTUAL_EPOCH: Instant = Instant::from_nanos(1_767_225_600_000_000_000);
+
+/// The addresses of a scenario's parties.
+struct Addresses {
+    slice: Option<Arc<Slice>>,
+}
+
+impl Addresses {
+    fn host(&self, number: u8) -> SocketAddr {
+        let ip = match &self.slice {
+            Some(slice) => slice.ip(number),
+            None => IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)),
+        };
+        SocketAddr::new(ip, SIP_PORT)
+    }
+    fn node(&self, index: usize) -> SocketAddr {
+        self.host(11 + u8::try_from(index).unwrap_or(0))
+    }
+    fn far_end(&self) -> SocketAddr {
+        self.host(100)
+    }
+    fn phone(&self) -> SocketAddr {
+        self.host(200)
+    }
+}
+
+impl Lab {
+    /// Builds what the plan asks for.
+    ///
+    /// # Errors
+    /// The plan does not fit together, or the network refuses an address.
+    pub async fn build(context: Arc<Context>, place: &Place, plan: &Plan) -> Result<Lab, StepFailure> {
+        if plan.nodes.is_empty() {
+            return Err(StepFailure::Setup(
+                "the scenario has no farm: start with  Given a farm with servers \"primary\" and \"secondary\"".to_owned(),
+            ));
+        }
+        let profile = plan.resolve(base_profile(&context, plan)?)?;
+        let addresses = Addresses {
+            slice: match context.net {
+                NetKind::Virtual => None,
+                NetKind::Loopback => {
+                    Some(Arc::new(Slice::claim().map_err(|error| StepFailure::Lab(error.to_string()))?))
+                }
+            },
+        };
+        let mode = match context.net {
+            NetKind::Virtual => Mode::Buffered,
+            NetKind::Loopback => Mode::Streamed,
+        };
+        let recorder = Recorder::new((context.capture_of)(place), mode)
+            .map_err(|error| StepFailure::Lab(format!("the capture cannot be written: {error}")))?;
+        let record = Arc::new(Record { recorder: Mutex::new(Some(recorder)), bell: Notify::new() });
+        let (mut bench, subscription) = open_bench(&context, place, &addresses, &record)?;
+
+        let scene = scene(&context, place, plan, &profile, &addresses);
+        let begun = bench.now();
+        if let Some(recorder) = record.lock().as_mut() {
+            recorder.mark(Mark::Scenario(Box::new(scene)), begun);
+        }
+        let far_end = bench.add(Box::new(FarEnd::new(FarEndConfig {
+            addr: addresses.far_end(),
+            domain: DOMAIN.to_owned(),
+            user: FAR_END_USER.to_owned(),
+            seed: place.seed ^ 0xFA,
+        })));
+        let behaviour = plan.far_end;
+        bench.command(far_end, move |far_end: &mut FarEnd, _| far_end.behave(behaviour));
+        let nodes = plan
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(index, name)| {
+                let addr = addresses.node(index);
+                let config = NodeConfig {
+                    name: name.clone(),
+                    addr,
+                    domain: DOMAIN.to_owned(),
+                    account: Account { user: PHONE_USER.to_owned(), password: PASSWORD.to_owned() },
+                    challenge: true,
+                    expires_s: plan.granted_s,
+                    far_end: addresses.far_end(),
+                    seed: place.seed.wrapping_add(index as u64 + 1),
+                };
+                let mut node = Node::new(config);
+                node.set_min_expires(plan.min_expires_s.unwrap_or(0));
+                (name.clone(), (bench.add(Box::new(node)), addr))
+            })
+            .collect();
+        let phone = start_phone(&context, &mut bench, place, &profile, &nodes, &addresses).await?;
+        tracing::info!(scenario = place.name, phone = %addresses.phone(), profile = profile.id, "the lab stands");
+        let drops_before = context.tap.as_ref().map_or(0, Tap::drops);
+        let mut lab = Lab {
+            context,
+            bench,
+            record,
+            subscription,
+            _slice: addresses.slice,
+            profile,
+            nodes,
+            far_end,
+            phone,
+            lost: None,
+            drops_before,
+            begun,
+        };
+        lab.check_bindings()?;
+        Ok(lab)
+    }
+}
+
+fn base_profile(context: &Context, plan: &Plan) -> Result<Profile, StepFailure> {
+    match &context.phone {
+        PhoneChoice::Profile(profile) => Ok((**profile).clone()),
+        PhoneChoice::Reference => {
+            let name = plan.profile.as_deref().unwrap_or("rfc3261");
+            profiles::find(name).map_err(|error| StepFailure::Setup(error.to_string()))
+        }
+    }
+}
+
+fn open_bench(
+    context: &Context,
+    place: &Place,
+    addresses: &Addresses,
+    record: &Arc<Record>,
+) -> Result<(Bench, Option<Subscription>), StepFailure> {
+    let Some(slice) = &addresses.slice else {
+        let net = VirtualNet::new(place.seed, VIRTUAL_EPOCH);
+        return Ok((Bench::Virtual(Box::new(Driver::new(net))), None));
+    };
+    let sink = Arc::clone(record);
+    let (subscription, socket_tap) = match &context.tap {
+        Some(tap) => {
+            let slice = Arc::clone(slice);
+            let seen = tap.subscribe(
+                move |src, dst| slice.contains(src) || slice.contains(dst),
+                move |frame| sink.frame(frame),
+            );
+            (Some(seen), None)
+        }
+        None => {
+            let sink: Box<dyn FnMut(sipfarm_core::frame::Frame) + Send> =
+                Box::new(move |frame| sink.frame(frame));
+            (None, Some(sink))
+        }
+    };
+    let options = RealOptions { socket_tap, late_after: LATE_AFTER, ..RealOptions::default() };
+    let lab = RealLab::start(options).map_err(|error| StepFailure::Lab(error.to_string()))?;
+    Ok((Bench::Real(lab), subscription))
+}
+
+fn scene(
+    context: &Context,
+    place: &Place,
+    plan: &Plan,
+    profile: &Profile,
+    addresses: &Addresses,
+) -> mark::Scene {
+    let server = |(index, name): (usize, &String)| mark::Node {
+        name: name.clone(),
+        addr: addresses.node(index),
+        server: profile.servers.order.contains(name),
+    };
+    let mut nodes: Vec<mark::Node> = plan.nodes.iter().enumerate().map(server).collect();
+    nodes.push(mark::Node { name: "far end".to_owned(), addr: addresses.far_end(), server: false });
+    let frames = context.net == NetKind::Virtual || context.tap.is_some();
+    let latency = if frames { TAP_LATENCY } else { SOCKET_LATENCY };
+    mark::Scene {
+        name: place.name.clone(),
+        feature: place.feature.clone(),
+        line: place.line,
+        tags: place.tags.clone(),
+        seed: place.seed,
+        net: context.net.as_str().to_owned(),
+        sight: mark::Sight { frames, lossy: false, latency },
+        phone: vec![addresses.phone().ip()],
+        nodes,
+        profile: profile.clone(),
+    }
+}
+
+async fn start_phone(
+    context: &Context,
+    bench: &mut Bench,
+    place: &Place,
+    profile: &Profile,
+    nodes: &BTreeMap<String, (MachineId, SocketAddr)>,
+    addresses: &Addresses,
+) -> Result<PhoneDriver, StepFailure> {
+    let servers: Vec<(String, SocketAddr)> =
+        profile.servers.order.iter().filter_map(|name| Some((name.clone(), nodes.get(name)?.1))).collect();
+    if context.net == NetKind::Virtual {
+        let transport = profile.transport.default;
+        return Ok(PhoneDriver::reference(
+            bench,
+            PhoneConfig {
+                profile: profile.clone(),
+                servers: servers.into_iter().map(|(name, addr)| Server { name, addr, transport }).collect(),
+                local: addresses.phone(),
+                user: PHONE_USER.to_owned(),
+                password: PASSWORD.to_owned(),
+                domain: DOMAIN.to_owned(),
+                seed: place.seed,
+                defects: context.defects.clone(),
+            },
+        ));
+    }
+    // It is complete, whatever it once extended.
+    let complete = Profile { extends: None, ..profile.clone() };
+    let profile_yaml = serde_yaml::to_string(&complete)
+        .map_err(|error| StepFailure::bug(format!("the profile cannot be written: {error}")))?;
+    let process = ReferenceProcess::start(ProcessOptions {
+        program: &context.program,
+        profile_yaml: &profile_yaml,
+        servers: &servers,
+        local: addresses.phone(),
+        user: PHONE_USER,
+        password: PASSWORD,
+        domain: DOMAIN,
+        seed: place.seed,
+        defects: &context.defects,
+    })
+    .await?;
+    Ok(PhoneDriver::Process(Box::new(process)))
+}

@@ -62,7 +62,7 @@ fn waiting_is_pending_while_live_and_inconclusive_when_the_capture_ends() {
     let expected = story.expect(0.0, sends(Method::Invite, "primary", 5.0));
     let finding = story.live(&expected, 1.0);
     assert_eq!(finding.verdict, Verdict::Pending);
-    assert_eq!(finding.until, Some(common::when(5.1)));
+    assert_eq!(finding.until, Some(common::just_after(5.1)));
     assert_eq!(story.verdict("sends", 1.0), Verdict::Inconclusive);
     // The end of the scenario is the end of waiting.
     story.at(2.0).end();
@@ -249,4 +249,29 @@ fn refused_then_next(story: &mut Story) {
     story.at(0.5).node("secondary").answers("INVITE", 503);
     story.at(0.55).phone().acks("secondary");
     story.at(0.6).phone().sends("INVITE", "fallback");
+}
+
+#[test]
+fn a_packet_at_the_deadline_itself_changes_no_verdict() {
+    // Virtual time is exact: the wait wakes at the instant at which the packet comes.
+    let mut story = Story::new();
+    let expected = story.expect(0.0, nothing(Some(Method::Invite), None, 5.0));
+    story.at(5.0).phone().sends("INVITE", "primary");
+    assert_eq!(story.live(&expected, 5.0).verdict, Verdict::Pending);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+    let mut story = Story::new();
+    let expected = story.expect(0.0, sends(Method::Invite, "primary", 5.0));
+    story.at(5.1).phone().sends("INVITE", "primary");
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_scenario_that_stopped_at_a_condition_or_a_command_says_so_without_an_expectation() {
+    use sipfarm_judge::verdict;
+    let mut story = Story::new();
+    story.at(0.0).mark(Mark::Unmet { precondition: "the phone is registered".to_owned() });
+    assert_eq!(verdict(&story.judge_at(1.0)), Verdict::Inconclusive);
+    let mut story = Story::new();
+    story.at(0.0).mark(Mark::CommandFailed { command: "dial".to_owned(), reason: "no answer".to_owned() });
+    assert_eq!(verdict(&story.judge_at(1.0)), Verdict::NotExercised);
 }

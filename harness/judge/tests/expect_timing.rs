@@ -94,8 +94,50 @@ fn a_phone_that_never_moves_on_fails_at_the_latest_instant() {
     let expected = story.expect(0.0, moves_on());
     sends_at(&mut story, "INVITE", "primary", &INVITE);
     let finding = story.live(&expected, 33.0);
-    assert_eq!((finding.verdict, finding.until), (Verdict::Pending, Some(common::when(34.0))));
+    assert_eq!((finding.verdict, finding.until), (Verdict::Pending, Some(common::just_after(34.0))));
     assert_eq!(story.run(&expected, 100.0).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_move_is_judged_from_the_server_that_is_left() {
+    let from_secondary =
+        || Expectation::MovesOn { method: Method::Invite, from: "secondary".into(), to: "fallback".into() };
+    for (next, verdict) in [(7.1, Verdict::Pass), (5.2, Verdict::Fail)] {
+        let mut story = Story::with_retry_count(3);
+        let expected = story.expect(0.0, from_secondary());
+        sends_at(&mut story, "INVITE", "primary", &INVITE[..3]);
+        let times = [3.5, 4.0, 5.0];
+        sends_at(&mut story, "INVITE", "secondary", if next > 7.0 { &times } else { &times[..2] });
+        story.at(next).phone().sends("INVITE", "fallback");
+        assert_eq!(story.run(&expected, 100.0).verdict, verdict, "at {next}");
+    }
+}
+
+#[test]
+fn a_registration_on_its_own_account_is_no_move() {
+    let moves =
+        || Expectation::MovesOn { method: Method::Register, from: "primary".into(), to: "secondary".into() };
+    let mut story = Story::with_retry_count(3);
+    story.profile.registration.method = sipfarm_core::profile::RegistrationMethod::Concurrent;
+    let expected = story.expect(0.0, moves());
+    sends_at(&mut story, "REGISTER", "primary", &INVITE[..3]);
+    story.at(0.01).phone().sends("REGISTER", "fallback");
+    story.at(3.5).phone().sends("REGISTER", "secondary");
+    assert_eq!(story.run(&expected, 100.0).verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_printed_window_is_never_upside_down() {
+    for n in [1, 3, 5, 20] {
+        for sends in 1..7 {
+            let mut story = Story::with_retry_count(n);
+            let expected = story.expect(0.0, moves_on());
+            sends_at(&mut story, "INVITE", "primary", &INVITE[..sends]);
+            story.at(INVITE[sends]).phone().sends("INVITE", "secondary");
+            let window = story.run(&expected, 100.0).window.unwrap();
+            assert!(window.from <= window.to, "{n} {sends}: {window:?}");
+        }
+    }
 }
 
 #[test]

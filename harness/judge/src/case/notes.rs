@@ -100,6 +100,11 @@ impl<'a> Notes<'a> {
         }
     }
 
+    /// When the step of an expectation was begun, if its mark is there.
+    pub fn asked_at(&self, expected: &Expected) -> Option<Instant> {
+        self.expected.iter().find(|(_, marked)| marked.id == expected.id).map(|(at, _)| *at)
+    }
+
     /// The trouble that touches a stretch of time, if any.
     pub fn trouble(&self, from: Instant, to: Instant) -> Option<&Trouble<'a>> {
         touching(&self.troubles, from, to)
@@ -115,10 +120,10 @@ impl<'a> Notes<'a> {
         self.faults.iter().any(|fault| fault.node == node && fault.from <= to && fault.to >= from)
     }
 
-    /// Whether what happened last before `at`, not more than a moment before, was a fault that was
-    /// switched on or off rather than a command to the phone.
-    pub fn triggered_by_fault(&self, at: Instant) -> bool {
-        let near = |time: Instant| (at - time).abs() <= Span::from_millis(50);
+    /// Whether what happened at `at`, give or take a moment, was a fault that was switched on or off
+    /// rather than a command to the phone. Marks after `asked` come too late to be the trigger.
+    pub fn triggered_by_fault(&self, at: Instant, asked: Instant) -> bool {
+        let near = |time: Instant| (at - time).abs() <= Span::from_millis(50) && time <= asked;
         let fault = self.faults.iter().any(|fault| near(fault.from) || near(fault.to));
         fault && !self.commands.iter().any(|(time, _)| near(*time))
     }

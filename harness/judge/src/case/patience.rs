@@ -35,8 +35,10 @@ impl Patience {
         }
         // Not before the last send that the count demands, and not later than the ladder's next
         // instant, at which a patient phone would have sent again.
-        let next = self.slots.get(made).copied().unwrap_or(self.timeout);
-        let from = if made >= *self.sends.start() { last } else { by_timer.from };
+        let enough = made >= *self.sends.start();
+        let demanded = self.slots.get(self.sends.start() - 1).map(|due| t0 + *due);
+        let from = if enough { last } else { demanded.unwrap_or(by_timer.from).max(last) };
+        let next = self.slots.get(made.max(*self.sends.start())).copied().unwrap_or(self.timeout);
         Window { from, to: case.limits.give_up(t0, next).to }
     }
 
@@ -129,19 +131,20 @@ impl Case<'_> {
 
     /// How long it may take at most until a request of that method reaches a node, counted from a
     /// trigger, when the author of a step names no time: every server before it in the order, and
-    /// this one, may cost a whole time-out. A REGISTER may also have to wait for its refresh or for
-    /// the next round.
-    pub fn reach(&self, method: &Method, node: Option<&str>) -> Span {
+    /// this one, may cost a whole time-out. A REGISTER may also have to wait for the refresh of a
+    /// binding that was granted by then, or for the next round.
+    pub fn reach(&self, since: Instant, method: &Method, node: Option<&str>) -> Span {
         let place = node.and_then(|name| self.names.order().iter().position(|server| server == name));
         let tries = place.unwrap_or(self.names.order().len().saturating_sub(1)) as i64 + 1;
         let walk = (self.limits.timeout(method) + self.limits.at_once()) * tries;
-        if *method == Method::Register { walk + self.register_pause() } else { walk }
+        if *method == Method::Register { walk + self.register_pause(since) } else { walk }
     }
 
     /// The longest time that may pass between two attempts to register: until the refresh of the
     /// longest binding that was granted, or the profile's retry time.
-    fn register_pause(&self) -> Span {
-        let granted = self.registrations.iter().filter_map(|r| r.granted).map(|grant| grant.expires).max();
+    fn register_pause(&self, since: Instant) -> Span {
+        let granted = self.registrations.iter().filter_map(|registration| registration.granted);
+        let granted = granted.filter(|grant| grant.first <= since).map(|grant| grant.expires).max();
         let retry = &self.profile.registration.retry;
         let retry = Span::from_secs(retry.max_s.max(retry.base_s).into()).scale(1.2 + retry.jitter);
         granted.unwrap_or(Span::ZERO).max(retry)

@@ -44,8 +44,7 @@ impl<'c, 'a> Draft<'c, 'a> {
         let mut draft = Draft::new(case, rule, sentence.into());
         draft.finding.expected_id = Some(expected.id);
         draft.finding.line = Some(expected.line);
-        let marked = case.notes.expected.iter().find(|(_, marked)| marked.id == expected.id);
-        draft.asked_at = Some(marked.map_or(case.horizon, |(at, _)| *at));
+        draft.asked_at = Some(case.notes.asked_at(expected).unwrap_or(case.horizon));
         draft.stretch = Some((expected.since, expected.since));
         draft
     }
@@ -170,12 +169,13 @@ impl<'c, 'a> Draft<'c, 'a> {
     /// Nothing was decided so far; at `deadline`, `then` says what it is.
     pub fn at(self, deadline: Instant, then: impl FnOnce(Self) -> Finding) -> Finding {
         let draft = self.covers(deadline);
-        if draft.case.horizon >= deadline {
+        // A packet may still come at the deadline itself: virtual time is exact.
+        if draft.case.horizon > deadline {
             return then(draft);
         }
         if draft.case.live {
             let mut finding = draft.end(Verdict::Pending);
-            finding.until = Some(deadline);
+            finding.until = Some(deadline + Span::from_nanos(1));
             return finding;
         }
         let missing = deadline - draft.case.horizon;

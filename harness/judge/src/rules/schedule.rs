@@ -24,26 +24,11 @@ pub enum Fit {
     TooMany(usize),
 }
 
-/// How well the sends of a request fit the best schedule that the packets allow.
+/// How well the sends of a request fit the best schedule that the packets allow. On a lossy tap sends
+/// may be missing, the first among them.
 pub fn fit(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant]) -> Fit {
     let slots = case.limits.slots(&exchange.method);
-    let mut schedules = vec![Schedule::from_slots(case, sends[0], &slots)];
-    let provisional = exchange.responses.iter().find(|response| status(response) < 200);
-    if let (Ladder::Capped, Some(provisional)) = (Ladder::of(&exchange.method), provisional) {
-        let certain = case.sees_all() && exchange.is_sound(provisional);
-        let slowed = slowed_by_provisional(
-            case,
-            sends[0],
-            provisional.at,
-            &slots,
-            case.limits.timeout(&exchange.method),
-        );
-        if certain {
-            schedules = slowed;
-        } else {
-            schedules.extend(slowed);
-        }
-    }
+    let mut schedules = whole_schedules(case, exchange, sends[0]);
     if !case.sees_all() {
         schedules.extend((1..slots.len()).map(|lost| {
             let t0 = sends[0] - slots[lost];
@@ -56,10 +41,41 @@ pub fn fit(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant]) ->
     best(schedules.iter().map(|schedule| schedule.fit(sends, !case.sees_all())))
 }
 
-/// How well the sends of a final response fit the schedule of an unacknowledged one.
+/// The same with no send missing: what an expectation of the whole schedule needs to pass.
+pub fn fit_whole(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant]) -> Fit {
+    best(whole_schedules(case, exchange, sends[0]).iter().map(|schedule| schedule.fit(sends, false)))
+}
+
+/// The schedules that a request may be on when its first send was seen.
+fn whole_schedules(case: &Case<'_>, exchange: &ClientExchange<'_>, t0: Instant) -> Vec<Schedule> {
+    let slots = case.limits.slots(&exchange.method);
+    let mut schedules = vec![Schedule::from_slots(case, t0, &slots)];
+    let provisional = exchange.responses.iter().find(|response| status(response) < 200);
+    if let (Ladder::Capped, Some(provisional)) = (Ladder::of(&exchange.method), provisional) {
+        let timeout = case.limits.timeout(&exchange.method);
+        let slowed = slowed_by_provisional(case, t0, provisional.at, &slots, timeout);
+        if case.sees_all() && exchange.is_sound(provisional) {
+            return slowed;
+        }
+        schedules.extend(slowed);
+    }
+    schedules
+}
+
+/// How well the sends of a final response fit the schedule of an unacknowledged one. On a lossy tap
+/// sends may be missing.
 pub fn fit_response(case: &Case<'_>, sends: &[&SeenRef<'_>]) -> Fit {
+    fit_final(case, sends, !case.sees_all())
+}
+
+/// The same with no send missing.
+pub fn fit_whole_response(case: &Case<'_>, sends: &[&SeenRef<'_>]) -> Fit {
+    fit_final(case, sends, false)
+}
+
+fn fit_final(case: &Case<'_>, sends: &[&SeenRef<'_>], gaps: bool) -> Fit {
     let sends: Vec<Instant> = sends.iter().map(|send| send.at).collect();
-    Schedule::from_slots(case, sends[0], &case.limits.response_slots()).fit(&sends, !case.sees_all())
+    Schedule::from_slots(case, sends[0], &case.limits.response_slots()).fit(&sends, gaps)
 }
 
 /// The sends of a final response that no repeated request called for: while a server transaction is

@@ -8,7 +8,7 @@ use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use super::{Moment, PHONE, Story};
 
 /// What the parties of a story remember.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Dialled {
     /// Distinguishes calls; [`Phone::new_call`] moves it on.
     pub call: u32,
@@ -25,6 +25,23 @@ pub struct Dialled {
     asked: Option<(SocketAddr, Message)>,
     /// The phone's last response.
     answered: Option<Message>,
+}
+
+impl Dialled {
+    /// Whether that node has answered anything.
+    pub fn was_answered(&self, node: &str) -> bool {
+        self.responses.contains_key(node)
+    }
+
+    /// Whether an INVITE to that node has got a final response last.
+    pub fn can_ack(&self, node: &str) -> bool {
+        self.requests.contains_key(&("INVITE".to_owned(), node.to_owned())) && self.was_answered(node)
+    }
+
+    /// Whether the phone was asked anything.
+    pub fn was_asked(&self) -> bool {
+        self.asked.is_some()
+    }
 }
 
 pub struct Phone<'s>(Moment<'s>);

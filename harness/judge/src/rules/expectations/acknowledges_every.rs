@@ -22,14 +22,14 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16, at_least: usiz
     let case = asked.case;
     let sentence = format!("ACK for each {code} to INVITE from {}, {at_least} times", asked.node(node));
     let draft = asked.draft(&RULE, sentence);
-    let exchange = case.client.iter().find(|exchange| {
-        exchange.method == Method::Invite
-            && asked.goes_to(exchange, node)
-            && exchange.finals().any(|response| status(response) == code && response.at >= asked.since())
+    let here = case.client.iter().filter(|e| e.method == Method::Invite && asked.goes_to(e, node));
+    let refused = here.filter_map(|exchange| {
+        let refusals = || exchange.finals().filter(|response| status(response) == code);
+        refusals().find(|response| response.at >= asked.since()).map(|response| (response.at, exchange))
     });
-    let Some(exchange) = exchange else {
-        let deadline =
-            asked.since() + case.reach(&Method::Invite, Some(node)) + case.limits.timeout(&Method::Invite);
+    let deadline = asked.reach(&Method::Invite, Some(node)) + case.limits.timeout(&Method::Invite);
+    let earliest = refused.min_by_key(|(at, _)| *at).filter(|(at, _)| *at <= deadline);
+    let Some((_, exchange)) = earliest else {
         return draft.at(deadline, |draft| draft.inconclusive(&format!("the node sent no {code} to INVITE")));
     };
     let finals: Vec<_> = exchange.finals().filter(|response| status(response) == code).collect();
@@ -39,6 +39,8 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16, at_least: usiz
         Transport::Udp => Span::from_millis(case.profile.timers.d_ms.into()),
         Transport::Tcp => Span::ZERO,
     };
+    let over = first + life + case.limits.at_once();
+    let finals: Vec<_> = finals.into_iter().filter(|response| response.at <= over).collect();
     let wanted = &finals[..finals.len().min(at_least)];
     let acks = match_acks(wanted, &exchange.acks);
     for (response, ack) in wanted.iter().zip(&acks) {
@@ -63,5 +65,5 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16, at_least: usiz
         return draft.seen(format!("{at_least} times, each acknowledged")).pass();
     }
     let seen = format!("the node sent it only {} times", wanted.len());
-    draft.at(first + life + case.limits.at_once(), |draft| draft.inconclusive(&seen))
+    draft.at(over, |draft| draft.inconclusive(&seen))
 }

@@ -17,7 +17,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 pub(super) fn judge(asked: &Asked<'_, '_>, through: &str, within: Option<Span>) -> Finding {
     let case = asked.case;
-    let window = asked.window(within, case.limits.timeout(&Method::Bye) + case.limits.at_once());
+    let window =
+        asked.window(within, asked.since() + case.limits.timeout(&Method::Bye) + case.limits.at_once());
     let sentence =
         format!("BYE through {}, answered 2xx, {}", asked.node(through), asked.show_window(window));
     let draft = asked.draft(&RULE, sentence).window(window);

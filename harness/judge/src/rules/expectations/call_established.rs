@@ -19,7 +19,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 pub(super) fn judge(asked: &Asked<'_, '_>, through: &str, within: Option<Span>) -> Finding {
     let case = asked.case;
     // The called party may take as long to answer as a server may take to fail.
-    let otherwise = case.reach(&Method::Invite, Some(through)) + case.limits.timeout(&Method::Invite);
+    let otherwise = asked.reach(&Method::Invite, Some(through)) + case.limits.timeout(&Method::Invite);
     let window = asked.window(within, otherwise);
     let sentence =
         format!("2xx to INVITE through {}, acknowledged, {}", asked.node(through), asked.show_window(window));

@@ -5,7 +5,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::Asked;
 use super::call_established::is_2xx;
-use crate::case::{Case, ClientExchange, Connected, Outcome, status};
+use crate::case::{Case, ClientExchange, Connected, status};
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
 
@@ -19,13 +19,17 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 /// A connect that nobody answers may take this long where the profile names no time (YL-06).
 const CONNECT_CAP: Span = Span::from_secs(130);
 
+/// A call that only rings is waited for this many time-outs long: about three minutes, as a proxy's
+/// timer C has it (RFC 3261 section 16.6).
+const RINGS_FOR: i64 = 6;
+
 pub(super) fn judge(asked: &Asked<'_, '_>, code: Option<u16>) -> Finding {
     let case = asked.case;
     let with = code.map_or(String::new(), |code| format!(" with {code}"));
     let draft = asked.draft(&RULE, format!("every INVITE ends without 2xx{with}, and no other comes"));
     let tries = tries(asked);
-    let Some(first) = tries.first() else {
-        let deadline = asked.since() + case.reach(&Method::Invite, None);
+    let deadline = asked.reach(&Method::Invite, None);
+    let Some(first) = tries.first().filter(|first| first.began <= deadline) else {
         return draft.at(deadline, |draft| draft.not_exercised("the phone made no call"));
     };
     // Tries count until they have all ended and as much time has passed as a next one may take.
@@ -85,7 +89,7 @@ fn tries<'c, 'a>(asked: &Asked<'c, 'a>) -> Vec<Try<'c, 'a>> {
         let configured = case.profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
         let end = match connect.outcome {
             Connected::Open(_) => return None,
-            Connected::Refused(at) => at,
+            Connected::Refused(at) => at.min(connect.at + configured.unwrap_or(CONNECT_CAP)),
             Connected::Unanswered => connect.at + configured.unwrap_or(CONNECT_CAP),
         };
         Some(Try { began: connect.at, end, exchange: None })
@@ -95,20 +99,19 @@ fn tries<'c, 'a>(asked: &Asked<'c, 'a>) -> Vec<Try<'c, 'a>> {
 }
 
 /// When an INVITE has ended at the latest. One that was answered provisionally lives until its final
-/// response, or 64×T1 after its CANCEL (RFC 3261 section 9.1).
+/// response, or 64×T1 after its CANCEL (RFC 3261 section 9.1). What comes after that end is too late to
+/// change it.
 fn end(case: &Case<'_>, exchange: &ClientExchange<'_>) -> Instant {
-    let by_timer = case.limits.give_up(exchange.t0(), case.limits.timeout(&Method::Invite)).to;
-    match exchange.outcome() {
-        Outcome::Final(_) => exchange.final_response().map_or(by_timer, |response| response.at),
-        Outcome::Unreachable => exchange.failures.first().map_or(by_timer, |failure| failure.at),
-        Outcome::Silence => by_timer,
-        Outcome::Provisional => {
-            let cancel =
-                case.client.iter().find(|e| e.method == Method::Cancel && e.branch == exchange.branch);
-            let rings_for = case.limits.timeout(&Method::Invite) * 6;
-            cancel.map_or(exchange.t0() + rings_for, |cancel| {
-                case.limits.give_up(cancel.t0(), case.limits.sixty_four_t1()).to
-            })
-        }
+    let timeout = case.limits.timeout(&Method::Invite);
+    let mut end = case.limits.give_up(exchange.t0(), timeout).to;
+    if exchange.responses.iter().any(|response| response.at <= end) {
+        let cancel = case.client.iter().find(|e| e.method == Method::Cancel && e.branch == exchange.branch);
+        let rings = exchange.t0() + timeout * RINGS_FOR;
+        let cancelled = cancel.filter(|cancel| cancel.t0() <= rings);
+        end = cancelled
+            .map_or(rings, |cancel| case.limits.give_up(cancel.t0(), case.limits.sixty_four_t1()).to);
     }
+    let response = exchange.final_response().map(|response| response.at).filter(|at| *at <= end);
+    let failure = exchange.failures.first().map(|failure| failure.at).filter(|at| *at <= end);
+    [response, failure].into_iter().flatten().min().unwrap_or(end)
 }

@@ -5,10 +5,10 @@ use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
 
-use super::{Asked, near};
-use crate::case::{ClientExchange, status};
+use super::Asked;
+use crate::case::{ClientExchange, SeenRef, status};
 use crate::finding::{Finding, Window};
-use crate::rules::schedule::{Fit, fit};
+use crate::rules::schedule::{Fit, fit, fit_whole};
 use crate::rules::{Draft, RuleInfo};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -18,69 +18,88 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     standing: false,
 };
 
+const LOST: &str = "sends may have been lost on the way to the tap";
+
 pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, node: &str) -> Finding {
     let case = asked.case;
-    let slots = case.limits.slots(method);
     let timeout = case.limits.timeout(method);
     let sentence =
         format!("{method} to {} on the whole schedule, and nothing after {timeout}", asked.node(node));
     let draft = asked.draft(&RULE, sentence);
-    let Some(exchange) = asked.first_request(method, node) else {
-        let deadline = asked.since() + case.reach(method, Some(node));
-        let window = Window { from: asked.since(), to: deadline };
-        let nearest = near::requests(case, Some(method), Some(node), window);
-        return draft.seen("no such request").nearest(nearest).fail_at(deadline);
+    let exchange = match asked.subject(&draft, method, node) {
+        Ok(exchange) => exchange,
+        Err(finding) => return *finding,
     };
+    // What disturbs the silence ends the test; what was decided before it stands.
     let end = case.limits.give_up(exchange.t0(), timeout).to;
-    let sends: Vec<Instant> = exchange.sends.iter().map(|send| send.at).filter(|at| *at <= end).collect();
-    let draft = draft.messages(exchange.sends.iter().filter(|send| send.at <= end).map(|send| &**send));
-    if let Some(why) = disturbed(exchange, method, end) {
-        return draft.inconclusive(&why);
+    let disturbance = disturbance(exchange, method).filter(|(at, _)| *at <= end);
+    let until = disturbance.as_ref().map_or(end, |(at, _)| *at);
+    let sends: Vec<&SeenRef<'_>> = exchange.sends.iter().filter(|send| send.at <= until).collect();
+    let draft = draft.messages(sends.iter().map(|send| &***send));
+    let sent = match exchange.transport {
+        Transport::Udp => over_udp(asked, &draft, exchange, &sends, end),
+        Transport::Tcp => sends
+            .get(1)
+            .map(|again| Decided { at: again.at, finding: draft.clone().seen("sent again over TCP").fail() }),
+    };
+    let decided = sent.unwrap_or_else(|| {
+        let last = sends.last().map_or(exchange.t0(), |send| send.at);
+        stopped(asked, draft.clone().seen(format!("{} sends", sends.len())), exchange, last, end)
+    });
+    match disturbance {
+        Some((at, why)) if at <= decided.at => draft.inconclusive(&why),
+        _ => decided.finding,
     }
-    if exchange.transport == Transport::Tcp {
-        return over_tcp(asked, draft, exchange, sends.len(), end);
-    }
+}
+
+/// What the sends decide, and when.
+struct Decided {
+    at: Instant,
+    finding: Finding,
+}
+
+/// What the sends decide, if anything.
+fn over_udp(
+    asked: &Asked<'_, '_>,
+    draft: &Draft<'_, '_>,
+    exchange: &ClientExchange<'_>,
+    sends: &[&SeenRef<'_>],
+    end: Instant,
+) -> Option<Decided> {
+    let case = asked.case;
+    let times: Vec<Instant> = sends.iter().map(|send| send.at).collect();
     let after_t0 = |at: Instant| format!("{:.2}", at - exchange.t0());
-    match fit(case, exchange, &sends) {
+    let draft = draft.clone();
+    let (at, finding) = match fit_whole(case, exchange, &times) {
         Fit::TooMany(at) => {
-            let seen = format!("send {} came {} after the first", at + 1, after_t0(sends[at]));
-            draft.seen(seen).fail()
+            let seen = format!("send {} came {} after the first", at + 1, after_t0(times[at]));
+            (times[at], draft.seen(seen).fail_unless_lossy("the network may have doubled some"))
         }
         Fit::Not(at, window) => {
             let seen = format!(
                 "send {} came {} after the first, allowed {} to {}",
                 at + 1,
-                after_t0(sends[at]),
+                after_t0(times[at]),
                 after_t0(window.from),
                 after_t0(window.to)
             );
-            draft.seen(seen).window(window).fail()
+            let draft = draft.seen(seen).window(window);
+            // What came too late was missing first.
+            let missing = times[at] > window.to;
+            let explained = missing || matches!(fit(case, exchange, &times[..=at]), Fit::All(_));
+            let finding = if explained { draft.fail_unless_lossy(LOST) } else { draft.fail() };
+            (times[at].min(window.to), finding)
         }
         Fit::All(Some(next)) => {
-            let seen = format!(
-                "{} of {} sends; the next was due up to {}",
-                sends.len(),
-                slots.len(),
-                after_t0(next.to)
-            );
-            let draft = draft.seen(seen).window(next);
-            draft.at(next.to, |draft| draft.fail_unless_lossy("it may have been lost on the way to the tap"))
+            let slots = case.limits.slots(&exchange.method).len();
+            let due = next.to.min(end);
+            let seen = format!("{} of {slots} sends; the next was due up to {}", sends.len(), after_t0(due));
+            let draft = draft.seen(seen).window(Window { from: next.from.min(due), to: due });
+            (due, draft.at(due, |draft| draft.fail_unless_lossy(LOST)))
         }
-        Fit::All(None) => stopped(asked, draft.seen(format!("{} sends", sends.len())), exchange, end),
-    }
-}
-
-fn over_tcp(
-    asked: &Asked<'_, '_>,
-    draft: Draft<'_, '_>,
-    exchange: &ClientExchange<'_>,
-    made: usize,
-    end: Instant,
-) -> Finding {
-    if made > 1 {
-        return draft.seen(format!("{made} sends over TCP")).fail();
-    }
-    stopped(asked, draft.seen("1 send over TCP"), exchange, end)
+        Fit::All(None) => return None,
+    };
+    Some(Decided { at, finding })
 }
 
 /// After the last send: no new request of that method anywhere until the transaction is over.
@@ -88,27 +107,32 @@ fn stopped(
     asked: &Asked<'_, '_>,
     draft: Draft<'_, '_>,
     exchange: &ClientExchange<'_>,
+    last: Instant,
     end: Instant,
-) -> Finding {
-    let window = Window { from: exchange.last().at, to: end };
-    let other =
-        asked.requests(&exchange.method).find(|other| other.t0() > exchange.t0() && other.t0() <= end);
+) -> Decided {
+    let window = Window { from: exchange.t0(), to: end };
+    let other = asked
+        .requests(&exchange.method)
+        .find(|other| other.t0() > exchange.t0() && other.t0() <= end && !other.in_dialog());
     match other {
-        Some(other) if !other.in_dialog() => {
+        Some(other) => {
             let seen = format!("then {} {}", other.what(&asked.case.names), asked.after(other.t0()));
-            draft.seen(seen).window(window).message(other.first()).fail()
+            let finding = draft.seen(seen).window(window).message(other.first()).fail();
+            Decided { at: other.t0().max(last), finding }
         }
-        _ => draft.window(window).pass_at(end),
+        None => Decided { at: end, finding: draft.window(window).pass_at(end) },
     }
 }
 
-/// What makes a complete time-out impossible, and is not the phone's doing.
-fn disturbed(exchange: &ClientExchange<'_>, method: &Method, end: Instant) -> Option<String> {
-    let answer =
-        exchange.responses.iter().find(|r| r.at <= end && (*method == Method::Invite || status(r) >= 200));
-    if let Some(answer) = answer {
-        return Some(format!("the node was not silent: {} (packet {})", answer.what(), answer.packet()));
-    }
-    let failure = exchange.failures.iter().find(|failure| failure.at <= end)?;
-    Some(format!("the phone was told that the node cannot be reached: {}", failure.what))
+/// What makes a complete time-out impossible, and is not the phone's doing: an answer, or word that
+/// the node cannot be reached.
+fn disturbance(exchange: &ClientExchange<'_>, method: &Method) -> Option<(Instant, String)> {
+    let answers = exchange.responses.iter().filter(|r| *method == Method::Invite || status(r) >= 200);
+    let answers = answers.map(|answer| {
+        (answer.at, format!("the node was not silent: {} (packet {})", answer.what(), answer.packet()))
+    });
+    let failures = exchange.failures.iter().map(|failure| {
+        (failure.at, format!("the phone was told that the node cannot be reached: {}", failure.what))
+    });
+    answers.chain(failures).min_by_key(|(at, _)| *at)
 }

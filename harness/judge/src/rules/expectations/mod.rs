@@ -90,15 +90,25 @@ impl<'c, 'a> Asked<'c, 'a> {
         self.expected.since
     }
 
+    /// When the step was begun.
+    fn asked_at(&self) -> Instant {
+        self.case.notes.asked_at(self.expected).unwrap_or(self.case.horizon)
+    }
+
     /// A draft of the finding.
     fn draft(&self, rule: &RuleInfo, sentence: String) -> super::Draft<'c, 'a> {
         super::Draft::asked(self.case, rule, self.expected, sentence)
     }
 
-    /// From the trigger to the author's limit, or to the time that the profile allows.
-    fn window(&self, within: Option<Span>, otherwise: Span) -> Window {
-        let span = within.map_or(otherwise, |within| within + self.case.limits.grace());
-        Window { from: self.since(), to: self.since() + span }
+    /// From the trigger to the author's limit, or to what the profile allows.
+    fn window(&self, within: Option<Span>, otherwise: Instant) -> Window {
+        let to = within.map_or(otherwise, |within| self.since() + within + self.case.limits.grace());
+        Window { from: self.since(), to }
+    }
+
+    /// The latest instant for a request of that method to reach a node, when the step names no time.
+    fn reach(&self, method: &Method, node: Option<&str>) -> Instant {
+        self.since() + self.case.reach(self.since(), method, node)
     }
 
     /// A window in seconds after the trigger: `0.00 to 32.10 s after "dial"`.
@@ -139,6 +149,21 @@ impl<'c, 'a> Asked<'c, 'a> {
     /// The first new request of that method to that node since the trigger.
     fn first_request(&self, method: &Method, node: &str) -> Option<&'c ClientExchange<'a>> {
         self.requests(method).find(|exchange| self.goes_to(exchange, node))
+    }
+
+    /// The same for a rule that looks at what comes of it; without one in time, the finding that
+    /// says so.
+    fn subject(
+        &self,
+        draft: &super::Draft<'c, 'a>,
+        method: &Method,
+        node: &str,
+    ) -> Result<&'c ClientExchange<'a>, Box<Finding>> {
+        let window = Window { from: self.since(), to: self.reach(method, Some(node)) };
+        self.first_request(method, node).filter(|exchange| exchange.t0() <= window.to).ok_or_else(|| {
+            let nearest = near::requests(self.case, Some(method), Some(node), window);
+            Box::new(draft.clone().seen("no such request").nearest(nearest).window(window).fail_at(window.to))
+        })
     }
 
     /// The node's name with its address.

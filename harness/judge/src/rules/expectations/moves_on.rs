@@ -38,20 +38,26 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, from: &str, to: &str
         asked.requests(method).filter(in_line)
     };
     let silent = visits().find(|visit| asked.goes_to(visit, from));
-    // What was tried before this server is an earlier move.
-    let arrived =
-        silent.map(ClientExchange::t0).or_else(|| connect_to(asked, from).map(|connect| connect.at));
-    let since = arrived.unwrap_or(asked.since());
-    let next = visits().find(|visit| visit.t0() >= since && !asked.goes_to(visit, from));
+    // What was tried before this server is an earlier move; but where the next server was tried first,
+    // there was none.
+    let connected = connect_to(asked, from).map(|connect| connect.at);
+    let arrived = silent.map(ClientExchange::t0).into_iter().chain(connected).min();
+    let early = |visit: &ClientExchange<'_>| arrived.is_none_or(|arrived| visit.t0() < arrived);
+    let skipped = visits().find(|visit| asked.goes_to(visit, to)).filter(|visit| early(visit));
+    let next = visits().find(|visit| !early(visit) && !asked.goes_to(visit, from));
+    let latest = asked.reach(method, Some(to)).max(asked.since() + CONNECT_CAP);
+    if let Some(skipped) = skipped.filter(|skipped| skipped.t0() <= latest) {
+        return without_request(asked, draft, skipped, from, to);
+    }
     match (silent, next) {
-        (Some(silent), None) => still_there(asked, draft, silent, to),
-        (Some(silent), Some(next)) if silent.t0() <= next.t0() => moved(asked, draft, silent, next, to),
-        (_, Some(next)) => without_request(asked, draft, next, from, to),
-        (None, None) => {
-            let deadline = asked.since() + asked.case.reach(method, Some(to)).max(CONNECT_CAP);
-            let window = Window { from: asked.since(), to: deadline };
+        (Some(silent), next) if silent.t0() <= latest && next.is_none_or(|next| silent.t0() <= next.t0()) => {
+            left_or_not(asked, draft, silent, next, to)
+        }
+        (_, Some(next)) if next.t0() <= latest => without_request(asked, draft, next, from, to),
+        _ => {
+            let window = Window { from: asked.since(), to: latest };
             let nearest = near::requests(asked.case, Some(method), Some(from), window);
-            draft.seen(format!("no {method} to \"{from}\"")).nearest(nearest).fail_at(deadline)
+            draft.seen(format!("no {method} to \"{from}\"")).nearest(nearest).fail_at(latest)
         }
     }
 }
@@ -72,28 +78,44 @@ fn connect_to<'c>(asked: &'c Asked<'_, '_>, node: &str) -> Option<&'c Connect<'c
     asked.case.connects.iter().find(tried)
 }
 
-/// The phone is still with the silent server.
-fn still_there(
+/// The phone has asked the silent server. What happens first decides: an answer after all, a send more
+/// than its patience has, another server, or the end of its patience.
+fn left_or_not(
     asked: &Asked<'_, '_>,
     draft: Draft<'_, '_>,
     silent: &ClientExchange<'_>,
+    next: Option<&ClientExchange<'_>>,
     to: &str,
 ) -> Finding {
     let case = asked.case;
-    if let Some(response) = response_before(silent, case.horizon) {
-        return not_silent(draft, response);
-    }
     let patience = case.patience_of(silent);
-    let made = silent.sends.len();
-    let window = patience.leave(case, silent.t0(), silent.last().at, made);
-    let draft = draft.messages(silent.sends.iter().map(|send| &**send)).window(window);
-    if made > *patience.sends.end() {
-        return draft.seen(format!("{}, allowed are {}", sends(made), patience.show())).fail();
+    let latest = patience.latest(case, silent.t0());
+    let next = next.filter(|next| next.t0() <= latest);
+    let excess = silent.sends.get(*patience.sends.end()).filter(|send| send.at <= latest);
+    let excess = excess.filter(|send| next.is_none_or(|next| send.at <= next.t0()));
+    let until = excess.map(|send| send.at).or(next.map(ClientExchange::t0)).unwrap_or(latest);
+    let draft = draft.message(silent.first());
+    if let Some(response) = silent.responses.iter().find(|response| response.at <= until) {
+        let why = format!("the node was not silent: {} (packet {})", response.what(), response.packet());
+        return draft.message(response).inconclusive(&why);
     }
-    let deadline = patience.latest(case, silent.t0());
-    let near_window = Window { from: silent.t0(), to: deadline };
-    let nearest = near::requests(case, Some(&silent.method), Some(to), near_window);
-    draft.seen(format!("{}, and nothing to \"{to}\"", sends(made))).nearest(nearest).fail_at(deadline)
+    let made: Vec<&SeenRef<'_>> = silent.sends.iter().filter(|send| send.at <= until).collect();
+    let last = made.last().map_or(silent.t0(), |send| send.at);
+    let window = patience.leave(case, silent.t0(), last, made.len());
+    let draft = draft.messages(made.iter().map(|send| &***send)).window(window);
+    match (excess, next) {
+        (Some(_), _) => {
+            let seen = format!("{}, allowed are {}", sends(made.len()), patience.show());
+            draft.seen(seen).fail_unless_lossy("the network may have doubled some")
+        }
+        (None, Some(next)) => moved(asked, draft, silent, &made, next, to),
+        (None, None) => {
+            let near_window = Window { from: silent.t0(), to: latest };
+            let nearest = near::requests(case, Some(&silent.method), Some(to), near_window);
+            let seen = format!("{}, and nothing to \"{to}\"", sends(made.len()));
+            draft.seen(seen).nearest(nearest).fail_at(latest)
+        }
+    }
 }
 
 /// The phone went on to another server.
@@ -101,14 +123,11 @@ fn moved(
     asked: &Asked<'_, '_>,
     draft: Draft<'_, '_>,
     silent: &ClientExchange<'_>,
+    tries: &[&SeenRef<'_>],
     next: &ClientExchange<'_>,
     to: &str,
 ) -> Finding {
     let case = asked.case;
-    if let Some(response) = response_before(silent, next.t0()) {
-        return not_silent(draft, response);
-    }
-    let tries: Vec<&SeenRef<'_>> = silent.sends.iter().filter(|send| send.at <= next.t0()).collect();
     let last = tries.last().map_or(silent.t0(), |send| send.at);
     let patience = case.patience_of(silent);
     let window = patience.leave(case, silent.t0(), last, tries.len());
@@ -119,8 +138,7 @@ fn moved(
         asked.after(next.t0()),
         next.first().packet()
     );
-    let draft =
-        draft.messages(tries.iter().map(|send| &***send)).message(next.first()).seen(seen).window(window);
+    let draft = draft.message(next.first()).seen(seen);
     if !asked.goes_to(next, to) {
         return draft.fail();
     }
@@ -134,7 +152,6 @@ fn moved(
         () if in_time => draft.pass(),
         () if too_soon && !case.sight.frames => draft.inconclusive(NO_FRAMES),
         () if too_soon => draft.fail_unless_lossy("sends, a response or an ICMP error may have been lost"),
-        () if !counted => draft.fail(),
         () => draft.fail_unless_lossy("the first send to the next node may have been lost"),
     }
 }
@@ -173,8 +190,8 @@ fn without_request(
     let limits = &case.limits;
     let configured = case.profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
     let latest = match connect.outcome {
-        Connected::Refused(at) => at + limits.at_once(),
-        Connected::Unanswered | Connected::Open(_) => {
+        Connected::Refused(at) if at <= next.t0() => at + limits.at_once(),
+        Connected::Unanswered | Connected::Open(_) | Connected::Refused(_) => {
             connect.at + configured.unwrap_or(CONNECT_CAP) + limits.at_once()
         }
     };
@@ -185,16 +202,6 @@ fn without_request(
         .fold(draft, |draft, packets| draft.packets(packets, connect.at))
         .window(window);
     if asked.goes_to(next, to) && next.t0() <= latest { draft.pass() } else { draft.fail() }
-}
-
-fn response_before<'e, 'a>(silent: &'e ClientExchange<'a>, until: Instant) -> Option<&'e SeenRef<'a>> {
-    silent.responses.iter().find(|response| response.at <= until)
-}
-
-/// A node that answered cannot be left for its silence.
-fn not_silent(draft: Draft<'_, '_>, response: &SeenRef<'_>) -> Finding {
-    let why = format!("the node was not silent: {} (packet {})", response.what(), response.packet());
-    draft.message(response).inconclusive(&why)
 }
 
 fn sends(made: usize) -> String {

@@ -4,7 +4,7 @@ use sipfarm_core::Instant;
 use sipfarm_core::sip::Method;
 
 use super::{Asked, near};
-use crate::case::{ClientExchange, Outcome};
+use crate::case::{ClientExchange, status};
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
 
@@ -19,65 +19,50 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], on
     let case = asked.case;
     let list: Vec<_> = nodes.iter().map(|node| asked.node(node)).collect();
     let rest = if only { ", and to no other" } else { "" };
-    let draft = asked.draft(&RULE, format!("{method} to {}{rest}", list.join(", then ")));
-    let visits: Vec<&ClientExchange<'_>> =
-        asked.requests(method).filter(|visit| !visit.in_dialog()).collect();
-    let right = visits.iter().zip(nodes).take_while(|(visit, node)| asked.goes_to(visit, node)).count();
-    let reached = &visits[..right];
-    let draft = reached.iter().fold(draft, |draft, visit| draft.message(visit.first()));
-    let deadline = deadline(asked, method, nodes, reached);
-    let window = Window { from: reached.last().map_or(asked.since(), |visit| visit.t0()), to: deadline };
-    match visits.get(right) {
-        Some(next) if right < nodes.len() || (only && next.t0() <= deadline) => {
-            let wanted = nodes.get(right).map_or("nobody".to_owned(), |node| format!("\"{node}\""));
-            let seen = format!(
-                "request {} goes to {} {} (packet {}), not to {wanted}",
-                right + 1,
-                case.names.show(next.to, next.transport),
-                asked.after(next.t0()),
-                next.first().packet(),
-            );
-            draft.seen(seen).message(next.first()).fail()
+    let mut draft = asked.draft(&RULE, format!("{method} to {}{rest}", list.join(", then ")));
+    let mut visits = asked.requests(method).filter(|visit| !visit.in_dialog());
+    let mut window =
+        Window { from: asked.since(), to: asked.reach(method, nodes.first().map(String::as_str)) };
+    let mut so_far = String::new();
+    for node in nodes {
+        let Some(visit) = visits.next().filter(|visit| visit.t0() <= window.to) else {
+            let nearest = near::requests(case, Some(method), Some(node), window);
+            let seen = format!("{so_far}no {method} to \"{node}\"");
+            return draft.seen(seen).nearest(nearest).window(window).fail_at(window.to);
+        };
+        draft = draft.message(visit.first());
+        so_far += &format!("{}; ", show(asked, visit));
+        if !asked.goes_to(visit, node) {
+            return draft.seen(format!("{so_far}not to \"{node}\"")).fail();
         }
-        _ if right == nodes.len() && only => {
-            draft.seen(show(asked, reached)).window(window).pass_at(deadline)
+        window = Window { from: visit.t0(), to: deadline(asked, visit) };
+    }
+    let draft = draft.seen(so_far.trim_end_matches("; ").to_owned());
+    match visits.next() {
+        _ if !only => draft.pass(),
+        Some(more) if more.t0() <= window.to => {
+            let seen = format!("{so_far}and {}", show(asked, more));
+            draft.seen(seen).message(more.first()).window(window).fail()
         }
-        _ if right == nodes.len() => draft.seen(show(asked, reached)).pass(),
-        _ => {
-            let missing = &nodes[right];
-            let nearest = near::requests(case, Some(method), Some(missing), window);
-            let seen = format!("{}no {method} to \"{missing}\"", show(asked, reached));
-            draft.seen(seen).nearest(nearest).window(window).fail_at(deadline)
-        }
+        _ => draft.window(window).pass_at(window.to),
     }
 }
 
 /// Until when the next request may come: as long as the last server may take to fail.
-fn deadline(
-    asked: &Asked<'_, '_>,
-    method: &Method,
-    nodes: &[String],
-    reached: &[&ClientExchange<'_>],
-) -> Instant {
-    let case = asked.case;
-    let Some(last) = reached.last() else {
-        return asked.since() + case.reach(method, nodes.first().map(String::as_str));
-    };
-    let by_timer = case.limits.give_up(last.t0(), case.limits.timeout(method)).to;
-    match (last.outcome(), last.final_response()) {
+fn deadline(asked: &Asked<'_, '_>, visit: &ClientExchange<'_>) -> Instant {
+    let limits = &asked.case.limits;
+    let by_timer = limits.give_up(visit.t0(), limits.timeout(&visit.method)).to;
+    match visit.final_response().filter(|response| response.at <= by_timer) {
         // A refusal with a demand is made good at the same server first.
-        (Outcome::Final(401 | 407 | 422 | 423), _) => by_timer + case.limits.timeout(method),
-        (Outcome::Final(_), Some(response)) => response.at + case.limits.at_once(),
-        _ => by_timer,
+        Some(response) if matches!(status(response), 401 | 407 | 422 | 423) => {
+            by_timer + limits.timeout(&visit.method)
+        }
+        Some(response) => response.at + limits.at_once(),
+        None => by_timer,
     }
 }
 
-fn show(asked: &Asked<'_, '_>, reached: &[&ClientExchange<'_>]) -> String {
-    reached
-        .iter()
-        .map(|visit| {
-            let name = asked.case.names.show(visit.to, visit.transport);
-            format!("{name} {} (packet {}); ", asked.after(visit.t0()), visit.first().packet())
-        })
-        .collect()
+fn show(asked: &Asked<'_, '_>, visit: &ClientExchange<'_>) -> String {
+    let name = asked.case.names.show(visit.to, visit.transport);
+    format!("{name} {} (packet {})", asked.after(visit.t0()), visit.first().packet())
 }

@@ -18,7 +18,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 pub(super) fn judge(asked: &Asked<'_, '_>, with: &str, within: Option<Span>) -> Finding {
     let case = asked.case;
-    let window = asked.window(within, case.reach(&Method::Register, Some(with)));
+    let window = asked.window(within, asked.reach(&Method::Register, Some(with)));
     let sentence = format!("2xx to REGISTER by {}, {}", asked.node(with), asked.show_window(window));
     let draft = asked.draft(&RULE, sentence).window(window);
     let here = || {

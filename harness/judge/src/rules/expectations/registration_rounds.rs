@@ -5,7 +5,7 @@ use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
 use super::{Asked, near};
-use crate::case::{ClientExchange, Outcome};
+use crate::case::ClientExchange;
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
 
@@ -26,47 +26,38 @@ pub(super) fn judge(asked: &Asked<'_, '_>, nodes: &[String], rounds: usize) -> F
     let sentence =
         format!("REGISTER to {}, in {rounds} rounds, {lo:.1} to {hi:.1} between them", list.join(", then "));
     let mut draft = asked.draft(&RULE, sentence);
-    let visits: Vec<_> = asked.requests(&Method::Register).take(nodes.len() * rounds).collect();
-    for (at, visit) in visits.iter().enumerate() {
+    let mut visits = asked.requests(&Method::Register);
+    let mut before: Option<&ClientExchange<'_>> = None;
+    for at in 0..nodes.len() * rounds {
         let node = &nodes[at % nodes.len()];
         let (round, place) = (at / nodes.len() + 1, at % nodes.len() + 1);
+        let window = match before {
+            None => Window { from: asked.since(), to: asked.reach(&Method::Register, Some(node)) },
+            Some(last) if place == 1 => next_round(asked, last, (lo, hi)),
+            Some(last) => Window { from: last.t0(), to: failed(asked, last).1 + case.limits.at_once() },
+        };
+        let Some(visit) = visits.next().filter(|visit| visit.t0() <= window.to) else {
+            let nearest = near::requests(case, Some(&Method::Register), Some(node), window);
+            let seen = format!("round {round}: no REGISTER to \"{node}\"");
+            return draft.seen(seen).nearest(nearest).window(window).fail_at(window.to);
+        };
         draft = draft.message(visit.first());
         if !asked.goes_to(visit, node) {
             let whom = case.names.show(visit.to, visit.transport);
             let seen = format!("round {round}: request {place} goes to {whom}, not to \"{node}\"");
             return draft.seen(seen).fail();
         }
-        if place == 1 && round > 1 {
-            let window = window(asked, visits[at - 1], (lo, hi));
+        if visit.t0() < window.from {
             let seen = format!(
                 "round {round} begins {} (packet {})",
                 asked.after(visit.t0()),
                 visit.first().packet()
             );
-            if visit.t0() < window.from {
-                return draft.seen(seen).window(window).fail();
-            }
-            if visit.t0() > window.to {
-                return draft
-                    .seen(seen)
-                    .window(window)
-                    .fail_unless_lossy("an earlier REGISTER may have been lost");
-            }
+            return draft.seen(seen).window(window).fail();
         }
+        before = Some(visit);
     }
-    if visits.len() == nodes.len() * rounds {
-        return draft.seen(format!("{rounds} rounds")).pass();
-    }
-    let node = &nodes[visits.len() % nodes.len()];
-    let deadline = match visits.last() {
-        None => asked.since() + case.reach(&Method::Register, Some(node)),
-        Some(last) if visits.len() % nodes.len() == 0 => window(asked, last, (lo, hi)).to,
-        Some(last) => failed(asked, last).1 + case.limits.at_once(),
-    };
-    let near_window = Window { from: asked.since(), to: deadline };
-    let nearest = near::requests(case, Some(&Method::Register), Some(node), near_window);
-    let seen = format!("{} requests, and none to \"{node}\"", visits.len());
-    draft.seen(seen).nearest(nearest).window(near_window).fail_at(deadline)
+    draft.seen(format!("{rounds} rounds")).pass()
 }
 
 /// The shortest and the longest time between two rounds.
@@ -83,26 +74,31 @@ fn pause(asked: &Asked<'_, '_>) -> (Span, Span) {
 }
 
 /// When the next round may begin, after the last server of a round.
-fn window(asked: &Asked<'_, '_>, last: &ClientExchange<'_>, (lo, hi): (Span, Span)) -> Window {
+fn next_round(asked: &Asked<'_, '_>, last: &ClientExchange<'_>, (lo, hi): (Span, Span)) -> Window {
     let (earliest, latest) = failed(asked, last);
     let latency = asked.case.limits.latency();
     Window { from: earliest + lo - latency, to: latest + hi + asked.case.limits.at_once() }
 }
 
-/// When a phone may take a try for failed, at the earliest and at the latest.
+/// When a phone may take a try for failed, at the earliest and at the latest. What comes after the
+/// latest is too late to change it.
 fn failed(asked: &Asked<'_, '_>, visit: &ClientExchange<'_>) -> (Instant, Instant) {
     let case = asked.case;
-    let patience = case.patience_of(visit);
-    let enough = visit.sends.len() >= case.fewest_sends(visit);
-    let earliest = if enough {
-        visit.last().at
-    } else {
-        patience.leave(case, visit.t0(), visit.last().at, visit.sends.len()).from
-    };
-    let latest = patience.latest(case, visit.t0());
-    match (visit.outcome(), visit.final_response(), visit.failures.first()) {
-        (Outcome::Final(_), Some(response), _) => (response.at, response.at),
-        (Outcome::Unreachable, _, Some(failure)) => (failure.at, latest),
-        _ => (earliest, latest),
+    let latest = case.patience_of(visit).latest(case, visit.t0());
+    let response = visit.final_response().map(|response| response.at).filter(|at| *at <= latest);
+    let failure = visit.failures.first().map(|failure| failure.at).filter(|at| *at <= latest);
+    if let Some(response) = response {
+        return (response, response);
     }
+    if let Some(failure) = failure {
+        return (failure, latest);
+    }
+    // A count that is reached ends it at once, a timer when it runs out.
+    let sends = visit.sends.iter().take_while(|send| send.at <= latest);
+    let enough = sends.take(case.fewest_sends(visit)).map(|send| send.at).collect::<Vec<_>>();
+    let counted = enough.len() == case.fewest_sends(visit);
+    let by_timer = case.limits.give_up(visit.t0(), case.limits.timeout(&visit.method)).from;
+    let whole = case.fewest_sends(visit) == case.limits.slots(&visit.method).len();
+    let earliest = enough.last().copied().filter(|_| counted && !whole).unwrap_or(by_timer);
+    (earliest.min(latest), latest)
 }

@@ -6,10 +6,10 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
 
 use super::Asked;
-use crate::case::{ServerExchange, status};
+use crate::case::{SeenRef, ServerExchange, status};
 use crate::finding::{Finding, Window};
-use crate::rules::RuleInfo;
-use crate::rules::schedule::{Fit, fit_response, on_its_own};
+use crate::rules::schedule::{Fit, fit_response, fit_whole_response, on_its_own};
+use crate::rules::{Draft, RuleInfo};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "repeats-response",
@@ -18,40 +18,64 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     standing: false,
 };
 
+const LOST: &str = "sends may have been lost on the way to the tap";
+
 pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16) -> Finding {
     let case = asked.case;
-    let sentence =
-        format!("{code} to INVITE from {}, repeated until {}", asked.node(node), case.limits.sixty_four_t1());
-    let draft = asked.draft(&RULE, sentence);
-    let of_code = |exchange: &&ServerExchange<'_>| {
-        exchange.method == Method::Invite
-            && asked.comes_from(exchange.from, exchange.transport, node)
-            && exchange.final_response().is_some_and(|r| status(r) == code && r.at >= asked.since())
-    };
-    let Some(exchange) = case.server.iter().find(of_code) else {
-        let deadline = asked.since() + case.limits.timeout(&Method::Invite);
+    let life = case.limits.sixty_four_t1();
+    let draft =
+        asked.draft(&RULE, format!("{code} to INVITE from {}, repeated until {life}", asked.node(node)));
+    let here = case.server.iter().filter(|exchange| {
+        exchange.method == Method::Invite && asked.comes_from(exchange.from, exchange.transport, node)
+    });
+    let answered = here.filter_map(|exchange| {
+        let first = exchange.final_response()?;
+        (status(first) == code && first.at >= asked.since()).then_some((first.at, exchange))
+    });
+    let deadline = asked.since() + case.limits.timeout(&Method::Invite);
+    let earliest = answered.min_by_key(|(at, _)| *at).filter(|(at, _)| *at <= deadline);
+    let Some((t0, exchange)) = earliest else {
         return draft.seen("no such response").fail_at(deadline);
     };
-    let finals = exchange.finals();
-    let t0 = finals[0].at;
-    let end = case.limits.give_up(t0, case.limits.sixty_four_t1()).to;
-    let finals: Vec<_> = finals.into_iter().filter(|response| response.at <= end).collect();
+    // An ACK ends the test; what was decided before it stands.
+    let end = case.limits.give_up(t0, life).to;
+    let ack = exchange.acks.iter().find(|ack| ack.at <= end);
+    let until = ack.map_or(end, |ack| ack.at);
+    let finals: Vec<_> = exchange.finals().into_iter().filter(|response| response.at <= until).collect();
     let draft = draft.messages(finals.iter().map(|response| &***response));
-    if let Some(ack) = exchange.acks.iter().find(|ack| ack.at <= end) {
-        return draft.message(ack).inconclusive(&format!("it was acknowledged (packet {})", ack.packet()));
+    match (decided(asked, &draft, exchange, &finals, end), ack) {
+        (Some((at, finding)), _) if ack.is_none_or(|ack| at < ack.at) => finding,
+        (_, Some(ack)) => {
+            draft.message(ack).inconclusive(&format!("it was acknowledged (packet {})", ack.packet()))
+        }
+        (_, None) => {
+            let window = Window { from: t0, to: end };
+            draft.seen(format!("sent {} times", finals.len())).window(window).pass_at(end)
+        }
     }
-    let whole = Window { from: t0, to: end };
-    if exchange.transport == Transport::Tcp && code >= 300 {
-        return match finals.len() {
-            1 => draft.seen("sent once over TCP").window(whole).pass_at(end),
-            made => draft.seen(format!("sent {made} times over TCP")).window(whole).fail(),
-        };
-    }
+}
+
+/// What the sends decide, if anything, and when.
+fn decided(
+    asked: &Asked<'_, '_>,
+    draft: &Draft<'_, '_>,
+    exchange: &ServerExchange<'_>,
+    finals: &[&SeenRef<'_>],
+    end: Instant,
+) -> Option<(Instant, Finding)> {
+    let case = asked.case;
+    let draft = draft.clone();
+    let sends = on_its_own(case, exchange, finals);
+    let t0 = sends[0].at;
     let after_t0 = |at: Instant| format!("{:.2}", at - t0);
-    let sends = on_its_own(case, exchange, &finals);
-    match fit_response(case, &sends) {
+    if exchange.transport == Transport::Tcp && status(sends[0]) >= 300 {
+        let again = sends.get(1)?;
+        return Some((again.at, draft.seen(format!("sent {} times over TCP", sends.len())).fail()));
+    }
+    match fit_whole_response(case, &sends) {
         Fit::TooMany(at) => {
-            draft.seen(format!("send {} came {} after the first", at + 1, after_t0(sends[at].at))).fail()
+            let seen = format!("send {} came {} after the first", at + 1, after_t0(sends[at].at));
+            Some((sends[at].at, draft.seen(seen).fail_unless_lossy("the network may have doubled some")))
         }
         Fit::Not(at, window) => {
             let seen = format!(
@@ -61,13 +85,20 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16) -> Finding {
                 after_t0(window.from),
                 after_t0(window.to)
             );
-            draft.seen(seen).window(window).fail()
+            let draft = draft.seen(seen).window(window);
+            // What came too late was missing first.
+            let missing = sends[at].at > window.to;
+            let explained = missing || matches!(fit_response(case, &sends[..=at]), Fit::All(_));
+            let finding = if explained { draft.fail_unless_lossy(LOST) } else { draft.fail() };
+            Some((sends[at].at.min(window.to), finding))
         }
         Fit::All(Some(next)) => {
-            let seen = format!("sent {} times; the next was due up to {}", sends.len(), after_t0(next.to));
-            let draft = draft.seen(seen).window(next);
-            draft.at(next.to, |draft| draft.fail_unless_lossy("it may have been lost on the way to the tap"))
+            let due = next.to.min(end);
+            let seen = format!("sent {} times; the next was due up to {}", sends.len(), after_t0(due));
+            let draft = draft.seen(seen).window(Window { from: next.from.min(due), to: due });
+            let finding = draft.at(due, |draft| draft.fail_unless_lossy(LOST));
+            Some((due, finding))
         }
-        Fit::All(None) => draft.seen(format!("sent {} times", sends.len())).window(whole).pass_at(end),
+        Fit::All(None) => None,
     }
 }

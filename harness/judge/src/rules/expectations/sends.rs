@@ -16,7 +16,7 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, node: &str, within: Option<Span>) -> Finding {
     let case = asked.case;
-    let window = asked.window(within, case.reach(method, Some(node)));
+    let window = asked.window(within, asked.reach(method, Some(node)));
     let sentence = format!("{method} to {}, {}", asked.node(node), asked.show_window(window));
     let draft = asked.draft(&RULE, sentence).window(window);
     let Some(exchange) = asked.first_request(method, node) else {

@@ -34,7 +34,7 @@ pub(super) fn judge(
         asked.draft(&RULE, format!("no {what} to {whom}, {}", asked.show_window(window))).window(window);
     let breaks = |at: usize, exchange: &&ClientExchange<'_>| {
         exchange.t0() >= window.from
-            && exchange.t0() <= window.to
+            && exchange.t0() < window.to
             && method.is_none_or(|method| *method == exchange.method)
             && node.is_none_or(|node| asked.goes_to(exchange, node))
             && counts(asked, at, method.is_none())
@@ -55,7 +55,7 @@ pub(super) fn judge(
 /// How long after the trigger a packet may still have been on its way. After a fault the catalogue
 /// allows a second (`tol.silence`): the phone cannot have heard of it at once.
 fn in_flight(asked: &Asked<'_, '_>) -> Span {
-    let fault = asked.case.notes.triggered_by_fault(asked.since());
+    let fault = asked.case.notes.triggered_by_fault(asked.since(), asked.asked_at());
     let least = if fault { Span::from_secs(1) } else { Span::ZERO };
     asked.case.limits.latency().max(least)
 }

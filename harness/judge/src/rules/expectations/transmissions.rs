@@ -3,7 +3,7 @@
 use sipfarm_core::Span;
 use sipfarm_core::sip::Method;
 
-use super::{Asked, near};
+use super::Asked;
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
 
@@ -21,14 +21,11 @@ pub(super) fn judge(
     count: usize,
     quiet: Span,
 ) -> Finding {
-    let case = asked.case;
     let sentence = format!("{method} to {} sent {count} times, then not for {quiet}", asked.node(node));
     let draft = asked.draft(&RULE, sentence);
-    let Some(exchange) = asked.first_request(method, node) else {
-        let deadline = asked.since() + case.reach(method, Some(node));
-        let window = Window { from: asked.since(), to: deadline };
-        let nearest = near::requests(case, Some(method), Some(node), window);
-        return draft.seen("no such request").nearest(nearest).fail_at(deadline);
+    let exchange = match asked.subject(&draft, method, node) {
+        Ok(exchange) => exchange,
+        Err(finding) => return *finding,
     };
     // Only what comes within `quiet` of the send before belongs to the series.
     let pause = exchange.sends.windows(2).position(|pair| pair[1].at - pair[0].at > quiet);

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::{Context, StepFailure};
 use crate::capture::recorder::Recorder;
-use crate::capture::tap::{Subscription, Tap};
+use crate::capture::tap::{Subscription, Tap, TapError};
 use crate::farm::{FarEnd, FaultSpec, Node};
 use crate::net::{Bench, MachineId, Slice, Trouble};
 use crate::phone::{Key, PhoneDriver, PressError};
@@ -218,8 +218,8 @@ impl Lab {
         }
     }
 
-    /// Ends the scenario: the phone stopped, faults off, the capture closed. `judge` is given the
-    /// final timeline, the profile and the end.
+    /// Ends the scenario: the phone stopped, the farm with its faults closed down, the capture closed
+    /// behind the last packet. `judge` is given the final timeline, the profile and the end.
     pub async fn finish<T>(mut self, judge: impl FnOnce(&Timeline, &Profile, Instant) -> T) -> Closed<T> {
         let end = self.settle().await.until;
         self.record.mark(Mark::End, end);
@@ -228,16 +228,22 @@ impl Lab {
         for (id, _) in self.nodes.values() {
             self.bench.command(*id, |node: &mut Node, now| node.faults_off(now));
         }
-        self.subscription.take();
-        let recorder = self.record.lock().take();
+        let Lab { context, bench, record, subscription, profile, lost, .. } = self;
+        drop(bench);
+        if subscription.is_some() {
+            // What it says would come too late to weigh on anything.
+            let _ = settle_tap(context).await;
+        }
+        drop(subscription);
+        let recorder = record.lock().take();
         let (judged, capture) = match recorder {
-            Some(recorder) => (judge(recorder.timeline(), &self.profile, end), recorder.finish()),
+            Some(recorder) => (judge(recorder.timeline(), &profile, end), recorder.finish()),
             None => (
-                judge(&Timeline::default(), &self.profile, end),
+                judge(&Timeline::default(), &profile, end),
                 Err(io::Error::other("the capture was closed twice")),
             ),
         };
-        Closed { judged, capture, failure: self.lost.take().or(broken) }
+        Closed { judged, capture, failure: lost.or(broken) }
     }
 
     fn look<T>(&self, look: &mut impl FnMut(&Timeline, Instant) -> Look<T>, now: Instant) -> Look<T> {
@@ -280,13 +286,10 @@ impl Lab {
     /// Waits until everything that has happened so far is on the timeline.
     async fn settle(&mut self) -> Seen {
         let now = self.bench.now();
-        if self.context.tap.is_some() && self.subscription.is_some() {
-            let context = Arc::clone(&self.context);
-            let settled =
-                tokio::task::spawn_blocking(move || context.tap.as_ref().map(|tap| tap.settle(TAP_PATIENCE)));
-            if let Ok(Some(Err(error))) = settled.await {
-                self.record.mark(Mark::Trouble { what: error.to_string(), since: Some(now) }, now);
-            }
+        if self.subscription.is_some()
+            && let Err(error) = settle_tap(Arc::clone(&self.context)).await
+        {
+            self.record.mark(Mark::Trouble { what: error.to_string(), since: Some(now) }, now);
         }
         if self.sees_only_sockets() {
             // What has reached the sockets is read by then; later than that is lateness, and noted.
@@ -355,4 +358,10 @@ impl Lab {
         let failed = lab.troubles().into_iter().find(|trouble| matches!(trouble, Trouble::BindFailed { .. }));
         failed.map_or(Ok(()), |trouble| Err(StepFailure::Lab(trouble.to_string())))
     }
+}
+
+/// Waits until the tap has delivered what has passed so far.
+async fn settle_tap(context: Arc<Context>) -> Result<(), TapError> {
+    let settle = move || context.tap.as_ref().map_or(Ok(()), |tap| tap.settle(TAP_PATIENCE).map(|_| ()));
+    tokio::task::spawn_blocking(settle).await.unwrap_or(Ok(()))
 }

@@ -14,14 +14,23 @@ pub struct Ran {
     pub err: String,
 }
 
-/// The program with these arguments, at the top of the repository.
+/// The program at the top of the repository.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sipfarm"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// The program has run with these arguments.
 pub fn sipfarm(args: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_sipfarm"))
-        .args(args)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    Ran::from(output)
+    Ran::from(program().args(args).output().unwrap())
+}
+
+/// What a bundle says of each scenario that has ended.
+pub fn results(bundle: &Path) -> Vec<serde_json::Value> {
+    let events = std::fs::read_to_string(bundle.join("run.jsonl")).unwrap();
+    let events = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    events.filter(|event| event["event"] == "scenario-finished").collect()
 }
 
 impl From<Output> for Ran {

@@ -30,13 +30,14 @@ Feature: Servers are tried in order until one takes the call or none is left
     Then the phone sends INVITE to "primary", then "secondary", then "fallback"
     And the call is established through "fallback"
 
-  @YL-04
+  @YL-04 @YL-08
   Scenario: Closed ports, then the fallback
     Given "primary" has fault "closed"
     And "secondary" has fault "closed"
     When the phone dials the far end
     Then the phone sends INVITE to "primary", then "secondary", then "fallback"
     And the call is established through "fallback" within 4 s
+    And the phone sends INVITE to "primary" exactly once
 
   @YL-04
   Scenario: Everything is silent and the call fails

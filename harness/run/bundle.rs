@@ -61,9 +61,12 @@ impl Bundle {
         fs::create_dir_all(parent).map_err(|source| Error::Unwritable { path: parent.to_owned(), source })?;
         for number in 1..=10_000_u32 {
             let name = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
-            let folder = parent.join(name);
+            let folder = parent.join(&name);
             match fs::create_dir(&folder) {
-                Ok(()) => return Ok(Bundle { folder }),
+                Ok(()) => {
+                    point_latest(parent, &name);
+                    return Ok(Bundle { folder });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(Error::Unwritable { path: folder, source }),
             }
@@ -110,6 +113,16 @@ impl Bundle {
     }
 }
 
+/// Lets `latest` beside the bundles lead to this one. A convenience: where links cannot be made,
+/// there is none.
+fn point_latest(parent: &Path, name: &str) {
+    let latest = parent.join("latest");
+    if !latest.exists() || latest.is_symlink() {
+        let _ = fs::remove_file(&latest);
+        let _ = std::os::unix::fs::symlink(name, &latest);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -124,6 +137,7 @@ mod tests {
         let second = Bundle::create_below(&parent, "20261122-0510").unwrap();
         assert_eq!(first.folder(), parent.join("20261122-0510"));
         assert_eq!(second.folder(), parent.join("20261122-0510-2"));
+        assert_eq!(fs::read_link(parent.join("latest")).unwrap(), Path::new("20261122-0510-2"));
         assert_eq!(second.capture(7), parent.join("20261122-0510-2/007.pcapng"));
     }
 

@@ -43,7 +43,7 @@ fn min_expires(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResu
     Ok(())
 }
 
-/// Any fault by its name and parameters, as `sipfarm faults` lists them.
+/// Any fault by its name and parameters, as `harness/farm/faults/README.md` lists them.
 #[given(regex = r#"^"([^"]+)" has fault "([^"]+)"$"#)]
 #[when(regex = r#"^"([^"]+)" has fault "([^"]+)"$"#)]
 async fn has_fault(world: &mut World, #[step] step: &Step, node: String, fault: String) -> StepResult {

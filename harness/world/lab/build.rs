@@ -194,8 +194,11 @@ fn scene(
     };
     let mut nodes: Vec<mark::Node> = plan.nodes.iter().enumerate().map(server).collect();
     nodes.push(mark::Node { name: "far end".to_owned(), addr: addresses.far_end(), server: false });
-    let frames = context.net == NetKind::Virtual || context.tap.is_some();
-    let latency = if frames { TAP_LATENCY } else { SOCKET_LATENCY };
+    let (frames, latency) = match (context.net, &context.tap) {
+        (NetKind::Virtual, _) => (true, VirtualNet::LATENCY),
+        (NetKind::Loopback, Some(_)) => (true, TAP_LATENCY),
+        (NetKind::Loopback, None) => (false, SOCKET_LATENCY),
+    };
     mark::Scene {
         name: place.name.clone(),
         feature: place.feature.clone(),

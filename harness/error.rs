@@ -83,16 +83,6 @@ pub enum Error {
         /// The line, from 1.
         line: usize,
     },
-    /// A name that nobody bears.
-    #[error("unknown {kind} `{name}`")]
-    UnknownName {
-        /// What it should name: `profile`, `fault`, `node`.
-        kind: &'static str,
-        /// As written.
-        name: String,
-        /// The names there are.
-        known: Vec<String>,
-    },
     /// The filters leave no scenario.
     #[error("nothing selected: none of {} {filter}", count(*of, "scenario"))]
     NothingSelected {
@@ -117,9 +107,6 @@ pub enum Error {
         /// The command that mends it.
         fix: Option<String>,
     },
-    /// Ctrl-C.
-    #[error("interrupted; what was recorded up to here is complete")]
-    Interrupted,
 }
 
 impl Error {
@@ -146,7 +133,6 @@ impl Error {
         match self {
             Error::NothingSelected { .. } => Exit::NothingSelected,
             Error::Lab { .. } => Exit::LabUnfit,
-            Error::Interrupted => Exit::Interrupted,
             _ => Exit::Usage,
         }
     }
@@ -161,11 +147,9 @@ impl Error {
             Error::Features(_) => "features",
             Error::TagExpression { .. } => "tag-expression",
             Error::NoScenarioAtLine { .. } => "no-scenario-at-line",
-            Error::UnknownName { .. } => "unknown-name",
             Error::NothingSelected { .. } => "nothing-selected",
             Error::Usage { .. } => "usage",
             Error::Lab { .. } => "lab",
-            Error::Interrupted => "interrupted",
         }
     }
 
@@ -189,17 +173,11 @@ impl Error {
             Error::NoScenarioAtLine { path, .. } => {
                 Some(format!("see them all: sipfarm run --list {}", path.display()))
             }
-            Error::UnknownName { name, known, .. } => {
-                Some(match nearest(name, known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are: {}", known.join(", ")),
-                })
-            }
             Error::NothingSelected { .. } => Some("see what there is: sipfarm run --list".to_owned()),
             Error::Usage { hint: text, .. } | Error::Lab { fix: text, .. } => {
                 text.clone().filter(|text| !text.is_empty())
             }
-            Error::Unreadable { .. } | Error::Interrupted => None,
+            Error::Unreadable { .. } => None,
         }
     }
 
@@ -252,14 +230,6 @@ mod tests {
             (Error::TagExpression { expression: "@a nad @b".into(), column: 4 }, Exit::Usage),
             (Error::NoScenarioAtLine { path: "a.feature".into(), line: 99 }, Exit::Usage),
             (
-                Error::UnknownName {
-                    kind: "profile",
-                    name: "yealink-t5".into(),
-                    known: vec!["rfc3261".into(), "yealink-t5x".into()],
-                },
-                Exit::Usage,
-            ),
-            (
                 Error::NothingSelected { of: 42, filter: "has the tags `@nothing`".into() },
                 Exit::NothingSelected,
             ),
@@ -271,7 +241,6 @@ mod tests {
                 ),
                 Exit::LabUnfit,
             ),
-            (Error::Interrupted, Exit::Interrupted),
         ]
     }
 
@@ -302,9 +271,6 @@ mod tests {
         error[no-scenario-at-line]: no scenario at line 99 of a.feature
           help: see them all: sipfarm run --list a.feature
 
-        error[unknown-name]: unknown profile `yealink-t5`
-          help: did you mean `yealink-t5x`?
-
         error[nothing-selected]: nothing selected: none of 42 scenarios has the tags `@nothing`
           help: see what there is: sipfarm run --list
 
@@ -313,8 +279,6 @@ mod tests {
 
         error[lab]: cannot open packet socket
           fix: sudo setcap cap_net_raw,cap_net_admin+ep $(which sipfarm)
-
-        error[interrupted]: interrupted; what was recorded up to here is complete
         "#);
     }
 }

@@ -27,7 +27,7 @@ pub enum Class {
 pub struct Requirement {
     /// Its id, such as `YL-02b`.
     pub id: String,
-    /// The key of the text that it comes from; see [`Requirements::source_title`].
+    /// The key of the text that it comes from; the list gives its title.
     pub source: String,
     /// How it can be decided; more than one for requirements with several sides.
     #[serde(rename = "class")]
@@ -63,12 +63,6 @@ impl Requirements {
     /// All, in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &Requirement> {
         self.by_id.values()
-    }
-
-    /// The title of the text that a requirement comes from.
-    pub fn source_title(&self, requirement: &Requirement) -> &str {
-        // `parse` refuses a requirement whose source has no title.
-        self.sources.get(&requirement.source).map_or("", String::as_str)
     }
 
     /// Reads the list; what is wrong with it is said in one line.
@@ -139,7 +133,7 @@ mod tests {
             let (id, text) = (&requirement.id, &requirement.text);
             assert!(text.ends_with('.') && !text.contains('\n') && !text.contains(". "), "{id}: {text}");
             assert!(text.chars().count() < 180, "{id} is too long");
-            assert!(!requirements.source_title(requirement).is_empty());
+            assert!(!requirements.sources[&requirement.source].is_empty());
             assert_eq!(seen.insert(text.clone(), id.clone()), None, "{id}: {text}");
         }
         let cited: Vec<&String> = requirements.iter().map(|requirement| &requirement.source).collect();

@@ -99,8 +99,13 @@ impl Lab {
         self.node(|node, now| node.fault_on(&spec, now)).unwrap();
     }
 
-    pub fn fault_off(&mut self, name: &str) {
-        assert_eq!(self.node(|node, now| node.fault_off(name, now)), 1);
+    /// Switches off the only fault that is on.
+    pub fn fault_off(&mut self, name: &'static str) {
+        self.node(|node, now| {
+            let on: Vec<_> = node.faults().map(|(_, spec)| spec.name()).collect();
+            assert_eq!(on, [name]);
+            node.faults_off(now);
+        });
     }
 
     /// Lets the phone send a message over UDP.

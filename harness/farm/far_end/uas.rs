@@ -53,16 +53,6 @@ impl FarEnd {
         }
     }
 
-    /// Answers every call that rings, whatever it was told to do with them.
-    pub fn answer_ringing(&mut self, now: Instant) {
-        let offered = |call: &Call| matches!(call.state, State::Offered { .. });
-        let keys: Vec<CallKey> =
-            self.calls.iter().filter(|(_, call)| offered(call)).map(|(key, _)| key.clone()).collect();
-        for key in keys {
-            self.answer(&key, now);
-        }
-    }
-
     /// 200 with our session description, repeated until its ACK comes (section 13.3.1.4).
     pub(super) fn answer(&mut self, key: &CallKey, now: Instant) {
         let Some(Call { state: State::Offered { server }, .. }) = self.calls.get(key) else { return };

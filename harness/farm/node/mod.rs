@@ -108,15 +108,8 @@ impl Node {
         Ok(id)
     }
 
-    /// Switches off every fault of that name and says how many there were. What a fault delays
-    /// goes on at once, copies that it has not sent yet are dropped, ports open again.
-    pub fn fault_off(&mut self, name: &str, now: Instant) -> usize {
-        let count = self.stack.faults_off(|_, spec| spec.name() == name, now);
-        self.serve(now);
-        count
-    }
-
-    /// Switches all faults off.
+    /// Switches all faults off. What a fault delays goes on at once, copies that it has not sent yet
+    /// are dropped, ports open again.
     pub fn faults_off(&mut self, now: Instant) {
         self.stack.faults_off(|_, _| true, now);
         self.serve(now);

@@ -14,11 +14,18 @@ use crate::ids::Ids;
 const FIELDS: [(&str, &str); 2] =
     [("WWW-Authenticate", "Authorization"), ("Proxy-Authenticate", "Proxy-Authorization")];
 
+/// How many challenges are remembered; the oldest is forgotten, at the price of being challenged
+/// again. Three servers with one realm each as registrar and as proxy are six: who has many more
+/// invents them.
+const MAX_KNOWN: usize = 16;
+
 /// The password and the challenges heard so far.
 pub struct Auth {
     user: String,
     password: String,
     known: BTreeMap<Space, Nonce>,
+    /// How many challenges were taken in, ever.
+    heard: u64,
 }
 
 /// Where an answer is valid: with whom, in which field, for which realm.
@@ -34,12 +41,14 @@ struct Space {
 struct Nonce {
     challenge: Challenge,
     used: u32,
+    /// Its place in the order in which challenges were heard.
+    heard: u64,
 }
 
 impl Auth {
     /// Nothing heard yet.
     pub fn new(user: &str, password: &str) -> Self {
-        Auth { user: user.to_owned(), password: password.to_owned(), known: BTreeMap::new() }
+        Auth { user: user.to_owned(), password: password.to_owned(), known: BTreeMap::new(), heard: 0 }
     }
 
     /// Takes note of the challenges of a 401 or 407. False when none of them can be answered. Of
@@ -50,7 +59,7 @@ impl Auth {
             for challenge in response.fields(asked).filter_map(|asked| Challenge::parse(&asked.value).ok()) {
                 let space = Space { addr, field, realm: challenge.realm.clone() };
                 if self.answerable(&challenge) && !heard.contains_key(&space) {
-                    heard.insert(space, Nonce { challenge, used: 0 });
+                    heard.insert(space, Nonce { challenge, used: 0, heard: 0 });
                 }
             }
         }
@@ -62,7 +71,10 @@ impl Auth {
             {
                 nonce.used = before.used;
             }
+            self.heard += 1;
+            nonce.heard = self.heard;
             self.known.insert(space, nonce);
+            self.forget_oldest();
         }
         any
     }
@@ -86,6 +98,15 @@ impl Auth {
     /// Forgets every challenge.
     pub fn clear(&mut self) {
         self.known.clear();
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.known.len() > MAX_KNOWN
+            && let Some(oldest) = self.known.iter().min_by_key(|(_, nonce)| nonce.heard)
+        {
+            let oldest = oldest.0.clone();
+            self.known.remove(&oldest);
+        }
     }
 
     fn answerable(&self, challenge: &Challenge) -> bool {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
-use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri};
+use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri, reason_phrase};
 use sipfarm_core::{Instant, Span};
 
 use crate::auth::Auth;
@@ -21,6 +21,10 @@ pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY";
 
 /// What the phone calls itself.
 pub const USER_AGENT: &str = concat!("sipfarm-reference/", env!("CARGO_PKG_VERSION"));
+
+/// How many reports wait for a user who does not look; the oldest go first. A test that looks at
+/// its end sees a few dozen.
+const MAX_REPORTS: usize = 1024;
 
 /// What one part of the phone wants of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +138,7 @@ impl Core {
 
     /// A response with what every response of ours carries.
     pub fn response(&self, request: &Message, code: u16, tag: Option<&str>) -> MessageBuilder {
-        let response = MessageBuilder::response_to(request, code, reason(code), tag);
+        let response = MessageBuilder::response_to(request, code, reason_phrase(code), tag);
         let retry_after = (code == 500).then_some(5);
         let allow = (code == 405 || code == 200 || code == 180).then_some(ALLOW);
         let accept =
@@ -171,6 +175,9 @@ impl Core {
     }
 
     pub fn report(&mut self, report: Report) {
+        if self.reports.len() >= MAX_REPORTS {
+            self.reports.pop_front();
+        }
         self.reports.push_back(report);
     }
 
@@ -183,37 +190,5 @@ impl Core {
     ) -> ClientId {
         let request = self.auth.authorize(request, target.addr, &mut self.ids);
         self.tx.request(request, target, patience, &mut self.ids, now)
-    }
-}
-
-/// The reason phrase of a status code that we send (section 21).
-fn reason(code: u16) -> &'static str {
-    match code {
-        180 => "Ringing",
-        200 => "OK",
-        400 => "Bad Request",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        415 => "Unsupported Media Type",
-        416 => "Unsupported URI Scheme",
-        420 => "Bad Extension",
-        480 => "Temporarily Unavailable",
-        481 => "Call/Transaction Does Not Exist",
-        482 => "Loop Detected",
-        486 => "Busy Here",
-        487 => "Request Terminated",
-        488 => "Not Acceptable Here",
-        500 => "Server Internal Error",
-        503 => "Service Unavailable",
-        505 => "Version Not Supported",
-        600 => "Busy Everywhere",
-        603 => "Decline",
-        _ => match code / 100 {
-            3 => "Redirection",
-            4 => "Client Failure",
-            5 => "Server Failure",
-            _ => "Global Failure",
-        },
     }
 }

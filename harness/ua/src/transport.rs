@@ -55,6 +55,15 @@ pub enum TransportEvent {
 /// How many streams the phone lets others open at a time.
 const MAX_ACCEPTED: usize = 64;
 
+/// How many streams the phone itself has open at a time. It needs one for each server and each far
+/// end that it talks to; the rest are idle, or responses to senders that named an address of their
+/// choice. When more are wanted, the oldest idle one goes.
+const MAX_OPENED: usize = 64;
+
+/// How many messages wait for a connection to come about; those that come later are dropped. More
+/// than the transactions that one server sees from us.
+const MAX_WAITING: usize = 64;
+
 /// Datagrams and streams of one local address.
 #[derive(Debug)]
 pub struct TransportLayer {
@@ -221,6 +230,10 @@ impl TransportLayer {
     }
 
     fn connect(&mut self, remote: SocketAddr, octets: &[u8], client: Option<ClientId>, now: Instant) {
+        if !self.has_room() {
+            let (clients, failure) = (client.into_iter().collect(), Failure::Connect);
+            return self.events.push_back(TransportEvent::Failed { clients, failure });
+        }
         self.drawn += 1;
         let id = StreamId(self.drawn);
         let give_up = self.connect_timeout.map(|span| now + span);
@@ -230,10 +243,24 @@ impl TransportLayer {
         self.outputs.push_back(Output::Connect { stream: id, local: self.local.ip(), remote });
     }
 
+    /// Whether one more stream may be opened, if need be in place of an idle one.
+    fn has_room(&mut self) -> bool {
+        let opened = || self.streams.iter().filter(|(id, _)| id.0 & StreamId::ACCEPTED == 0);
+        if opened().count() < MAX_OPENED {
+            return true;
+        }
+        let idle = opened().find(|(_, stream)| stream.clients.is_empty()).map(|(id, _)| *id);
+        if let Some(id) = idle {
+            self.close(id, false);
+        }
+        idle.is_some()
+    }
+
     fn send_on(&mut self, id: StreamId, octets: &[u8], client: Option<ClientId>) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.clients.extend(client);
         match &mut stream.state {
+            StreamState::Connecting { waiting, .. } if waiting.len() >= MAX_WAITING => {}
             StreamState::Connecting { waiting, .. } => waiting.push((client, octets.to_vec())),
             StreamState::Open => {
                 self.outputs.push_back(Output::StreamData { stream: id, data: octets.to_vec() });

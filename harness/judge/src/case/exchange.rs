@@ -104,11 +104,6 @@ impl<'a> ClientExchange<'a> {
         from_there && response.message.defects.is_empty() && response.message.values("Via").len() == 1
     }
 
-    /// Whether its final response asks for credentials.
-    pub fn is_challenged(&self) -> bool {
-        matches!(self.code(), Some(401 | 407))
-    }
-
     /// What it is and where it goes: `INVITE to "primary"`.
     pub fn what(&self, names: &Names) -> String {
         format!("{} to {}", self.method, names.show(self.to, self.transport))

@@ -15,6 +15,11 @@ use crate::tx::{ClientId, Failure, Target};
 /// How long the phone lets the far end ring.
 const NO_ANSWER: Span = Span::from_secs(180);
 
+/// How many dialogs of one INVITE are ended besides the call. A proxy forks to the devices of one
+/// user, which are fewer. The far ends of more than these hear no ACK and give up by themselves
+/// (section 13.3.1.4).
+const MAX_STRAYS: usize = 32;
+
 /// What only a caller knows.
 #[derive(Debug)]
 pub(super) struct Caller {
@@ -266,6 +271,9 @@ impl Call {
         }
         if let Some(stray) = caller.strays.iter().find(|stray| same(&stray.dialog)) {
             return core.tx.send_again(&stray.ack.0, stray.ack.1, now);
+        }
+        if caller.strays.len() >= MAX_STRAYS {
+            return;
         }
         let Some(hunt) = &caller.hunt else { return };
         let through = core.server(hunt.server).target();

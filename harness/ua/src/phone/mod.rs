@@ -161,7 +161,7 @@ impl Phone {
         self.register(now);
     }
 
-    /// What its user notices next.
+    /// What its user notices next. The oldest news is lost when a great deal waits.
     pub fn poll_report(&mut self) -> Option<Report> {
         self.core.reports.pop_front()
     }

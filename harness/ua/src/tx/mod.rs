@@ -122,6 +122,11 @@ pub enum TxEvent {
 /// (section 18.1.1).
 const MAX_DATAGRAM: usize = 1300;
 
+/// How many requests of others are known at a time; more are dropped, as section 21.5.4 allows in
+/// place of 503, and find room when they are repeated. A request is known for 64×T1, so that this
+/// is 32 new ones each second without end, which no call and no registration comes near.
+const MAX_SERVERS: usize = 1024;
+
 /// What a transaction wants done.
 enum Act {
     Send(Vec<u8>),
@@ -228,17 +233,12 @@ impl Transactions {
     /// Whether a request has come a second time by another way: outside a dialog, with From tag,
     /// Call-ID and CSeq of another one that is still known (section 8.2.2.2).
     pub fn is_merged(&self, server: ServerId) -> bool {
-        let Some(request) = self.servers.get(&server).map(|server| &server.request) else { return false };
-        let marks = |message: &Message| {
-            let from = message.from()?;
-            Some((from.tag()?.to_owned(), message.call_id()?.to_owned(), message.header("CSeq")?.to_owned()))
-        };
-        let outside = request.to().is_some_and(|to| to.tag().is_none());
-        let ours = marks(request);
+        let Some(ours) = self.servers.get(&server) else { return false };
+        let outside = ours.request.to().is_some_and(|to| to.tag().is_none());
         outside
-            && ours.is_some()
-            && !request.is_request(&Method::Cancel)
-            && self.servers.values().any(|other| other.id != server && marks(&other.request) == ours)
+            && ours.marks.is_some()
+            && !ours.request.is_request(&Method::Cancel)
+            && self.servers.values().any(|other| other.id != server && other.marks == ours.marks)
     }
 
     /// Takes note of what happened on the network.
@@ -370,6 +370,9 @@ impl Transactions {
         }
         if method == Method::Ack {
             return self.events.push_back(TxEvent::Ack { ack: Box::new(request) });
+        }
+        if self.servers.len() >= MAX_SERVERS {
+            return;
         }
         let cancels = (method == Method::Cancel)
             .then(|| Key::of(&request, &Method::Invite))

@@ -58,6 +58,8 @@ pub(super) struct Server {
     pub id: ServerId,
     pub key: Key,
     pub request: Message,
+    /// From tag, Call-ID and CSeq, which tell copies of one request that came by several ways.
+    pub marks: Option<[String; 3]>,
     pub flow: Flow,
     pub state: State,
     pub timers: Timers,
@@ -76,6 +78,7 @@ impl Server {
         Server {
             id,
             key,
+            marks: marks(&request),
             request,
             flow,
             state: if invite { State::Proceeding } else { State::Trying },
@@ -172,6 +175,11 @@ impl Server {
     fn is_reliable(&self) -> bool {
         self.flow.transport().is_reliable()
     }
+}
+
+fn marks(request: &Message) -> Option<[String; 3]> {
+    let from = request.from()?;
+    Some([from.tag()?.to_owned(), request.call_id()?.to_owned(), request.header("CSeq")?.to_owned()])
 }
 
 #[cfg(test)]

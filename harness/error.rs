@@ -8,7 +8,6 @@ use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sipfarm_core::nearest::nearest;
 
 pub mod bug;
 mod diagnostic;

@@ -46,7 +46,7 @@ pub struct RunArgs {
     /// What everything random is drawn from
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many scenarios may run at once [default: all]
+    /// How many scenarios may run at once [default: all on real sockets, in virtual time one]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
     /// Where the bundle goes [default: a new folder under captures]

@@ -230,3 +230,26 @@ fn how_it_ended(status: ExitStatus, complaints: &str) -> PressError {
 fn lost(what: &str, error: std::io::Error) -> PressError {
     PressError::Lost(format!("its process {what}: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_phone_that_broke_is_ours_and_one_that_is_gone_is_the_labs() {
+        let ended = |raw| how_it_ended(ExitStatus::from_raw(raw), "error[lab]: cannot bind");
+        assert!(matches!(ended(70 << 8), PressError::Bug(_)));
+        let PressError::Lost(how) = ended(5 << 8) else { panic!("{:?}", ended(5 << 8)) };
+        assert_eq!(how, "its process has ended (exit status: 5): error[lab]: cannot bind");
+        assert!(matches!(ended(libc::SIGKILL), PressError::Lost(_)));
+    }
+
+    #[test]
+    fn a_report_of_lateness_is_understood_and_any_other_is_passed_over() {
+        let late = Lateness { at: sipfarm_core::Instant::from_nanos(7), by: Lateness::LEAST };
+        assert_eq!(report(&format!("- {late}")), Some(late));
+        assert_eq!(report("- registered with primary"), None);
+    }
+}

@@ -2,9 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant as RealInstant;
 
 use cucumber::event::{ScenarioFinished, StepError};
@@ -26,7 +28,7 @@ pub struct Execution {
     pub context: Arc<Context>,
     /// The seed of the run.
     pub seed: u64,
-    /// How many scenarios may run at once; all when `None`.
+    /// How many scenarios may run at once. When `None`: all on real sockets, in virtual time one.
     pub jobs: Option<usize>,
     /// The command that repeats one scenario.
     pub repeat: Box<dyn Fn(&Place) -> String>,
@@ -39,6 +41,8 @@ pub async fn execute(
     report: impl FnMut(RunEvent) + 'static,
 ) -> (Vec<ScenarioResult>, bool) {
     let Execution { selected, context, seed, jobs, repeat } = execution;
+    // Virtual time waits for nothing, so nothing is gained by more at once.
+    let jobs = jobs.or((context.net == NetKind::Virtual).then_some(1));
     let ledger = Rc::new(Ledger {
         net: context.net,
         seed,
@@ -149,6 +153,8 @@ impl Ledger {
         result.real_time = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
         self.tell(RunEvent::ScenarioFinished(Box::new(result.clone())));
         self.results.borrow_mut().push(result);
+        // Virtual time waits for nothing: without this, Ctrl-C would be heard only at the end of the run.
+        give_way().await;
     }
 
     /// Ends the lab, judges the whole capture, and notes what went wrong on our side.
@@ -227,6 +233,20 @@ impl Ledger {
     fn tell(&self, event: RunEvent) {
         (self.report.borrow_mut())(event);
     }
+}
+
+/// Lets others have a turn before this goes on. It wakes itself at once, which those who hold many
+/// futures take for a sign to give way themselves; `yield_now` of tokio wakes later.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What a step decided live must be what the whole capture says. If it is not, one of the two is

@@ -88,6 +88,30 @@ fn ctrl_c_leaves_a_complete_bundle_and_nothing_else() {
 }
 
 #[test]
+fn ctrl_c_is_heard_in_virtual_time_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("out");
+    let rows = "      | 486 |\n".repeat(5_000);
+    let path = feature(
+        folder.path(),
+        &format!(
+            "Feature: F\n  Scenario Outline: <code>\n    Given a farm with servers \"primary\"\n    And a phone\n    \
+             And the far end rejects with <code>\n    When the phone dials the far end\n    \
+             Then the call fails with <code>\n    Examples:\n      | code |\n{rows}"
+        ),
+    );
+    let run = ["run", &path, "--out", bundle.to_str().unwrap()];
+    let mut child = program().args(run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until("a result", || {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too early");
+        fs::read_to_string(bundle.join("run.jsonl")).ok()?.contains("scenario-finished").then_some(())
+    });
+    kill(child.id(), "INT");
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}{}", ran.out, ran.err);
+}
+
+#[test]
 fn a_run_that_is_killed_leaves_captures_that_open_and_no_phone() {
     let running = Running::start();
     assert_eq!(phones(&running.scene).len(), 1, "the phone is a process of its own");

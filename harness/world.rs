@@ -54,6 +54,8 @@ pub struct World {
     early: Vec<Mark>,
     /// Since when events count: the beginning of the last trigger.
     since: Instant,
+    /// Whether a `When` has begun.
+    triggered: bool,
     expected: u32,
     /// What the steps found while the scenario ran.
     pub(crate) live: Vec<Finding>,
@@ -115,6 +117,7 @@ impl World {
             None => self.early.push(mark),
         }
         if keyword == "When" {
+            self.triggered = true;
             self.since = self.lab.as_mut().map_or(Instant::EPOCH, Lab::now);
         }
     }
@@ -190,8 +193,12 @@ impl World {
     /// # Errors
     /// The finding, when it is not a pass.
     pub async fn expect(&mut self, expectation: Expectation) -> StepResult {
+        if !self.triggered {
+            let help = "nothing has been done yet that this could be counted from: write a When before it";
+            return Err(self.stop(StepFailure::Setup(help.to_owned())));
+        }
         self.check_nodes(&expectation)?;
-        self.lab().await?;
+        self.check_servers(&expectation).await?;
         self.expected += 1;
         let expected = self.expectation(expectation);
         let progress = self.progress.clone();
@@ -289,6 +296,20 @@ impl World {
             line: self.line,
             since: self.since,
             expectation,
+        }
+    }
+
+    /// Only what a phone has in its list can it be expected to try.
+    async fn check_servers(&mut self, expectation: &Expectation) -> StepResult {
+        let order = self.lab().await?.profile().servers.order.clone();
+        let stranger =
+            expectation.nodes().into_iter().find(|node| !order.iter().any(|server| server == node));
+        match (expectation, stranger) {
+            (Expectation::SendsNothing { .. }, _) | (_, None) => Ok(()),
+            (_, Some(node)) => Err(self.stop(StepFailure::Setup(format!(
+                "the phone does not know \"{node}\": its profile has servers.order: [{}]",
+                order.join(", ")
+            )))),
         }
     }
 

@@ -26,10 +26,10 @@ pub fn with_facts<T>(use_them: impl FnOnce(&StepCatalogue, &Facts<'_>) -> T) -> 
     let fault = |words: &str| words.parse::<FaultSpec>().map(|_| ()).map_err(Complaint::from);
     let profile =
         |name: &str| profiles::find(name).map(|_| ()).map_err(|error| Complaint::from(error.to_string()));
-    let setting = |path: &str, value: &str| {
-        let changed = sipfarm_core::profile::Profile::default().with_setting(path, value);
-        changed.map(|_| ()).map_err(|error| Complaint::from(error.to_string()))
+    let settings = |settings: &[(String, String)]| {
+        let changed = sipfarm_core::profile::Profile::default().with_settings(settings);
+        changed.map(|_| ()).map_err(|(at, error)| (at, Complaint::from(error.to_string())))
     };
-    let facts = Facts { requirement: &requirement, fault: &fault, profile: &profile, setting: &setting };
+    let facts = Facts { requirement: &requirement, fault: &fault, profile: &profile, settings: &settings };
     use_them(&StepCatalogue::of::<World>(), &facts)
 }

@@ -19,7 +19,13 @@ fn diagnose_files(files: &[(&str, &str)]) -> Vec<Diagnostic> {
         requirement: &known(&["YL-04"]),
         fault: &known(&["silent"]),
         profile: &known(&["rfc3261"]),
-        setting: &|path, _| known(&["timers.t1_ms"])(path),
+        settings: &|settings| {
+            let unknown = settings
+                .iter()
+                .enumerate()
+                .find_map(|(at, (path, _))| Some((at, known(&["timers.t1_ms"])(path).err()?)));
+            unknown.map_or(Ok(()), Err)
+        },
     };
     lint(&files, &StepCatalogue::of::<SmallWorld>(), &facts)
 }

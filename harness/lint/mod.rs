@@ -14,6 +14,8 @@
 //! | `placeholder-unknown`, `column-unused` (warning) | placeholders and examples do not fit together |
 //! | `step-undefined`, `step-ambiguous` | no step matches, or several do |
 //! | `number-without-unit`, `number-expected` | a time that is none |
+//! | `unknown-method`, `no-status-code` | SIP has no such method, no such response |
+//! | `table-missing`, `table-not-taken`, `table-row` | a table where none is read, none where one is, a row of another form |
 //! | `unknown-node`, `unknown-fault`, `unknown-profile`, `unknown-setting`, `unknown-requirement` | nothing bears this name |
 //! | `tag-retry` | a tag that would try failures away |
 
@@ -40,8 +42,9 @@ pub struct Facts<'a> {
     pub fault: Check<'a>,
     /// Whether a profile of that name exists.
     pub profile: Check<'a>,
-    /// Whether a profile has that setting, as dotted path and value.
-    pub setting: &'a dyn Fn(&str, &str) -> Result<(), Complaint>,
+    /// Whether a profile has these settings, as dotted paths and values; the place in the list of
+    /// the first that does not fit.
+    pub settings: &'a dyn Fn(&[(String, String)]) -> Result<(), (usize, Complaint)>,
 }
 
 /// Checks a word.

@@ -13,6 +13,24 @@ use super::catalogue::keyword;
 use super::{Complaint, FileLint, at_line};
 use crate::error::Diagnostic;
 
+/// The methods that SIP has.
+const METHODS: &[&str] = &[
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "REGISTER",
+    "OPTIONS",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "REFER",
+    "UPDATE",
+    "PRACK",
+    "INFO",
+    "MESSAGE",
+    "PUBLISH",
+];
+
 /// How a step that declares nodes begins.
 const DECLARES_NODES: &str = "a farm with server";
 
@@ -30,6 +48,8 @@ impl FileLint<'_> {
             self.times(step);
             self.names(step, &nodes);
             self.settings(step);
+            self.methods(step);
+            self.codes(step);
         }
     }
 
@@ -121,23 +141,80 @@ impl FileLint<'_> {
         }
     }
 
-    /// A table below a step that ends in `settings` holds settings of the profile.
+    /// A table below a step that ends in `settings` holds settings of the profile; no other step
+    /// reads a table, and none reads a text.
     fn settings(&mut self, step: &Step) {
-        let Some(table) = step.table.as_ref().filter(|_| step.value.ends_with("settings")) else { return };
-        for row in &table.rows {
-            let [path, value] = row.as_slice() else { continue };
-            if let Err(complaint) = (self.facts.setting)(path, value) {
-                let below = self.file.source.lines().enumerate().skip(step.position.line);
-                let mut rows = below.take_while(|(_, line)| !line.trim().is_empty());
-                let line = rows
-                    .find(|(_, line)| line.contains(path.as_str()))
-                    .map_or(step.position.line, |(at, _)| at + 1);
-                let place = self.place_of(line, path);
-                let diagnostic =
-                    self.add(line, "unknown-setting", complaint.message, complaint.help.as_deref());
-                diagnostic.place = place;
+        let line = step.position.line;
+        let taken = step.value.ends_with("settings");
+        let help = Some("a table of settings stands below a step that ends in `settings`");
+        match &step.table {
+            None if taken => {
+                let help = Some("write  | path.of.the.setting | value |  below it");
+                self.add(line, "table-missing", "this step needs a table", help);
             }
+            Some(_) if !taken => {
+                self.add(line, "table-not-taken", "nobody reads the table below this step", help);
+            }
+            Some(table) => self.rows(step, &table.rows),
+            None => {}
         }
+        if step.docstring.is_some() {
+            self.add(line, "table-not-taken", "nobody reads the text below this step", help);
+        }
+    }
+
+    fn rows(&mut self, step: &Step, rows: &[Vec<String>]) {
+        let mut settings = Vec::new();
+        for row in rows {
+            let [path, value] = row.as_slice() else {
+                let message = format!("a row of settings has two cells, not {}", row.len());
+                self.add(step.position.line, "table-row", message, None);
+                return;
+            };
+            settings.push((path.clone(), value.clone()));
+        }
+        let Err((at, complaint)) = (self.facts.settings)(&settings) else { return };
+        let path = &settings[at].0;
+        let below = self.file.source.lines().enumerate().skip(step.position.line);
+        let mut table = below.take_while(|(_, line)| !line.trim().is_empty());
+        let found = table.find(|(_, line)| line.contains(path.as_str()));
+        let line = found.map_or(step.position.line, |(at, _)| at + 1);
+        let place = self.place_of(line, path);
+        self.add(line, "unknown-setting", complaint.message, complaint.help.as_deref()).place = place;
+    }
+
+    /// What stands in capitals outside of quotes is a method, or a transport.
+    fn methods(&mut self, step: &Step) {
+        let outside: String = step.value.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+        for word in outside.split(|c: char| !c.is_ascii_alphanumeric()) {
+            let in_capitals = word.len() > 1 && word.bytes().all(|octet| octet.is_ascii_uppercase());
+            if !in_capitals || METHODS.contains(&word) || ["UDP", "TCP"].contains(&word) {
+                continue;
+            }
+            let place = self.place_of(step.position.line, word);
+            let help = nearest(word, METHODS.iter().copied()).map(|near| format!("did you mean {near}?"));
+            let message = format!("SIP has no method {word}");
+            self.add(step.position.line, "unknown-method", message, help.as_deref()).place = place;
+        }
+    }
+
+    /// A status code is one that such a response can have.
+    fn codes(&mut self, step: &Step) {
+        static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+            Regex::new(r"\b(rejects|fails|answers|sends|repeats|acknowledges)\b.*?\b(\d{3})\b").ok()
+        });
+        let Some(found) = CODE.as_ref().and_then(|form| form.captures(&step.value)) else { return };
+        let range = match &found[1] {
+            "rejects" | "fails" | "acknowledges" => 300..=699,
+            _ => 100..=699,
+        };
+        if found[2].parse().is_ok_and(|code: u16| range.contains(&code)) || step.value.contains(" times") {
+            return;
+        }
+        let place = self.place_of(step.position.line, &found[2]);
+        let message =
+            format!("{} is no such response: those are {} to {}", &found[2], range.start(), range.end());
+        self.add(step.position.line, "no-status-code", message, None).place = place;
     }
 
     fn at_step(&self, step: &Step, code: &str) -> Diagnostic {

@@ -38,7 +38,7 @@ pub fn render_failure(result: &ScenarioResult) -> String {
         let capture = capture.display().to_string();
         line(&mut text, "evidence", &capture);
         line(&mut text, "judge", &format!("sipfarm audit {}", quoted(&capture)));
-        if let Some(packet) = findings.iter().find_map(|finding| first_packet(finding)) {
+        if let Some(packet) = findings.iter().find_map(|finding| telling_packet(finding)) {
             line(&mut text, "look", &format!("wireshark -r {} -g {packet}", quoted(&capture)));
         }
     }
@@ -147,8 +147,9 @@ fn counted_from(result: &ScenarioResult, since: Instant) -> String {
     }
 }
 
-fn first_packet(finding: &Finding) -> Option<u32> {
-    finding.packets.first().copied().or_else(|| finding.nearest.first().map(|near| near.packet))
+/// The packet to look at: the last one, at which the matter was decided.
+fn telling_packet(finding: &Finding) -> Option<u32> {
+    finding.packets.last().copied().or_else(|| finding.nearest.first().map(|near| near.packet))
 }
 
 fn packet_list(packets: &[u32]) -> String {

@@ -114,7 +114,7 @@ fn the_breach_of_a_standing_rule_has_no_step_and_counts_from_the_start() {
           rule       non-invite-timeout (YL-03, RFC 3261 17.1.2.2)
           evidence   captures/0611-berlin/014.pcapng
           judge      sipfarm audit captures/0611-berlin/014.pcapng
-          look       wireshark -r captures/0611-berlin/014.pcapng -g 4
+          look       wireshark -r captures/0611-berlin/014.pcapng -g 9
           repeat     sipfarm run features/failover/silence.feature:18 --seed 7
     "#);
 }

@@ -133,7 +133,7 @@ fn tags_and_text_choose_among_the_scenarios() {
     assert_eq!(by(Some("@one or @ruled"), None), "plain, under the rule");
     assert_eq!(by(None, Some("ROW")), "row 1, row 2, row 3");
     assert_eq!(by(None, Some("silence")), "last", "the path counts, too");
-    assert_eq!(by(Some("@whole"), Some("2")), "row 2");
+    assert_eq!(by(Some("@whole"), Some("row 2")), "row 2");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn the_gate_lets_nothing_through_with_an_error_anywhere() {
     let broken = "Feature: G\n  Scenario: s\n    Given x\n    Wen y\n";
     let folder = folder(&[("a.feature", sound), ("b.feature", broken)]);
     let yes: lint::Check<'_> = &|_| Ok(());
-    let facts = Facts { requirement: yes, fault: yes, profile: yes, setting: &|_, _| Ok(()) };
+    let facts = Facts { requirement: yes, fault: yes, profile: yes, settings: &|_| Ok(()) };
     let steps = StepCatalogue::of::<lint::catalogue::tests::SmallWorld>();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let selection = |path| Selection { paths: vec![path], ..Selection::default() };

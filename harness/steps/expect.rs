@@ -8,7 +8,7 @@ use sipfarm_core::sip::Method;
 use sipfarm_judge::Expectation;
 
 use super::text::{names, seconds};
-use crate::world::{StepResult, World};
+use crate::world::{StepFailure, StepResult, World};
 
 /// A new request, not a retransmission.
 #[then(regex = r#"^the phone sends ([A-Z]+) to "([^"]+)"(?: within (\S+) s)?$"#)]
@@ -88,7 +88,12 @@ async fn exactly(
     node: String,
     count: String,
 ) -> StepResult {
-    let count = count.trim_end_matches(" times").parse().unwrap_or(1);
+    let count = if count == "once" { 1 } else { count.trim_end_matches(" times").parse().unwrap_or(0) };
+    if count == 0 {
+        world.begin(step);
+        let help = "write  the phone sends no INVITE to \"primary\" for 40 s  to expect nothing";
+        return Err(world.stop(StepFailure::Setup(help.to_owned())));
+    }
     expect(world, step, Expectation::Transmissions { method, node, count, quiet: Span::from_secs(40) }).await
 }
 

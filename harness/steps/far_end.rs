@@ -11,29 +11,33 @@ use crate::world::{StepFailure, StepResult, World};
 /// It answers at once, or rings first for that many seconds.
 #[given(regex = r"^the far end answers(?: after (\S+) s)?$")]
 async fn answers(world: &mut World, #[step] step: &Step, after: String) -> StepResult {
+    world.begin(step);
     let after = seconds(&after).map_err(|failure| world.stop(failure))?;
-    behave(world, step, Behaviour::Answer { after: after.unwrap_or(Span::ZERO) }).await
+    behave(world, Behaviour::Answer { after: after.unwrap_or(Span::ZERO) }).await
 }
 
 /// It rings and nobody answers.
 #[given(regex = r"^the far end rings$")]
 async fn rings(world: &mut World, #[step] step: &Step) -> StepResult {
-    behave(world, step, Behaviour::Ring).await
+    world.begin(step);
+    behave(world, Behaviour::Ring).await
 }
 
 /// It refuses.
 #[given(regex = r"^the far end rejects with (\d{3})$")]
 async fn rejects(world: &mut World, #[step] step: &Step, code: u16) -> StepResult {
+    world.begin(step);
     if !(300..=699).contains(&code) {
         return Err(world.stop(StepFailure::Setup(format!("{code} is no refusal: those are 300 to 699"))));
     }
-    behave(world, step, Behaviour::Reject { code }).await
+    behave(world, Behaviour::Reject { code }).await
 }
 
 /// It gives no sign of life.
 #[given(regex = r"^the far end stays silent$")]
 async fn silent(world: &mut World, #[step] step: &Step) -> StepResult {
-    behave(world, step, Behaviour::Silent).await
+    world.begin(step);
+    behave(world, Behaviour::Silent).await
 }
 
 /// It calls the phone through a node where the phone is registered.
@@ -77,8 +81,7 @@ async fn node_sends(world: &mut World, #[step] step: &Step, node: String, code: 
 }
 
 /// From now on; calls that are up already are not touched.
-async fn behave(world: &mut World, step: &Step, behaviour: Behaviour) -> StepResult {
-    world.begin(step);
+async fn behave(world: &mut World, behaviour: Behaviour) -> StepResult {
     world.plan.far_end = behaviour;
     if world.has_lab() {
         world.lab().await?.far_end(move |far_end: &mut FarEnd, _| far_end.behave(behaviour));

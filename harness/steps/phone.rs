@@ -24,6 +24,15 @@ fn phone_speaks(world: &mut World, #[step] step: &Step, transport: String) -> St
     Ok(())
 }
 
+/// The phone uses that transport, whatever its profile prefers.
+#[given(regex = r"^the phone speaks (UDP|TCP)$")]
+fn speaks(world: &mut World, #[step] step: &Step, transport: String) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.transport = Some(if transport == "TCP" { Transport::Tcp } else { Transport::Udp });
+    Ok(())
+}
+
 /// A phone of that profile.
 #[given(regex = r#"^a phone with profile "([^"]+)"$"#)]
 fn phone_with_profile(world: &mut World, #[step] step: &Step, profile: String) -> StepResult {

@@ -62,10 +62,9 @@ impl Plan {
     /// A setting does not exist or does not fit.
     pub fn resolve(&self, base: Profile) -> Result<Profile, StepFailure> {
         let mut profile = base;
-        for (path, value) in &self.settings {
-            profile =
-                profile.with_setting(path, value).map_err(|error| StepFailure::Setup(error.to_string()))?;
-        }
+        profile = profile
+            .with_settings(&self.settings)
+            .map_err(|(_, error)| StepFailure::Setup(error.to_string()))?;
         profile.servers.order.retain(|name| self.nodes.contains(name));
         if profile.servers.order.is_empty() {
             profile.servers.order.clone_from(&self.nodes);

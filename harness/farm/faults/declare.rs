@@ -170,10 +170,10 @@ impl Value for String {
 }
 
 impl Value for Method {
-    const EXPECTED: &'static str = "a method such as INVITE, in capitals";
+    const EXPECTED: &'static str = "a method that SIP has, such as INVITE, in capitals";
+    /// A method that nobody sends would make a fault that never acts.
     fn read(text: &str) -> Option<Self> {
-        (!text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
-            .then(|| Method::from(text))
+        Some(Method::from(text)).filter(|method| !matches!(method, Method::Other(_)))
     }
 }
 

@@ -273,5 +273,16 @@ fn a_scenario_that_stopped_at_a_condition_or_a_command_says_so_without_an_expect
     assert_eq!(verdict(&story.judge_at(1.0)), Verdict::Inconclusive);
     let mut story = Story::new();
     story.at(0.0).mark(Mark::CommandFailed { command: "dial".to_owned(), reason: "no answer".to_owned() });
+    story.at(0.5).mark(Mark::End);
     assert_eq!(verdict(&story.judge_at(1.0)), Verdict::NotExercised);
+}
+
+#[test]
+fn a_capture_of_a_scenario_that_is_cut_before_its_end_never_passes() {
+    use sipfarm_judge::verdict;
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("INVITE", "primary");
+    assert_eq!(verdict(&story.judge_at(0.1)), Verdict::Inconclusive);
+    story.at(0.1).mark(Mark::End);
+    assert_ne!(verdict(&story.judge_at(0.1)), Verdict::Inconclusive);
 }

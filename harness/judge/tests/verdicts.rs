@@ -50,6 +50,8 @@ fn an_issue_that_showed_itself_once_is_not_gone_elsewhere() {
     sends_at(&mut broken, &[0.0, 0.5, 1.0]);
     let mut kept = with_known_issue();
     sends_at(&mut kept, &[0.0, 0.5, 1.5]);
+    broken.at(1.1).end();
+    kept.at(1.6).end();
     let mut run = vec![broken.judge_at(1.2), kept.judge_at(1.6)];
     assert_eq!(verdict(&run[1]), Verdict::UnexpectedPass);
     reconcile_known_issues(&mut run);
@@ -94,7 +96,8 @@ fn a_standing_rule_without_occasion_is_no_gap_but_nothing_at_all_is_never_green(
 
 #[test]
 fn a_capture_of_nothing_gives_no_verdict() {
-    let story = Story::new();
+    let mut story = Story::new();
+    story.at(1.0).end();
     assert_eq!(verdict(&story.judge_at(10.0)), Verdict::NotExercised);
 }
 

@@ -58,6 +58,33 @@ pub fn load(source: &Source, lookup: &dyn Fn(&str) -> Option<Source>) -> Result<
 }
 
 impl Profile {
+    /// This profile with several values changed, which need to fit only together: `base_s` and
+    /// `max_s` may both be lowered, whichever stands first.
+    ///
+    /// # Errors
+    /// The place in the list of the first that does not fit, and why.
+    pub fn with_settings(&self, settings: &[(String, String)]) -> Result<Profile, (usize, LoadError)> {
+        let mut profile = self.clone();
+        let mut open: Vec<usize> = (0..settings.len()).collect();
+        loop {
+            let mut refused: Vec<(usize, LoadError)> = Vec::new();
+            for &at in &open {
+                let (path, value) = &settings[at];
+                match profile.with_setting(path, value) {
+                    Ok(changed) => profile = changed,
+                    Err(error) => refused.push((at, error)),
+                }
+            }
+            let left: Vec<usize> = refused.iter().map(|(at, _)| *at).collect();
+            match refused.into_iter().next() {
+                None => return Ok(profile),
+                // What was refused may fit now that others have changed.
+                Some(_) if left.len() < open.len() => open = left,
+                Some(first) => return Err(first),
+            }
+        }
+    }
+
     /// This profile with one value changed: `path` is dotted, as `failover.retry_count.value`;
     /// `value` is YAML, as `5` or `[primary]`.
     ///

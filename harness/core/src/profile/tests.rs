@@ -251,3 +251,21 @@ proptest! {
         let _ = load_text(&damaged, &[]);
     }
 }
+
+#[test]
+fn settings_need_to_fit_only_together() {
+    let set = |pairs: &[(&str, &str)]| {
+        let owned: Vec<_> =
+            pairs.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
+        Profile::default().with_settings(&owned)
+    };
+    for pair in [
+        [("registration.retry.max_s", "10"), ("registration.retry.base_s", "10")],
+        [("registration.retry.base_s", "60"), ("registration.retry.max_s", "60")],
+    ] {
+        let profile = set(&pair).unwrap();
+        assert_eq!(profile.registration.retry.base_s, profile.registration.retry.max_s);
+    }
+    let (at, error) = set(&[("timers.t1_ms", "250"), ("registration.retry.max_s", "10")]).unwrap_err();
+    assert_eq!(at, 1, "{error}");
+}

@@ -52,6 +52,6 @@ pub trait Rule: Sync {
 /// Every rule, standing rules first.
 pub fn catalogue() -> Vec<RuleInfo> {
     let standing = standing::ALL.iter().map(|rule| rule.info());
-    let occasions = [occasion::PRECONDITION, occasion::COMMAND];
+    let occasions = [occasion::PRECONDITION, occasion::COMMAND, occasion::COMPLETE];
     standing.chain(expectations::ALL.iter().copied()).chain(occasions).collect()
 }

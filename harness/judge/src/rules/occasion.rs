@@ -15,6 +15,14 @@ pub const PRECONDITION: RuleInfo = RuleInfo {
     standing: false,
 };
 
+/// The harness ended the scenario, and the capture reaches that far.
+pub const COMPLETE: RuleInfo = RuleInfo {
+    id: "complete",
+    requirements: &[],
+    about: "A capture of a scenario reaches its end; what is cut off may have held the failure.",
+    standing: false,
+};
+
 /// A command could not be given to the phone.
 pub const COMMAND: RuleInfo = RuleInfo {
     id: "command",
@@ -41,7 +49,11 @@ pub(crate) fn findings(case: &Case<'_>) -> Vec<Finding> {
         let expected = format!("the phone can be told: {command}");
         finding(case, &COMMAND, Verdict::NotExercised, at, &expected, reason.to_owned())
     });
-    unmet.chain(failed).collect()
+    let cut = (notes.scene.is_some() && notes.end.is_none()).then(|| {
+        let (expected, seen) = ("the scenario comes to its end", "the capture ends before the scenario does");
+        finding(case, &COMPLETE, Verdict::Inconclusive, case.horizon, expected, seen.to_owned())
+    });
+    unmet.chain(failed).chain(cut).collect()
 }
 
 fn finding(

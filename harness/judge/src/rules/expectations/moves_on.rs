@@ -71,7 +71,7 @@ fn registered_aside<'p>(asked: &'p Asked<'_, '_>, method: &Method, to: &str) -> 
 }
 
 /// The first try to connect to a node since the trigger.
-fn connect_to<'c>(asked: &'c Asked<'_, '_>, node: &str) -> Option<&'c Connect<'c>> {
+pub(super) fn connect_to<'c>(asked: &'c Asked<'_, '_>, node: &str) -> Option<&'c Connect<'c>> {
     let tried = |connect: &&Connect<'_>| {
         connect.at >= asked.since() && asked.comes_from(connect.to, Transport::Tcp, node)
     };

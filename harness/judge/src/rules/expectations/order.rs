@@ -3,6 +3,7 @@
 use sipfarm_core::Instant;
 use sipfarm_core::sip::Method;
 
+use super::moves_on::connect_to;
 use super::{Asked, near};
 use crate::case::{ClientExchange, status};
 use crate::finding::{Finding, Window};
@@ -15,6 +16,9 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     standing: false,
 };
 
+/// What may hide a try from those who see only what the sockets heard.
+const NO_FRAMES: &str = "without frames a closed port or a refused connection cannot be seen";
+
 pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], only: bool) -> Finding {
     let case = asked.case;
     let list: Vec<_> = nodes.iter().map(|node| asked.node(node)).collect();
@@ -24,21 +28,32 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], on
     let mut window =
         Window { from: asked.since(), to: asked.reach(method, nodes.first().map(String::as_str)) };
     let mut so_far = String::new();
+    let mut held: Option<&ClientExchange<'_>> = None;
     for node in nodes {
-        let Some(visit) = visits.next().filter(|visit| visit.t0() <= window.to) else {
+        let next = held.take().or_else(|| visits.next());
+        let Some(visit) = next.filter(|visit| visit.t0() <= window.to) else {
             let nearest = near::requests(case, Some(method), Some(node), window);
             let seen = format!("{so_far}no {method} to \"{node}\"");
             return draft.seen(seen).nearest(nearest).window(window).fail_at(window.to);
         };
+        // A server that refuses the connection was tried all the same.
+        let refused = (!asked.goes_to(visit, node)).then(|| connect_to(asked, node)).flatten();
+        if let Some(connect) = refused.filter(|connect| window.from <= connect.at && connect.at <= visit.t0())
+        {
+            so_far += &format!("\"{node}\" {} (connection only); ", asked.after(connect.at));
+            held = Some(visit);
+            continue;
+        }
         draft = draft.message(visit.first());
         so_far += &format!("{}; ", show(asked, visit));
         if !asked.goes_to(visit, node) {
-            return draft.seen(format!("{so_far}not to \"{node}\"")).fail();
+            let draft = draft.seen(format!("{so_far}not to \"{node}\""));
+            return if case.sight.frames { draft.fail() } else { draft.inconclusive(NO_FRAMES) };
         }
         window = Window { from: visit.t0(), to: deadline(asked, visit) };
     }
     let draft = draft.seen(so_far.trim_end_matches("; ").to_owned());
-    match visits.next() {
+    match held.or_else(|| visits.next()) {
         _ if !only => draft.pass(),
         Some(more) if more.t0() <= window.to => {
             let seen = format!("{so_far}and {}", show(asked, more));

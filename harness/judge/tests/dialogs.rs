@@ -159,6 +159,15 @@ fn the_nonce_count_grows() {
 }
 
 #[test]
+fn a_fast_phone_counts_its_nonce_on_all_the_same() {
+    let mut story = challenged("n").latency(0.005);
+    register(&mut story, 0.200, "n", 1, "sip:example.com");
+    story.at(0.201).node("primary").answers("REGISTER", 423);
+    register(&mut story, 0.202, "n", 1, "sip:example.com");
+    assert_eq!(story.verdict("digest", 50.0), Verdict::Fail);
+}
+
+#[test]
 fn the_nonce_count_starts_at_one_where_all_is_seen() {
     let mut story = challenged("n");
     register(&mut story, 0.2, "n", 2, "sip:example.com");

@@ -162,6 +162,17 @@ fn silence_fails_at_the_first_request() {
 }
 
 #[test]
+fn a_phone_faster_than_the_taps_latency_breaks_the_silence_all_the_same() {
+    let mut story = Story::new().latency(0.005);
+    story.at(0.0).command("dial sip:1002@example.com");
+    let expected = story.expect(0.0, nothing(Some(Method::Invite), Some("secondary"), 5.0));
+    story.at(0.001).phone().sends("INVITE", "primary");
+    story.at(0.002).node("primary").answers("INVITE", 404);
+    story.at(0.003).phone().sends("INVITE", "secondary");
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+}
+
+#[test]
 fn the_transaction_that_detects_a_fault_does_not_break_the_silence() {
     let mut story = Story::new();
     story.at(0.0).phone().sends("REGISTER", "primary");

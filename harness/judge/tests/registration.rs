@@ -117,6 +117,14 @@ fn a_reboot_or_a_failure_may_begin_afresh() {
 }
 
 #[test]
+fn a_capture_of_others_may_hold_a_reboot() {
+    let mut story = registered(100).foreign();
+    story.at(10.0).phone().sends_with("REGISTER", "primary", |b| b.set("Call-ID", "other"));
+    assert_eq!(story.verdict("register-identity", 20.0), Verdict::Pass);
+    assert_eq!(story.verdict("registration-refresh", 20.0), Verdict::NotExercised);
+}
+
+#[test]
 fn the_next_server_may_get_the_same_cseq() {
     let mut story = Story::new();
     story.at(0.0).phone().sends("REGISTER", "primary");

@@ -32,8 +32,13 @@ pub(super) fn judge(
     let whom = node.map_or("anybody".to_owned(), |node| asked.node(node));
     let draft =
         asked.draft(&RULE, format!("no {what} to {whom}, {}", asked.show_window(window))).window(window);
+    // What goes on with an attempt that began after the trigger was not on its way at the trigger.
+    let goes_on = |at: usize| {
+        let first = case.attempt_of(at).map(|attempt| attempt.exchanges[0]);
+        first.is_some_and(|first| first != at && case.client[first].t0() >= asked.since())
+    };
     let breaks = |at: usize, exchange: &&ClientExchange<'_>| {
-        exchange.t0() >= window.from
+        (exchange.t0() >= window.from || goes_on(at))
             && exchange.t0() < window.to
             && method.is_none_or(|method| *method == exchange.method)
             && node.is_none_or(|node| asked.goes_to(exchange, node))

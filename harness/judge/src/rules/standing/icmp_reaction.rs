@@ -2,10 +2,10 @@
 //! 18.4; YL-08). One that goes on until its timer ends is blind to ICMP, which is poor but no breach
 //! (F-24).
 
-use sipfarm_core::Span;
 use sipfarm_core::machine::Transport;
+use sipfarm_core::{Instant, Span};
 
-use crate::case::Case;
+use crate::case::{Case, ClientExchange};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -47,10 +47,20 @@ impl Rule for IcmpReaction {
                         .seen(format!("sent {:.2} after the error: blind to ICMP", send.at - failure.at));
                     docket.add(draft.warn());
                 }
-                None if case.horizon > window.to => docket.kept(failure.packets),
+                None if case.horizon > window.to || moved_on(case, exchange, failure.at) => {
+                    docket.kept(failure.packets);
+                }
                 None => {}
             }
         }
         docket.close()
     }
+}
+
+/// Whether the phone has gone on to another server since.
+fn moved_on(case: &Case<'_>, exchange: &ClientExchange<'_>, since: Instant) -> bool {
+    let at = case.client.iter().position(|other| std::ptr::eq(other, exchange));
+    let attempt = at.and_then(|at| case.attempt_of(at));
+    let mut others = attempt.into_iter().flat_map(|attempt| &attempt.exchanges).map(|&at| &case.client[at]);
+    others.any(|other| other.to != exchange.to && other.t0() >= since)
 }

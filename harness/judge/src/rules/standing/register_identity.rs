@@ -42,7 +42,7 @@ impl Rule for RegisterIdentity {
                 earlier().find(|other| other.to == exchange.to).filter(|_| registration.purpose.is_attempt());
             let same_call = earlier().find(|other| other.first().call_id == exchange.first().call_id);
             let mut kept = same_server.is_some() || same_call.is_some();
-            if let Some(before) = same_server.filter(|before| is_new_call_id(before, exchange)) {
+            if let Some(before) = same_server.filter(|before| is_new_call_id(case, before, exchange)) {
                 kept = false;
                 let draft = docket.draft(format!(
                     "{} with the Call-ID of packet {}",
@@ -74,11 +74,12 @@ fn rebooted(case: &Case<'_>, from: Instant, to: Instant) -> bool {
 }
 
 /// A new Call-ID is only *should not*, and a phone may start afresh after a failure: it is held
-/// against a phone whose last REGISTER at that server was answered and gave no reason for it.
-fn is_new_call_id(before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
+/// against a phone whose last REGISTER at that server was answered and gave no reason for it. A capture
+/// that is not ours does not tell of a reboot.
+fn is_new_call_id(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
     let answered = before.final_response().filter(|response| response.at <= exchange.t0());
     let no_reason = answered.is_some_and(|response| matches!(status(response), 200..=299 | 401 | 407 | 423));
-    no_reason && before.first().call_id != exchange.first().call_id
+    case.notes.scene.is_some() && no_reason && before.first().call_id != exchange.first().call_id
 }
 
 /// At another server the same request may come again with its number (RFC 3263 section 4.3).

@@ -133,6 +133,7 @@ impl<'c, 'a> Binding<'c, 'a> {
         };
         next.purpose == Purpose::Refresh
             && next.makes_good.is_none()
+            && exchange.first().call_id == self.own().first().call_id
             && !case.client.iter().any(failed)
             && !case.notes.faults.iter().any(|fault| between(fault.from) || between(fault.to))
             && !case.notes.commands.iter().any(|(at, _)| between(*at))

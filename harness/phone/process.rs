@@ -22,7 +22,7 @@ use crate::error::Exit;
 
 /// How long the process may take to start or to answer a line. Not a time of SIP: a phone that is
 /// slower than this is lost, and nothing is judged.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(2);
 

@@ -31,7 +31,7 @@ mod strangers;
 const SHORT: &str = "not @YL-02b and not @YL-02c";
 
 #[test]
-fn the_reference_phone_passes_and_wireshark_sees_the_same_packets() {
+fn all_pass_and_wireshark_sees_the_same_packets() {
     if !may_watch_packets() {
         return;
     }
@@ -49,7 +49,7 @@ fn the_reference_phone_passes_and_wireshark_sees_the_same_packets() {
         "--out",
         out.to_str().unwrap(),
     ]);
-    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    nothing_stands_against_the_phone(&ran, &out);
     let captures = captures(&out);
     assert_eq!(captures.len(), results(&out).len());
     all_ran_at_once(&captures);
@@ -61,7 +61,7 @@ fn the_reference_phone_passes_and_wireshark_sees_the_same_packets() {
 }
 
 #[test]
-fn without_the_privilege_the_evidence_comes_from_the_sockets() {
+fn all_pass_without_the_privilege_but_for_what_sockets_cannot_show() {
     let folder = tempfile::tempdir().unwrap();
     let run = |name: &str, args: &[&str]| -> Option<(Ran, PathBuf)> {
         let out = folder.path().join(name);
@@ -71,7 +71,7 @@ fn without_the_privilege_the_evidence_comes_from_the_sockets() {
     };
     let args = ["features/calls", "features/failover/503.feature", "--tags", SHORT];
     let Some((ran, out)) = run("observable", &args) else { return };
-    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    nothing_stands_against_the_phone(&ran, &out);
     for part in
         ["CAP_NET_RAW", "evidence comes from the sockets", "ICMP and TCP handshakes are not observable"]
     {
@@ -147,6 +147,23 @@ fn text(value: &serde_json::Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// All passed, or this machine says itself that it was too busy to tell.
+fn nothing_stands_against_the_phone(ran: &Ran, bundle: &Path) {
+    let late = |finding: &serde_json::Value| text(&finding["seen"]).contains("late by this machine");
+    let doubts = |result: &serde_json::Value| {
+        let findings = result["findings"].as_array().unwrap().clone();
+        findings.into_iter().filter(|finding| finding["verdict"] == "inconclusive").collect::<Vec<_>>()
+    };
+    let results = results(bundle);
+    let passed = |result: &serde_json::Value| result["verdict"] == "pass";
+    let too_busy = |result: &serde_json::Value| {
+        result["verdict"] == "inconclusive" && result["trouble"].is_null() && doubts(result).iter().all(late)
+    };
+    let well = results.iter().all(|result| passed(result) || too_busy(result));
+    let code = if results.iter().all(passed) { 0 } else { 4 };
+    assert!(well && ran.code == code, "exit {}\n{}{}", ran.code, ran.out, ran.err);
+}
+
 /// Every scenario had begun before any of the long ones ended.
 fn all_ran_at_once(captures: &[PathBuf]) {
     let extents: Vec<(Instant, Instant)> = captures
@@ -164,13 +181,16 @@ fn all_ran_at_once(captures: &[PathBuf]) {
 
 /// An audit of each capture repeats the findings of the run.
 fn an_audit_agrees(bundle: &Path) {
-    for result in results(bundle) {
+    let audit = |result: serde_json::Value| {
         let capture = result["capture"].as_str().unwrap();
         let audit = sipfarm(&["audit", capture, "--format", "json"]);
         let audited: serde_json::Value = serde_json::from_str(&audit.out).unwrap();
         assert_eq!(audited["verdict"], result["verdict"], "{capture}: {}", audit.out);
         assert_eq!(audited["findings"], result["findings"], "{capture}");
-    }
+    };
+    std::thread::scope(|scope| {
+        results(bundle).into_iter().for_each(|result| _ = scope.spawn(move || audit(result)))
+    });
 }
 
 /// A packet that completed SIP messages.
@@ -186,30 +206,36 @@ struct Packet {
 
 /// Wireshark saw the same packets beside us, and sees in our captures what we see in them.
 fn the_same_packets(captures: &[PathBuf], theirs: &Path) {
-    let (beside_by_tshark, beside_by_us) = (by_tshark(theirs), by_us(&read(theirs).unwrap().timeline));
-    let (mut udp, mut tcp) = (0, 0);
-    for capture in captures {
-        let (timeline, scene) = scene(capture);
-        let of_slice = |packets: &[Packet]| -> Vec<Packet> {
-            let ours = |ip: IpAddr| network(ip) == network(scene.phone[0]);
-            packets.iter().filter(|packet| ours(packet.from) || ours(packet.to)).cloned().collect()
-        };
-        let ours = by_us(&timeline);
-        let beside = of_slice(&beside_by_tshark);
-        let place = capture.display();
-        assert!(ours.len() > 2, "{place}");
-        assert_eq!(ours, by_tshark(capture), "{place}, by us and by tshark");
-        assert_eq!(of_slice(&beside_by_us), beside, "what passed in {place}, by us and by tshark");
-        let over = |wanted: Transport, packets: &[Packet]| -> Vec<Packet> {
-            packets.iter().filter(|packet| packet.over == wanted).cloned().collect()
-        };
-        let of_udp = over(Transport::Udp, &ours);
-        assert_eq!(of_udp, over(Transport::Udp, &beside), "{place}, and what passed beside us");
-        let (of_tcp, tcp_beside) = (over(Transport::Tcp, &ours), over(Transport::Tcp, &beside));
-        assert_eq!(untimed(&of_tcp), untimed(&tcp_beside), "{place}, and what passed beside us");
-        (udp, tcp) = (udp + of_udp.len(), tcp + of_tcp.len());
-    }
-    println!("{udp} packets over UDP, the same to the nanosecond; {tcp} over TCP, the same");
+    let (by_them, by_us) = (by_tshark(theirs), by_us(&read(theirs).unwrap().timeline));
+    std::thread::scope(|scope| {
+        for capture in captures {
+            scope.spawn(|| the_same_packets_in(capture, &by_them, &by_us));
+        }
+    });
+}
+
+/// `by_them` and `by_us` are what was captured beside us, in the eyes of tshark and in ours.
+fn the_same_packets_in(capture: &Path, by_them: &[Packet], by_us: &[Packet]) {
+    let place = capture.display();
+    let (timeline, scene) = scene(capture);
+    let of_slice = |packets: &[Packet]| -> Vec<Packet> {
+        let ours = |ip: IpAddr| network(ip) == network(scene.phone[0]);
+        packets.iter().filter(|packet| ours(packet.from) || ours(packet.to)).cloned().collect()
+    };
+    let over = |wanted: Transport, packets: &[Packet]| -> Vec<Packet> {
+        packets.iter().filter(|packet| packet.over == wanted).cloned().collect()
+    };
+    let (ours, beside) = (self::by_us(&timeline), of_slice(by_them));
+    assert!(ours.len() > 2, "{place}");
+    assert_eq!(ours, by_tshark(capture), "{place}, by us and by tshark");
+    assert_eq!(of_slice(by_us), beside, "what passed beside us in {place}, by us and by tshark");
+    let [udp, tcp] = [Transport::Udp, Transport::Tcp];
+    assert_eq!(over(udp, &ours), over(udp, &beside), "{place}, and what passed beside us");
+    assert_eq!(
+        untimed(&over(tcp, &ours)),
+        untimed(&over(tcp, &beside)),
+        "{place}, and what passed beside us"
+    );
 }
 
 /// Without times: on the loopback interface Linux 5.18 and later stamp a TCP segment for each tap

@@ -50,6 +50,18 @@ Feature: A call through a healthy farm
     Then the phone sends CANCEL to "primary" within 1 s
     And the call fails with 487
 
+  @YL-03 @rfc3261-9.1
+  Scenario: The caller changes their mind before anybody has answered
+    Given a phone
+    And "primary" has fault "delay ms=3000 direction=in method=INVITE"
+    And the far end rings
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary" within 1 s
+    When the phone hangs up
+    Then the phone sends no CANCEL for 2 s
+    And the phone sends CANCEL to "primary" within 4 s
+    And the call fails with 487
+
   @rfc3261-17.1.1.3
   Scenario: The far end is busy
     Given a phone

@@ -33,6 +33,27 @@ Feature: 503 Service Unavailable sends the phone to the next server
     When the phone dials the far end
     Then the call is established through "secondary"
 
+  @YL-02b
+  Scenario: Retry-After holds for a phone whose profile demands it
+    Given a phone with settings
+      | failover.honour_retry_after | true |
+    And "primary" answers INVITE with 503 and Retry-After 120 s
+    When the phone dials the far end
+    Then the call is established through "secondary"
+    When the phone hangs up
+    Then the call ends through "secondary"
+    When the phone dials the far end
+    Then the phone sends INVITE to "secondary" within 1 s
+    And the call is established through "secondary"
+
+  @YL-02
+  Scenario: 503 over TCP
+    Given a phone that speaks TCP
+    And "primary" answers INVITE with 503
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary", then "secondary"
+    And the call is established through "secondary"
+
   @YL-02c
   Scenario Outline: <code> is an answer, not a failure of the server
     Given "primary" answers INVITE with <code>

@@ -20,6 +20,14 @@ Feature: Registration
     Then the phone sends REGISTER to "primary" within 60 s
     And the phone is registered with "primary"
 
+  @rfc3261-10.2.4 @rfc3261-22.4
+  Scenario: The binding never lapses, and no nonce count comes twice
+    Given a phone
+    And registrations last 60 s
+    And the phone is registered with "primary"
+    When the phone is left alone
+    Then the phone sends no REGISTER to "secondary" for 400 s
+
   @rfc3261-10.2.8
   Scenario: 423 teaches the phone the shortest interval
     Given a phone with settings

@@ -18,6 +18,26 @@ Feature: The primary is registered with first, others only when it fails
     Then the phone moves REGISTER from "primary" to "secondary" in time
     And the phone is registered with "secondary"
 
+  @YL-13
+  Scenario Outline: Boot over <transport> with a primary that answers 503
+    Given a phone that speaks <transport>
+    And "primary" answers REGISTER with 503
+    When the phone registers
+    Then the phone sends REGISTER to "primary", then "secondary"
+    And the phone is registered with "secondary" within 2 s
+
+    Examples:
+      | transport |
+      | UDP       |
+      | TCP       |
+
+  @YL-13
+  Scenario: Boot over TCP with a primary that accepts no connection
+    Given a phone that speaks TCP
+    And "primary" has fault "tcp-refuse"
+    When the phone registers
+    Then the phone is registered with "secondary" within 2 s
+
   @YL-14
   Scenario: Every server refuses, and the phone tries again
     Given a phone with profile "yealink-t5x" and settings
@@ -47,6 +67,26 @@ Feature: The primary is registered with first, others only when it fails
     And the phone is registered with "primary"
     When "primary" has fault "silent"
     Then the phone is registered with "secondary" within 70 s
+
+  @YL-15
+  Scenario: The primary has closed its port before the refresh
+    Given a phone with profile "yealink-t5x"
+    And registrations last 60 s
+    And the phone is registered with "primary"
+    When "primary" has fault "closed"
+    Then the phone is registered with "secondary" within 62 s
+
+  @YL-15
+  Scenario: A primary that is back gets the next call
+    Given a phone with profile "yealink-t5x"
+    And registrations last 60 s
+    And the far end answers
+    And the phone is registered with "primary"
+    When "primary" has fault "silent"
+    Then the phone is registered with "secondary" within 70 s
+    When the faults at "primary" end
+    And the phone dials the far end
+    Then the call is established through "primary" within 1 s
 
   @YL-15
   Scenario: The secondary works until a new request finds the primary

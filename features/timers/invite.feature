@@ -58,6 +58,24 @@ Feature: The client's INVITE schedule
     And the call is established through "secondary"
 
   @rfc3261-17.1.1.2
+  Scenario: A refusal whose ACK was lost is acknowledged again
+    Given a phone
+    And "primary" has fault "drop direction=in method=ACK first=3"
+    And the far end rejects with 486
+    When the phone dials the far end
+    Then the call fails with 486
+    And the phone sends no INVITE for 40 s
+
+  @rfc3261-13.2.2.4
+  Scenario: An acceptance whose ACK was lost is acknowledged again
+    Given a phone
+    And "primary" has fault "drop direction=in method=ACK first=3"
+    And the far end answers
+    When the phone dials the far end
+    Then the call is established through "primary"
+    And the phone sends no BYE for 40 s
+
+  @rfc3261-17.1.1.2
   Scenario: Every repetition of a refusal is acknowledged while timer D runs
     Given a phone
     And "primary" has fault "duplicate direction=out response=486 count=3 after-ms=8000"

@@ -20,6 +20,32 @@ Feature: The phone's repetitions as a server
       | UDP       |
       | TCP       |
 
+  @rfc3261-17.2.1
+  Scenario: Nothing follows a refusal that nobody acknowledges
+    Given a phone
+    And the phone is registered with "primary"
+    And "primary" has fault "drop direction=out method=ACK"
+    When the far end calls the phone through "primary"
+    Then the phone answers INVITE from "primary" with 180
+    When the phone rejects the call with 486
+    Then the phone answers INVITE from "primary" with 486
+    And the phone sends no BYE for 40 s
+
+  @rfc3261-13.3.1.4
+  Scenario Outline: A call over <transport> that nobody acknowledges is ended
+    Given a phone that speaks <transport>
+    And the phone is registered with "primary"
+    And "primary" has fault "drop direction=out method=ACK"
+    When the far end calls the phone through "primary"
+    Then the phone answers INVITE from "primary" with 180
+    When the phone answers
+    Then the phone sends BYE to "primary" within 36 s
+
+    Examples:
+      | transport |
+      | UDP       |
+      | TCP       |
+
   @rfc3261-13.3.1.4
   Scenario Outline: An unacknowledged acceptance over <transport>
     Given a phone that speaks <transport>

@@ -40,7 +40,7 @@ pub enum Mark {
     Fault {
         /// At which node.
         node: String,
-        /// The fault with its parameters, as written.
+        /// The fault with its parameters, as written; `all` where every fault there ends at once.
         fault: String,
         /// On or off.
         on: bool,

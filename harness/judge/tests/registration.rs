@@ -5,6 +5,7 @@ mod common;
 
 use common::{Story, when};
 use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::MessageBuilder;
 use sipfarm_judge::Verdict;
 use sipfarm_judge::case::{Case, Purpose};
 
@@ -96,6 +97,23 @@ fn call_id_stays_and_cseq_grows() {
     let mut story = registered(100);
     story.at(50.0).phone().sends_with("REGISTER", "primary", |b| b.set("CSeq", "1 REGISTER"));
     assert_eq!(story.verdict(rule, 60.0), Verdict::Fail);
+}
+
+#[test]
+fn the_answer_to_a_challenge_has_a_greater_cseq_however_soon_it_comes() {
+    let rule = "register-identity";
+    let story = |cseq: &str, challenge: u16| {
+        let mut story = Story::new().latency(0.005);
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        story.at(0.001).node("primary").answers("REGISTER", challenge);
+        let answer = |b: MessageBuilder| b.header("Authorization", "Digest").set("CSeq", cseq);
+        story.at(0.002).phone().sends_with("REGISTER", "primary", answer);
+        story.verdict(rule, 10.0)
+    };
+    assert_eq!(story("1 REGISTER", 401), Verdict::Fail);
+    assert_eq!(story("2 REGISTER", 401), Verdict::Pass);
+    // Two for reasons of their own may have changed places on their way to the tap.
+    assert_eq!(story("1 REGISTER", 404), Verdict::Pass);
 }
 
 #[test]

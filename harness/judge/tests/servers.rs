@@ -86,6 +86,23 @@ fn a_working_server_is_asked_first_only_where_the_profile_says_so() {
 }
 
 #[test]
+fn a_server_that_failed_lately_is_passed_over_only_while_it_is_disturbed() {
+    let story = |ended: Option<f64>| {
+        let mut story = Story::new();
+        story.at(0.0).fault("primary", "silent", true);
+        story.at(1.0).phone().sends("REGISTER", "primary");
+        if let Some(at) = ended {
+            story.at(at).fault("primary", "all", false);
+        }
+        refused_at(&mut story, 50.0, &["secondary", "fallback"], 503);
+        story.verdict("server-order", 60.0)
+    };
+    assert_eq!(story(None), Verdict::Pass);
+    assert_eq!(story(Some(55.0)), Verdict::Pass);
+    assert_eq!(story(Some(45.0)), Verdict::Fail);
+}
+
+#[test]
 fn retry_after_is_a_reason_to_pass_a_server_over() {
     let mut story = Story::new();
     story.at(0.0).phone().sends("INVITE", "primary");

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use sipfarm_core::digest::{Challenge, ClientNonce, Covered, Credentials};
 use sipfarm_core::sip::{Message, MessageBuilder};
 
+use crate::defect::{Defect, Defects};
 use crate::ids::Ids;
 
 /// The fields of a challenge and of its answer.
@@ -26,6 +27,7 @@ pub struct Auth {
     known: BTreeMap<Space, Nonce>,
     /// How many challenges were taken in, ever.
     heard: u64,
+    defects: Defects,
 }
 
 /// Where an answer is valid: with whom, in which field, for which realm.
@@ -47,8 +49,14 @@ struct Nonce {
 
 impl Auth {
     /// Nothing heard yet.
-    pub fn new(user: &str, password: &str) -> Self {
-        Auth { user: user.to_owned(), password: password.to_owned(), known: BTreeMap::new(), heard: 0 }
+    pub fn new(user: &str, password: &str, defects: &Defects) -> Self {
+        Auth {
+            user: user.to_owned(),
+            password: password.to_owned(),
+            known: BTreeMap::new(),
+            heard: 0,
+            defects: defects.clone(),
+        }
     }
 
     /// Takes note of the challenges of a 401 or 407. False when none of them can be answered. Of
@@ -83,11 +91,12 @@ impl Auth {
     pub fn authorize(&mut self, request: MessageBuilder, addr: SocketAddr, ids: &mut Ids) -> MessageBuilder {
         let message = request.build();
         let (Some(method), Some(uri)) = (message.method(), message.request_uri()) else { return request };
+        let uri = if self.defects.has(Defect::DigestForAnotherUri) { "sip:elsewhere" } else { uri };
         let covered = Covered { method, uri, body: &message.body };
         let who = Credentials { user: &self.user, password: &self.password };
         let mut request = request;
         for (space, nonce) in self.known.iter_mut().filter(|(space, _)| space.addr == addr) {
-            nonce.used += 1;
+            nonce.used = if self.defects.has(Defect::ReusesNonceCount) { 1 } else { nonce.used + 1 };
             let cnonce = ids.cnonce();
             let client = ClientNonce { cnonce: &cnonce, nc: nonce.used };
             request = request.header_opt(space.field, nonce.challenge.respond(who, covered, client));

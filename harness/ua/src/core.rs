@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use sipfarm_core::machine::Transport;
-use sipfarm_core::profile::Profile;
+use sipfarm_core::profile::{FailbackMode, Profile};
 use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri, reason_phrase};
 use sipfarm_core::{Instant, Span};
 
@@ -60,14 +60,20 @@ impl Core {
     pub fn new(config: PhoneConfig) -> Self {
         let profile = &config.profile;
         let connect_timeout = profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
-        let icmp_sensitive = profile.transport.icmp_sensitive != Some(false);
+        let defects = &config.defects;
+        let icmp_sensitive =
+            profile.transport.icmp_sensitive != Some(false) && !defects.has(Defect::IgnoresIcmp);
         let transport = TransportLayer::new(config.local, connect_timeout, icmp_sensitive);
         let tcp_allowed = profile.transport.allowed.contains(&Transport::Tcp);
-        let habits = Habits { times: profile.timers.clone(), defects: config.defects.clone() };
+        let habits = Habits {
+            times: profile.timers.clone(),
+            defects: config.defects.clone(),
+            last_server: config.servers.last().map(Server::target),
+        };
         Core {
-            ids: Ids::new(config.seed),
+            ids: Ids::new(config.seed, defects),
             tx: Transactions::new(transport, habits, tcp_allowed),
-            auth: Auth::new(&config.user, &config.password),
+            auth: Auth::new(&config.user, &config.password, defects),
             locator: Locator::new(config.servers.len()),
             reports: VecDeque::new(),
             errands: VecDeque::new(),
@@ -99,6 +105,9 @@ impl Core {
         if transport == Transport::Tcp {
             uri.params.set("transport", Some("tcp"));
         }
+        if self.has(Defect::MalformedContact) {
+            uri.user = Some(format!("the {}", self.config.user));
+        }
         uri
     }
 
@@ -107,9 +116,14 @@ impl Core {
         format!("sip:{}@{}", self.config.user, self.config.domain)
     }
 
+    /// How the phone goes back to a better server.
+    pub fn failback_mode(&self) -> FailbackMode {
+        if self.has(Defect::NeverFailsBack) { FailbackMode::Never } else { self.profile().failback.mode }
+    }
+
     /// The servers that a new INVITE tries, in order.
     pub fn call_order(&self, now: Instant) -> Vec<usize> {
-        let mut order = self.locator.call_order(self.config.profile.failback.mode, now);
+        let mut order = self.locator.call_order(self.failback_mode(), now);
         if self.has(Defect::WrongOrder) {
             order.reverse();
         }
@@ -138,7 +152,10 @@ impl Core {
 
     /// A response with what every response of ours carries.
     pub fn response(&self, request: &Message, code: u16, tag: Option<&str>) -> MessageBuilder {
-        let response = MessageBuilder::response_to(request, code, reason_phrase(code), tag);
+        let mut response = MessageBuilder::response_to(request, code, reason_phrase(code), tag);
+        if self.has(Defect::LosesVia) {
+            response = response.remove("Via").header_opt("Via", request.values("Via").first());
+        }
         let retry_after = (code == 500).then_some(5);
         let allow = (code == 405 || code == 200 || code == 180).then_some(ALLOW);
         let accept =

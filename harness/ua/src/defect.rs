@@ -45,12 +45,28 @@ defects! {
 
     /// Tries the servers of a call from the last to the first.
     WrongOrder = "wrong-order", caught by ["server-order", "order"];
+    /// Registers with the servers from the last to the first.
+    RegistersInWrongOrder = "registers-in-wrong-order", caught by ["server-order"];
     /// Leaves the second server out.
     SkipsSecondary = "skips-secondary", caught by ["server-order", "order"];
+    /// Never goes on to another server.
+    NeverFailsOver = "never-fails-over", caught by ["order", "call-established"];
     /// Takes 404 for a failure of the server.
     FailsOverOn404 = "fails-over-on-404", caught by ["failover-cause", "call-fails"];
     /// Gives a server up that said 100 and nothing more.
     FailsOverAfterTrying = "fails-over-after-trying", caught by ["failover-cause", "sends-nothing"];
+    /// Starts over with the first server when the last has failed.
+    StartsOver = "starts-over", caught by ["server-order", "order"];
+    /// Stays with the server that works although a better one is to be tried.
+    NeverFailsBack = "never-fails-back", caught by ["server-order", "call-established"];
+    /// Does not leave a server alone for the time of its Retry-After.
+    IgnoresRetryAfter = "ignores-retry-after", caught by ["retry-after"];
+    /// Does not notice ICMP errors.
+    IgnoresIcmp = "ignores-icmp", caught by ["icmp-reaction"];
+    /// Sends the next server the same request with the same branch.
+    KeepsBranch = "keeps-branch", caught by ["branch"];
+    /// Sends the next server another session description.
+    ChangesBody = "changes-body", caught by ["same-request"];
 
     // Repetitions and time-outs of a request.
 
@@ -60,22 +76,117 @@ defects! {
     CapsInviteAtT2 = "caps-invite-at-t2", caught by ["invite-schedule"];
     /// Lets the interval between two sends of any request grow beyond T2.
     UncappedRegister = "uncapped-register", caught by ["non-invite-schedule"];
+    /// Repeats requests other than INVITE as quickly after a provisional response as before it.
+    IgnoresSlowdown = "ignores-slowdown", caught by ["non-invite-schedule"];
+    /// Sends a request three times and then only waits.
+    StopsRepeating = "stops-repeating", caught by ["invite-schedule", "complete-timeout"];
+    /// Goes on repeating an INVITE after a provisional response.
+    RetransmitsAfterProvisional = "retransmits-after-provisional",
+        caught by ["repetition-after-response", "transmissions"];
+    /// Repeats requests over TCP, too.
+    RetransmitsOverTcp = "retransmits-over-tcp", caught by ["repetition-over-tcp", "transmissions"];
+    /// Counts the sends of a request in the request.
+    RetransmissionDiffers = "retransmission-differs", caught by ["identical-repetition"];
     /// Sends a request once more when it gives up.
     OneSendTooMany = "one-send-too-many", caught by ["transmission-count"];
+    /// Leaves a server one send earlier than its retry count says.
+    OneSendTooFew = "one-send-too-few", caught by ["give-up", "moves-on"];
     /// Gives up when half of its time is over.
     GivesUpEarly = "gives-up-early", caught by ["give-up", "moves-on"];
+    /// Waits for an answer for ever.
+    NeverGivesUp = "never-gives-up", caught by ["transmission-count", "moves-on"];
 
     // ACK and CANCEL.
 
     /// Does not acknowledge a refusal.
     NoAck = "no-ack", caught by ["ack-refusal"];
+    /// Acknowledges a refusal, but not its repetitions.
+    AcknowledgesOnce = "acknowledges-once", caught by ["ack-refusal", "acknowledges-every"];
+    /// Sends the ACK for a refusal to the last server of its list.
+    AckToWrongServer = "ack-to-wrong-server", caught by ["ack-transaction"];
+    /// Gives the ACK for a refusal a branch of its own.
+    AckNewBranch = "ack-new-branch", caught by ["ack-transaction"];
+    /// Does not acknowledge a 2xx to INVITE the first time.
+    NoAckOfAcceptance = "no-ack-of-acceptance", caught by ["ack-acceptance"];
+    /// Acknowledges a 2xx to INVITE, but not its repetitions.
+    AcknowledgesAcceptanceOnce = "acknowledges-acceptance-once", caught by ["ack-acceptance"];
+    /// Gives the ACK for a 2xx the branch of its INVITE.
+    AckKeepsBranch = "ack-keeps-branch", caught by ["branch"];
+    /// Sends CANCEL before any response has come.
+    CancelsBeforeProvisional = "cancels-before-provisional", caught by ["cancel-timing"];
     /// Gives CANCEL a branch of its own.
     CancelNewBranch = "cancel-new-branch", caught by ["cancel-transaction"];
+    /// Sends CANCEL to the last server of its list.
+    CancelToWrongServer = "cancel-to-wrong-server", caught by ["cancel-transaction"];
+    /// Lets the far end ring when its user has hung up.
+    NeverCancels = "never-cancels", caught by ["sends"];
+
+    // Dialogs.
+
+    /// Sends BYE with the CSeq number of the request before.
+    CSeqStuck = "cseq-stuck", caught by ["cseq"];
+    /// Leaves the To tag out of ACK and BYE.
+    DropsToTag = "drops-to-tag", caught by ["dialog-identifiers"];
+    /// Gives its 2xx to INVITE another To tag than its 180.
+    AnotherTagIn2xx = "another-tag-in-2xx", caught by ["dialog-identifiers"];
+    /// Hangs up without BYE.
+    NoBye = "no-bye", caught by ["sends", "call-ends"];
+
+    // Credentials.
+
+    /// Answers every challenge with nonce count 1.
+    ReusesNonceCount = "reuses-nonce-count", caught by ["digest"];
+    /// Computes its credentials for another URI than the one that it asks for.
+    DigestForAnotherUri = "digest-for-another-uri", caught by ["digest"];
+    /// Answers the challenge to a REGISTER without a new CSeq number.
+    CSeqStuckAfterChallenge = "cseq-stuck-after-challenge", caught by ["register-identity"];
 
     // Registration.
 
+    /// Draws a new Call-ID for each REGISTER.
+    NewCallIdPerRegister = "new-call-id-per-register", caught by ["register-identity"];
+    /// Refreshes a binding when it has run out.
+    RefreshesLate = "refreshes-late", caught by ["registration-refresh"];
+    /// Refreshes its binding every second.
+    RefreshesEverySecond = "refreshes-every-second", caught by ["registration-refresh"];
+    /// Asks again for the time that the registrar has called too short.
+    Ignores423 = "ignores-423", caught by ["registered"];
     /// Tries again a second after every server has refused.
-    HammersDeadServer = "hammers-dead-server", caught by ["no-hammering"];
+    HammersDeadServer = "hammers-dead-server", caught by ["no-hammering", "registration-rounds"];
+    /// Does not try again when every server has refused.
+    StopsTrying = "stops-trying", caught by ["registration-rounds"];
+
+    // Answers.
+
+    /// Rings without saying so.
+    RingsInSilence = "rings-in-silence", caught by ["answers"];
+    /// Does not repeat its refusal of an INVITE.
+    NoRefusalRepetition = "no-refusal-repetition", caught by ["refusal-repetition", "repeats-response"];
+    /// Lets the interval between two sends of a refusal grow beyond T2.
+    UncappedRefusal = "uncapped-refusal", caught by ["refusal-repetition", "repeats-response"];
+    /// Repeats its refusal of an INVITE over TCP, too.
+    RepeatsRefusalOverTcp = "repeats-refusal-over-tcp", caught by ["refusal-repetition"];
+    /// Does not repeat its 2xx to INVITE.
+    No2xxRepetition = "no-2xx-repetition", caught by ["acceptance-repetition", "repeats-response"];
+    /// Stops repeating its 2xx to INVITE when the interval has come to T2.
+    Stops2xxRepetition = "stops-2xx-repetition", caught by ["acceptance-repetition", "repeats-response"];
+    /// Does not repeat its 2xx to INVITE over TCP.
+    No2xxRepetitionOverTcp = "no-2xx-repetition-over-tcp", caught by ["acceptance-repetition"];
+    /// Keeps a call whose 2xx nobody has acknowledged.
+    NoByeAfterUnacked2xx = "no-bye-after-unacked-2xx", caught by ["sends"];
+    /// Answers BYE with 180 before 200.
+    RingsForBye = "rings-for-bye", caught by ["non-invite-responses"];
+
+    // The form of messages.
+
+    /// Draws branches without the magic cookie.
+    BadMagicCookie = "bad-magic-cookie", caught by ["branch"];
+    /// Leaves Max-Forwards out.
+    ForgetsMaxForwards = "forgets-max-forwards", caught by ["well-formed"];
+    /// Writes a space into the URI of its Contact.
+    MalformedContact = "malformed-contact", caught by ["well-formed"];
+    /// Repeats only the first Via of a request in its responses.
+    LosesVia = "loses-via", caught by ["well-formed"];
 }
 
 impl fmt::Display for Defect {

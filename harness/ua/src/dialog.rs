@@ -3,6 +3,7 @@
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr, Uri};
 
+use crate::defect::{Defect, Defects};
 use crate::tx::Target;
 
 /// One side of a dialog, early or confirmed.
@@ -24,12 +25,18 @@ pub struct Dialog {
     pub route: Vec<NameAddr>,
     /// The server through which the dialog came about.
     pub through: Target,
+    defects: Defects,
 }
 
 impl Dialog {
     /// The caller's side, from its INVITE and a response with a To tag (section 12.1.2). `None`
     /// where the response lacks what a dialog needs.
-    pub fn of_caller(invite: &Message, response: &Message, through: Target) -> Option<Dialog> {
+    pub fn of_caller(
+        invite: &Message,
+        response: &Message,
+        through: Target,
+        defects: &Defects,
+    ) -> Option<Dialog> {
         let mut route = response.name_addrs("Record-Route");
         route.reverse();
         Some(Dialog {
@@ -43,11 +50,12 @@ impl Dialog {
                 .map_or_else(|| invite.request_uri().map(str::to_owned), |contact| Some(contact.uri))?,
             route,
             through,
+            defects: defects.clone(),
         })
     }
 
     /// The callee's side, from the INVITE and the tag that our responses give To (section 12.1.1).
-    pub fn of_callee(invite: &Message, tag: &str, through: Target) -> Option<Dialog> {
+    pub fn of_callee(invite: &Message, tag: &str, through: Target, defects: &Defects) -> Option<Dialog> {
         let mut local = invite.to()?;
         local.params.set("tag", Some(tag));
         Some(Dialog {
@@ -59,6 +67,7 @@ impl Dialog {
             remote_target: invite.contact()?.uri,
             route: invite.name_addrs("Record-Route"),
             through,
+            defects: defects.clone(),
         })
     }
 
@@ -88,7 +97,9 @@ impl Dialog {
 
     /// Our next request within the dialog (section 12.2.1.1).
     pub fn request(&mut self, method: &Method) -> MessageBuilder {
-        self.local_cseq += 1;
+        if !self.defects.has(Defect::CSeqStuck) {
+            self.local_cseq += 1;
+        }
         self.draft(method, self.local_cseq)
     }
 
@@ -117,9 +128,13 @@ impl Dialog {
         for route in routes {
             builder = builder.header("Route", route);
         }
+        let mut to = self.remote.clone();
+        if self.defects.has(Defect::DropsToTag) {
+            to.params.remove("tag");
+        }
         builder
             .header("From", &self.local)
-            .header("To", &self.remote)
+            .header("To", to)
             .header("Call-ID", &self.call_id)
             .header("CSeq", format!("{number} {method}"))
     }

@@ -2,21 +2,25 @@
 
 use sipfarm_core::sip::Via;
 
+use crate::defect::{Defect, Defects};
+
 /// The seeded source of all identifiers.
 #[derive(Debug, Clone)]
 pub struct Ids {
     rng: fastrand::Rng,
+    cookie: &'static str,
 }
 
 impl Ids {
     /// From a seed: same seed, same identifiers.
-    pub fn new(seed: u64) -> Self {
-        Ids { rng: fastrand::Rng::with_seed(seed) }
+    pub fn new(seed: u64, defects: &Defects) -> Self {
+        let cookie = if defects.has(Defect::BadMagicCookie) { "z9hG4bk" } else { Via::COOKIE };
+        Ids { rng: fastrand::Rng::with_seed(seed), cookie }
     }
 
     /// A branch with the magic cookie (RFC 3261 section 8.1.1.7).
     pub fn branch(&mut self) -> String {
-        format!("{}{}", Via::COOKIE, self.token(16))
+        self.cookie.to_owned() + &self.token(16)
     }
 
     /// A tag for From or To, with more than the 32 random bits of section 19.3.
@@ -57,7 +61,8 @@ mod tests {
 
     #[test]
     fn one_seed_gives_one_sequence_without_repeats() {
-        let (mut a, mut b, mut c) = (Ids::new(7), Ids::new(7), Ids::new(8));
+        let ids = |seed| Ids::new(seed, &Defects::default());
+        let (mut a, mut b, mut c) = (ids(7), ids(7), ids(8));
         let first = a.branch();
         assert_eq!(first, b.branch());
         assert_ne!(first, a.branch());

@@ -198,7 +198,7 @@ impl Hunt {
         now: Instant,
     ) -> Outcome {
         let triggered = trigger.is_some_and(|trigger| core.profile().failover.triggers.contains(&trigger));
-        if triggered && self.advance(core, now) {
+        if triggered && !core.has(Defect::NeverFailsOver) && self.advance(core, now) {
             return Outcome::Next;
         }
         self.client = None;
@@ -227,7 +227,8 @@ impl Hunt {
     }
 
     fn heed_retry_after(&self, core: &mut Core, response: &Message, now: Instant) {
-        if core.profile().failover.honour_retry_after == HonourRetryAfter::Never {
+        let honour = core.profile().failover.honour_retry_after;
+        if honour == HonourRetryAfter::Never || core.has(Defect::IgnoresRetryAfter) {
             return;
         }
         if let Some(seconds) = response.number("Retry-After") {

@@ -225,14 +225,18 @@ impl Registration {
             return vec![server];
         }
         let returns = !core.busy || profile.failback.only_when_idle != Some(true);
-        let primary_first = match profile.failback.mode {
+        let primary_first = match core.failback_mode() {
             FailbackMode::NewRequests => true,
             FailbackMode::Registration | FailbackMode::DnsTtl => returns,
             _ => false,
         };
         let first = self.standing.map(|standing| standing.server).filter(|_| !primary_first);
         let others = self.servers.iter().copied().filter(|server| Some(*server) != first);
-        first.into_iter().chain(others).collect()
+        let mut order: Vec<usize> = first.into_iter().chain(others).collect();
+        if core.has(Defect::RegistersInWrongOrder) {
+            order.reverse();
+        }
+        order
     }
 
     fn start(&mut self, purpose: Purpose, hunt: Hunt, core: &mut Core, now: Instant) {
@@ -242,6 +246,9 @@ impl Registration {
 
     /// Sends the REGISTER with the current CSeq to the hunt's current server.
     fn send(&mut self, mut attempt: Attempt, core: &mut Core, now: Instant) {
+        if core.has(Defect::NewCallIdPerRegister) {
+            self.call_id = core.ids.call_id();
+        }
         let server = attempt.hunt.server;
         let aor = NameAddr::new(core.aor());
         let mut from = aor.clone();
@@ -268,7 +275,9 @@ impl Registration {
             Outcome::Provisional(_) => self.attempt = Some(attempt),
             Outcome::Success(response) => self.on_success(&attempt, &response, core, now),
             Outcome::Again => {
-                self.cseq += 1;
+                if !core.has(Defect::CSeqStuckAfterChallenge) {
+                    self.cseq += 1;
+                }
                 self.send(attempt, core, now);
             }
             Outcome::Next => self.send(attempt, core, now),
@@ -287,12 +296,8 @@ impl Registration {
             }
             return;
         }
-        let granted_s = self.granted_s(core, server, response);
-        let policy = &core.profile().registration;
-        let (lo, hi) = (policy.refresh_lo, policy.refresh_hi);
-        // From the middle half of the window: away from both of its ends, and from other phones.
-        let share = lo + (hi - lo) * (0.25 + 0.5 * core.ids.share());
-        let refresh_at = now + Span::from_secs(granted_s.into()).scale(share);
+        let granted = Span::from_secs(self.granted_s(core, server, response).into());
+        let refresh_at = now + refresh_after(granted, core);
         let before = self.standing.replace(Standing { server, refresh_at });
         self.stood_with = Some(server);
         core.locator.set_working(self.index, Some(server));
@@ -316,7 +321,7 @@ impl Registration {
     ) {
         let code = response.as_ref().and_then(|response| response.status());
         let response = response.as_deref();
-        if code == Some(423) && self.lengthen(response) {
+        if code == Some(423) && !core.has(Defect::Ignores423) && self.lengthen(response) {
             self.cseq += 1;
             return self.send(attempt, core, now);
         }
@@ -334,7 +339,7 @@ impl Registration {
         self.failback = Failback::Never;
         self.failed_rounds += 1;
         // A password that was refused is not tried again (section 22.1).
-        if self.wanted && !matches!(code, Some(401 | 407)) {
+        if self.wanted && !matches!(code, Some(401 | 407)) && !core.has(Defect::StopsTrying) {
             let asked = response.and_then(|response| response.number("Retry-After")).unwrap_or(0);
             self.retry_at = Some(now + self.pause(core).max(Span::from_secs(asked.into())));
         }
@@ -406,5 +411,18 @@ impl Registration {
     fn drop_standing(&mut self, core: &mut Core) {
         self.standing = None;
         core.locator.set_working(self.index, None);
+    }
+}
+
+/// The time from the grant of a binding to its refresh.
+fn refresh_after(granted: Span, core: &mut Core) -> Span {
+    let policy = &core.profile().registration;
+    let (lo, hi) = (policy.refresh_lo, policy.refresh_hi);
+    // From the middle half of the window: away from both of its ends, and from other phones.
+    let share = lo + (hi - lo) * (0.25 + 0.5 * core.ids.share());
+    match () {
+        () if core.has(Defect::RefreshesLate) => granted.scale(hi + 0.2),
+        () if core.has(Defect::RefreshesEverySecond) => Span::from_secs(1),
+        () => granted.scale(share),
     }
 }

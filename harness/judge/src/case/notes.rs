@@ -91,11 +91,11 @@ impl<'a> Notes<'a> {
     }
 
     fn end_fault(&mut self, node: &str, fault: &str, at: Instant) {
-        let on =
-            self.faults.iter_mut().rev().find(|window| {
-                window.node == node && window.fault == fault && window.to == Instant::FAR_FUTURE
-            });
-        if let Some(window) = on {
+        let on = self.faults.iter_mut().rev();
+        let mut on = on.filter(|window| window.node == node && window.to == Instant::FAR_FUTURE);
+        if fault == "all" {
+            on.for_each(|window| window.to = at);
+        } else if let Some(window) = on.find(|window| window.fault == fault) {
             window.to = at;
         }
     }

@@ -3,6 +3,7 @@
 mod uac;
 mod uas;
 
+use sipfarm_core::machine::Transport;
 use sipfarm_core::sdp::{Local, Session};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
@@ -10,6 +11,7 @@ use sipfarm_core::{Instant, Span};
 use self::uac::Caller;
 use self::uas::Callee;
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::dialog::Dialog;
 use crate::phone::Report;
 use crate::tx::{ClientId, Failure, ServerId, Target};
@@ -57,6 +59,16 @@ struct Answered {
     interval: Span,
     repeat_at: Instant,
     give_up_at: Instant,
+}
+
+impl Answered {
+    /// Whether the repetition that is due is made. It is: over any transport, until the ACK.
+    fn is_repeated(&self, core: &Core) -> bool {
+        let is_over_tcp = || core.tx.transport_of(self.server).is_some_and(Transport::is_reliable);
+        !(core.has(Defect::No2xxRepetition)
+            || core.has(Defect::Stops2xxRepetition) && self.interval >= core.config.profile.timers.t2()
+            || core.has(Defect::No2xxRepetitionOverTcp) && is_over_tcp())
+    }
 }
 
 impl Call {
@@ -190,7 +202,8 @@ impl Call {
         now: Instant,
     ) {
         let Some(dialog) = &self.dialog else { return };
-        let mut response = core.response(request, 200, dialog.local.tag());
+        let another = core.has(Defect::AnotherTagIn2xx).then(|| core.ids.tag());
+        let mut response = core.response(request, 200, another.as_deref().or(dialog.local.tag()));
         for route in request.fields("Record-Route") {
             response = response.header("Record-Route", &route.value);
         }
@@ -214,9 +227,14 @@ impl Call {
             if !self.hung_up {
                 core.report(Report::CallEnded);
             }
-            self.send_bye(core, now);
+            match core.has(Defect::NoByeAfterUnacked2xx) {
+                true => self.answered = None,
+                false => self.send_bye(core, now),
+            }
         } else if answered.repeat_at <= now {
-            core.tx.respond(answered.server, &answered.response, now);
+            if answered.is_repeated(core) {
+                core.tx.respond(answered.server, &answered.response, now);
+            }
             answered.interval = (answered.interval * 2).min(core.config.profile.timers.t2());
             answered.repeat_at += answered.interval;
         }
@@ -247,6 +265,9 @@ impl Call {
     }
 
     fn on_bye(&mut self, core: &mut Core, server: ServerId, request: &Message, now: Instant) {
+        if core.has(Defect::RingsForBye) {
+            core.respond(server, request, 180, None, now);
+        }
         core.respond(server, request, 200, None, now);
         if let (Phase::Setup, Side::Callee(_)) = (self.phase, &self.side) {
             return self.terminate_ringing(core, now);
@@ -260,7 +281,9 @@ impl Call {
 
     fn send_bye(&mut self, core: &mut Core, now: Instant) {
         self.answered = None;
-        if let Some(dialog) = &mut self.dialog {
+        if let Some(dialog) = &mut self.dialog
+            && !core.has(Defect::NoBye)
+        {
             self.bye = Some(bye(core, dialog, now));
         }
         self.end(core, now);

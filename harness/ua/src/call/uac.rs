@@ -7,6 +7,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::{Call, Phase, Side, bye};
 use crate::core::{Core, Errand};
+use crate::defect::Defect;
 use crate::dialog::Dialog;
 use crate::locate::{Hunt, Outcome};
 use crate::phone::Report;
@@ -103,6 +104,9 @@ impl Call {
             return self.end(core, now);
         };
         caller.no_answer_at = None;
+        if core.has(Defect::NeverCancels) {
+            return;
+        }
         if caller.cancelled_by.is_none() && core.tx.cancel(invite, now).is_some() {
             caller.cancelled_by = Some(now + core.t1() * 64);
         }
@@ -201,6 +205,10 @@ impl Call {
     fn go_to_next(&mut self, core: &mut Core, now: Instant) {
         let Side::Caller(caller) = &mut self.side else { return };
         let Some(hunt) = &caller.hunt else { return };
+        if core.has(Defect::ChangesBody) {
+            self.media.version += 1;
+            caller.offer = Session::offer(&self.media).to_string();
+        }
         if core.profile().failover.register_before_invite && !core.locator.is_working(hunt.server) {
             caller.waits_for_registration = true;
             return core.errands.push_back(Errand::RegisterAt(hunt.server));
@@ -210,6 +218,10 @@ impl Call {
 
     /// Every server has failed.
     fn on_exhausted(&mut self, core: &mut Core, code: Option<u16>, now: Instant) {
+        if let (true, Side::Caller(caller)) = (core.has(Defect::StartsOver), &mut self.side) {
+            caller.restart_at = Some(now + Span::from_secs(1));
+            return;
+        }
         let policy = core.profile().failover.on_exhausted;
         if let (OnExhausted::RestartList, Side::Caller(caller)) = (policy, &mut self.side) {
             // A pause, or a list of servers that refuse at once would be hammered.
@@ -280,7 +292,9 @@ impl Call {
         let Some(invite) = hunt.client.and_then(|client| core.tx.client_request(client)).cloned() else {
             return;
         };
-        let Some(mut dialog) = Dialog::of_caller(&invite, response, through) else { return };
+        let Some(mut dialog) = Dialog::of_caller(&invite, response, through, &core.config.defects) else {
+            return;
+        };
         let ack = acknowledge(core, &dialog, &invite, now);
         if self.dialog.is_some() {
             let bye = bye(core, &mut dialog, now);

@@ -5,6 +5,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::{Call, Phase, Side};
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::dialog::Dialog;
 use crate::phone::Report;
 use crate::tx::{ServerId, Target};
@@ -49,7 +50,7 @@ impl Call {
             established: false,
         };
         let mut call = Call::new(Side::Callee(Box::new(callee)), core);
-        call.dialog = Dialog::of_callee(invite, &tag, from);
+        call.dialog = Dialog::of_callee(invite, &tag, from, &core.config.defects);
         let refusal = match (&call.dialog, call.describe(invite)) {
             (None, _) => Some(400),
             (_, None) => Some(488),
@@ -59,7 +60,9 @@ impl Call {
             core.respond(server, invite, code, Some(&tag), now);
             return None;
         }
-        call.send_180(core, now);
+        if !core.has(Defect::RingsInSilence) {
+            call.send_180(core, now);
+        }
         let from = invite.from().map_or(String::new(), |from| from.uri);
         core.report(Report::Ringing { from });
         Some(call)

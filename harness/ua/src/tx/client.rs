@@ -59,12 +59,12 @@ impl Client {
 
     /// Sends the request and starts A and B, or E and F.
     pub fn start(&mut self, habits: &Habits, now: Instant, acts: &mut Vec<Act>) {
-        self.send(acts);
-        if !self.target.transport.is_reliable() {
+        self.send(habits, acts);
+        if !self.target.transport.is_reliable() || habits.defects.has(Defect::RetransmitsOverTcp) {
             self.interval = habits.first_interval();
             self.timers.set(self.repeat(), now + self.interval);
         }
-        self.timers.set(self.give_up(), now + habits.patience(self.patience.timeout));
+        self.timers.set(self.give_up(), now + self.patience.timeout);
     }
 
     /// Sends the request to another place instead; the first one never got it.
@@ -99,8 +99,9 @@ impl Client {
         self.timers.stop(timer);
         match timer {
             Timer::A | Timer::E if self.out_of_sends() => self.time_out(habits, acts),
+            Timer::A | Timer::E if self.sends >= 3 && habits.defects.has(Defect::StopsRepeating) => {}
             Timer::A | Timer::E => {
-                self.send(acts);
+                self.send(habits, acts);
                 self.interval = self.next_interval(timer, habits);
                 self.timers.set(timer, at + self.interval);
             }
@@ -124,7 +125,7 @@ impl Client {
             }
             (State::Accepted, 200..=299) => {}
             (State::Completed, 300..=699) => {
-                acts.extend(self.ack.clone().map(Act::Send));
+                acts.extend(self.ack.clone().map(Act::Ack));
                 return;
             }
             _ => return,
@@ -153,21 +154,27 @@ impl Client {
             self.state = State::Accepted;
             self.timers.set(Timer::M, now + habits.times.t1() * 64);
         } else {
-            self.ack = (!habits.defects.has(Defect::NoAck)).then(|| self.ack_for(response));
-            acts.extend(self.ack.clone().map(Act::Send));
+            self.ack = (!habits.defects.has(Defect::NoAck)).then(|| self.ack_for(response, habits));
+            acts.extend(self.ack.clone().map(Act::Ack));
+            if habits.defects.has(Defect::AcknowledgesOnce) {
+                self.ack = None;
+            }
             let wait = if reliable { Span::ZERO } else { Span::from_millis(habits.times.d_ms.into()) };
             self.timers.set(Timer::D, now + wait);
         }
     }
 
     /// The ACK for a final response other than 2xx (section 17.1.1.3).
-    fn ack_for(&self, response: &Message) -> Vec<u8> {
-        hop_by_hop(&self.request, &Method::Ack, response.header("To")).to_bytes()
+    fn ack_for(&self, response: &Message, habits: &Habits) -> Vec<u8> {
+        hop_by_hop(&self.request, &Method::Ack, response.header("To"), habits).to_bytes()
     }
 
-    fn send(&mut self, acts: &mut Vec<Act>) {
+    fn send(&mut self, habits: &Habits, acts: &mut Vec<Act>) {
         self.sends += 1;
-        acts.push(Act::Send(self.request.raw.clone()));
+        acts.push(Act::Send(match self.sends > 1 && habits.defects.has(Defect::RetransmissionDiffers) {
+            true => self.request.rebuild().header("Timestamp", self.sends).to_bytes(),
+            false => self.request.raw.clone(),
+        }));
     }
 
     /// The interval after the one that has run out.
@@ -178,7 +185,7 @@ impl Client {
             _ => !habits.defects.has(Defect::UncappedRegister),
         };
         match () {
-            () if self.state == State::Proceeding => t2,
+            () if self.state == State::Proceeding && !habits.defects.has(Defect::IgnoresSlowdown) => t2,
             () if capped => (self.interval * 2).min(t2),
             () => self.interval * 2,
         }
@@ -186,7 +193,9 @@ impl Client {
 
     /// After a provisional response to INVITE no timer runs (section 17.1.1.2).
     fn wait_for_the_far_end(&mut self, habits: &Habits) {
-        self.timers.stop(Timer::A);
+        if !habits.defects.has(Defect::RetransmitsAfterProvisional) {
+            self.timers.stop(Timer::A);
+        }
         if !habits.defects.has(Defect::FailsOverAfterTrying) {
             self.timers.stop(Timer::B);
         }
@@ -194,7 +203,7 @@ impl Client {
 
     fn time_out(&mut self, habits: &Habits, acts: &mut Vec<Act>) {
         if habits.defects.has(Defect::OneSendTooMany) {
-            self.send(acts);
+            self.send(habits, acts);
         }
         self.fail(Failure::Timeout, acts);
     }
@@ -219,10 +228,26 @@ impl Client {
 
 /// A request that follows an INVITE to the same server and no further: its ACK for non-2xx, or its
 /// CANCEL (sections 17.1.1.3 and 9.1). One Via, the INVITE's topmost; its Route fields.
-pub(super) fn hop_by_hop(invite: &Message, method: &Method, to: Option<&str>) -> MessageBuilder {
+pub(super) fn hop_by_hop(
+    invite: &Message,
+    method: &Method,
+    to: Option<&str>,
+    habits: &Habits,
+) -> MessageBuilder {
+    let rebranched = match method {
+        Method::Ack => Defect::AckNewBranch,
+        _ => Defect::CancelNewBranch,
+    };
+    let via = invite.top_via().map(|mut via| {
+        if habits.defects.has(rebranched) {
+            let other = via.branch().map(|branch| format!("{branch}x"));
+            via.params.set("branch", other.as_deref());
+        }
+        via
+    });
     let number = invite.cseq().map_or(0, |cseq| cseq.number);
     let mut builder = MessageBuilder::request(method, invite.request_uri().unwrap_or_default())
-        .header_opt("Via", invite.values("Via").first())
+        .header_opt("Via", via)
         .header("Max-Forwards", 70);
     for route in invite.fields("Route") {
         builder = builder.header("Route", &route.value);

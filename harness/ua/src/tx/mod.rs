@@ -68,6 +68,8 @@ pub struct Habits {
     pub times: profile::Timers,
     /// What the phone does wrong.
     pub defects: Defects,
+    /// The last server of the phone's list: where what goes astray goes.
+    pub last_server: Option<Target>,
 }
 
 impl Habits {
@@ -77,9 +79,23 @@ impl Habits {
         if self.defects.has(Defect::DoublesT1) { t1 * 2 } else { t1 }
     }
 
-    /// The time until a request is given up, of what it should be.
-    fn patience(&self, timeout: Span) -> Span {
-        if self.defects.has(Defect::GivesUpEarly) { timeout.scale(0.5) } else { timeout }
+    /// The patience with a server, from what it should be.
+    fn patience(&self, mut patience: Patience) -> Patience {
+        if self.defects.has(Defect::GivesUpEarly) {
+            patience.timeout = patience.timeout.scale(0.5);
+        }
+        if self.defects.has(Defect::OneSendTooFew) {
+            patience.max_sends = patience.max_sends.map(|sends| sends.saturating_sub(1).max(1));
+        }
+        if self.defects.has(Defect::NeverGivesUp) {
+            patience = Patience { max_sends: None, timeout: Span::from_secs(86_400) };
+        }
+        patience
+    }
+
+    /// Where something goes that should go to `right`.
+    fn astray(&self, defect: Defect, right: Target) -> Target {
+        self.last_server.filter(|_| self.defects.has(defect)).unwrap_or(right)
     }
 }
 
@@ -130,6 +146,7 @@ const MAX_SERVERS: usize = 1024;
 /// What a transaction wants done.
 enum Act {
     Send(Vec<u8>),
+    Ack(Vec<u8>),
     Tell(TxEvent),
 }
 
@@ -168,7 +185,8 @@ impl Transactions {
         ids: &mut Ids,
         now: Instant,
     ) -> ClientId {
-        let (request, fitting) = self.addressed(request, target, &ids.branch());
+        let branch = self.branch(&request, Defect::KeepsBranch, ids);
+        let (request, fitting) = self.addressed(request, target, &branch);
         let client = self.start(request, fitting, patience, now);
         if fitting != target
             && let Some(client) = self.clients.get_mut(&client)
@@ -180,14 +198,14 @@ impl Transactions {
 
     /// Cancels an INVITE that has had a provisional response and no final one (section 9.1).
     pub fn cancel(&mut self, invite: ClientId, now: Instant) -> Option<ClientId> {
-        let invite = self.clients.get(&invite).filter(|client| client.state == client::State::Proceeding)?;
-        let (mut cancel, target) = (hop_by_hop(&invite.request, &Method::Cancel, None), invite.target);
-        if self.habits.defects.has(Defect::CancelNewBranch) {
-            let branch = format!("{}x", invite.branch());
-            cancel = cancel.set("Via", self.transport.via(target.transport, &branch));
-        }
+        let too_early = self.habits.defects.has(Defect::CancelsBeforeProvisional);
+        let may_cancel =
+            |client: &&Client| client.state == client::State::Proceeding || too_early && client.unanswered();
+        let invite = self.clients.get(&invite).filter(may_cancel)?;
+        let cancel = hop_by_hop(&invite.request, &Method::Cancel, None, &self.habits).build();
+        let target = self.habits.astray(Defect::CancelToWrongServer, invite.target);
         let patience = Patience { max_sends: None, timeout: self.habits.times.t1() * 64 };
-        Some(self.start(cancel.build(), target, patience, now))
+        Some(self.start(cancel, target, patience, now))
     }
 
     /// Sends a request without a transaction: the ACK for a 2xx. Returns it as sent, and where.
@@ -198,14 +216,19 @@ impl Transactions {
         ids: &mut Ids,
         now: Instant,
     ) -> (Message, Target) {
-        let (request, target) = self.addressed(request, target, &ids.branch());
-        self.transport.send_request(target, &request.raw, None, now);
+        let branch = self.branch(&request, Defect::AckKeepsBranch, ids);
+        let (request, target) = self.addressed(request, target, &branch);
+        if !self.habits.defects.has(Defect::NoAckOfAcceptance) {
+            self.transport.send_request(target, &request.raw, None, now);
+        }
         (request, target)
     }
 
     /// Sends a request without a transaction once more, as it was.
     pub fn send_again(&mut self, request: &Message, target: Target, now: Instant) {
-        self.transport.send_request(target, &request.raw, None, now);
+        if !self.habits.defects.has(Defect::AcknowledgesAcceptanceOnce) {
+            self.transport.send_request(target, &request.raw, None, now);
+        }
     }
 
     /// Answers a request. Responses after the final one are dropped, but for repetitions of a 2xx
@@ -217,6 +240,11 @@ impl Transactions {
         let code = response.status().unwrap_or(500);
         transaction.respond(code, response.raw, &self.habits, now, &mut acts);
         self.perform_server(server, acts, now);
+    }
+
+    /// Over what a request came.
+    pub fn transport_of(&self, server: ServerId) -> Option<Transport> {
+        self.servers.get(&server).map(|server| server.flow.transport())
     }
 
     /// Forgets a client transaction; what comes for it later is a stray.
@@ -294,9 +322,28 @@ impl Transactions {
         self.transport.reset();
     }
 
+    /// A branch for a new request: that of another one with the same Call-ID and CSeq number only by
+    /// defect.
+    fn branch(&self, request: &MessageBuilder, keeps: Defect, ids: &mut Ids) -> String {
+        if self.habits.defects.has(keeps) {
+            let request = request.build();
+            let number = |message: &Message| message.cseq().map(|cseq| cseq.number);
+            let is_same = |other: &&Client| {
+                other.request.call_id() == request.call_id() && number(&other.request) == number(&request)
+            };
+            if let Some(same) = self.clients.values().find(is_same) {
+                return same.branch().to_owned();
+            }
+        }
+        ids.branch()
+    }
+
     /// The request with its topmost Via, and where it goes: longer ones than a datagram should be
     /// go over TCP (section 18.1.1).
-    fn addressed(&self, request: MessageBuilder, target: Target, branch: &str) -> (Message, Target) {
+    fn addressed(&self, mut request: MessageBuilder, target: Target, branch: &str) -> (Message, Target) {
+        if self.habits.defects.has(Defect::ForgetsMaxForwards) {
+            request = request.remove("Max-Forwards");
+        }
         let over = |transport| request.clone().prepend("Via", self.transport.via(transport, branch)).build();
         let message = over(target.transport);
         let too_long = target.transport == Transport::Udp && message.raw.len() > MAX_DATAGRAM;
@@ -309,7 +356,7 @@ impl Transactions {
     fn start(&mut self, request: Message, target: Target, patience: Patience, now: Instant) -> ClientId {
         self.drawn += 1;
         let id = ClientId(self.drawn);
-        let mut client = Client::new(id, request, target, patience);
+        let mut client = Client::new(id, request, target, self.habits.patience(patience));
         let mut acts = Vec::new();
         client.start(&self.habits, now, &mut acts);
         self.clients.insert(id, client);
@@ -419,6 +466,10 @@ impl Transactions {
         for act in acts {
             match act {
                 Act::Send(octets) => self.transport.send_request(client.target, &octets, Some(id), now),
+                Act::Ack(octets) => {
+                    let target = self.habits.astray(Defect::AckToWrongServer, client.target);
+                    self.transport.send_request(target, &octets, Some(id), now);
+                }
                 Act::Tell(event) => self.events.push_back(event),
             }
         }
@@ -431,7 +482,9 @@ impl Transactions {
         let Some(server) = self.servers.get(&id) else { return };
         for act in acts {
             match act {
-                Act::Send(octets) => self.transport.send_response(&server.flow, &octets, now),
+                Act::Send(octets) | Act::Ack(octets) => {
+                    self.transport.send_response(&server.flow, &octets, now);
+                }
                 Act::Tell(event) => self.events.push_back(event),
             }
         }

@@ -5,6 +5,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::timers::{Timer, Timers};
 use super::{Act, Habits, ServerId, TxEvent};
+use crate::defect::Defect;
 use crate::transport::Flow;
 
 /// Where a server transaction stands. INVITE starts in `Proceeding`, other methods in `Trying`.
@@ -151,7 +152,10 @@ impl Server {
             }
             Timer::G => {
                 acts.extend(self.response.clone().map(Act::Send));
-                self.interval = (self.interval * 2).min(habits.times.t2());
+                self.interval = self.interval * 2;
+                if !habits.defects.has(Defect::UncappedRefusal) {
+                    self.interval = self.interval.min(habits.times.t2());
+                }
                 self.timers.set(Timer::G, at + self.interval);
             }
             _ => self.state = State::Terminated,
@@ -165,7 +169,11 @@ impl Server {
             self.timers.set(Timer::J, now + wait);
             return;
         }
-        if !self.is_reliable() {
+        let repeats = match self.is_reliable() {
+            true => habits.defects.has(Defect::RepeatsRefusalOverTcp),
+            false => !habits.defects.has(Defect::NoRefusalRepetition),
+        };
+        if repeats {
             self.interval = habits.times.t1();
             self.timers.set(Timer::G, now + self.interval);
         }
@@ -203,7 +211,7 @@ mod tests {
     fn sent(acts: &[Act]) -> Vec<Message> {
         let sent = |act: &Act| match act {
             Act::Send(octets) => Some(Message::parse(octets)),
-            Act::Tell(_) => None,
+            Act::Ack(_) | Act::Tell(_) => None,
         };
         acts.iter().filter_map(sent).collect()
     }

@@ -48,7 +48,8 @@ impl Rule for CSeqGrows {
             else {
                 continue;
             };
-            if exchange.cseq() > before.cseq() || is_excused(case, before, exchange) {
+            let answers = case.makes_good(at).is_some();
+            if exchange.cseq() > before.cseq() || is_excused(case, before, exchange, answers) {
                 docket.kept(first.packets);
                 continue;
             }
@@ -70,11 +71,16 @@ impl Rule for CSeqGrows {
 type Key<'k> = (&'k str, Option<&'k str>, Option<&'k str>);
 
 /// Whether the number may stay: the same request at another server (RFC 3263 section 4.3), or two that
-/// may have changed places on their way to the tap.
-fn is_excused(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
+/// may have changed places on their way to the tap, which the answer to a challenge cannot.
+fn is_excused(
+    case: &Case<'_>,
+    before: &ClientExchange<'_>,
+    exchange: &ClientExchange<'_>,
+    answers_challenge: bool,
+) -> bool {
     let elsewhere =
         before.method == exchange.method && before.cseq() == exchange.cseq() && before.to != exchange.to;
-    elsewhere || case.may_have_swapped(before.t0(), exchange.t0())
+    elsewhere || (!answers_challenge && case.may_have_swapped(before.t0(), exchange.t0()))
 }
 
 fn number(exchange: &ClientExchange<'_>) -> u32 {

@@ -3,7 +3,7 @@
 
 use sipfarm_core::Instant;
 
-use crate::case::{Case, ClientExchange, status};
+use crate::case::{Case, ClientExchange, Registration, status};
 use crate::finding::Finding;
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -53,7 +53,7 @@ impl Rule for RegisterIdentity {
                     format!("Call-ID {} (packet {})", exchange.first().call_id, exchange.first().packet());
                 docket.add(draft.seen(seen).message(before.first()).message(exchange.first()).fail());
             }
-            if let Some(before) = same_call.filter(|before| !grows(case, before, exchange)) {
+            if let Some(before) = same_call.filter(|before| !grows(case, before, registration)) {
                 kept = false;
                 let (last, now) = (before.cseq().unwrap_or(0), exchange.cseq().unwrap_or(0));
                 let draft =
@@ -83,8 +83,10 @@ fn is_new_call_id(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &Clien
 }
 
 /// At another server the same request may come again with its number (RFC 3263 section 4.3).
-fn grows(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
+/// What answers a challenge has not changed places with what was challenged.
+fn grows(case: &Case<'_>, before: &ClientExchange<'_>, registration: &Registration) -> bool {
+    let exchange = &case.client[registration.exchange];
     exchange.cseq() > before.cseq()
-        || case.may_have_swapped(before.t0(), exchange.t0())
+        || (registration.makes_good.is_none() && case.may_have_swapped(before.t0(), exchange.t0()))
         || (before.to != exchange.to && before.cseq() == exchange.cseq())
 }

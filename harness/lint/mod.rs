@@ -44,8 +44,11 @@ pub struct Facts<'a> {
     pub profile: Check<'a>,
     /// Whether a profile has these settings, as dotted paths and values; the place in the list of
     /// the first that does not fit.
-    pub settings: &'a dyn Fn(&[(String, String)]) -> Result<(), (usize, Complaint)>,
+    pub settings: CheckAll<'a>,
 }
+
+/// Checks paths and values that belong together.
+pub type CheckAll<'a> = &'a dyn Fn(&[(String, String)]) -> Result<(), (usize, Complaint)>;
 
 /// Checks a word.
 pub type Check<'a> = &'a dyn Fn(&str) -> Result<(), Complaint>;

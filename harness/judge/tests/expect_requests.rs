@@ -141,6 +141,22 @@ fn an_unmet_condition_makes_it_inconclusive() {
 }
 
 #[test]
+fn an_ack_is_a_request_too() {
+    let mut story = Story::new();
+    story.at(0.1).phone().sends("INVITE", "primary");
+    story.at(0.2).node("primary").answers("INVITE", 486);
+    story.at(0.3).phone().acks("primary");
+    let sent = story.expect(0.0, sends(Method::Ack, "primary", 1.0));
+    assert_eq!(story.run(&sent, 10.0).verdict, Verdict::Pass);
+    let not = story.expect(0.0, sends(Method::Ack, "secondary", 1.0));
+    assert_eq!(story.run(&not, 10.0).verdict, Verdict::Fail);
+    let none = story.expect(0.0, nothing(Some(Method::Ack), None, 1.0));
+    assert_eq!(story.run(&none, 10.0).verdict, Verdict::Fail);
+    let none = story.expect(0.0, nothing(Some(Method::Ack), Some("secondary"), 1.0));
+    assert_eq!(story.run(&none, 10.0).verdict, Verdict::Pass);
+}
+
+#[test]
 fn silence_passes_when_its_time_is_over() {
     let mut story = Story::new();
     story.at(0.0).command("dial sip:1002@example.com");

@@ -25,6 +25,15 @@ fn seven_sends_are_enough_and_eight_too_many() {
 }
 
 #[test]
+fn a_slow_clock_is_slow_at_the_end_too() {
+    let mut story = Story::new();
+    let slow: Vec<f64> = LADDER.iter().map(|at| at * 1.03).collect();
+    sends_at(&mut story, "INVITE", &slow);
+    assert_eq!(story.verdict("transmission-count", 60.0), Verdict::Pass);
+    assert_eq!(story.verdict("invite-schedule", 60.0), Verdict::Pass);
+}
+
+#[test]
 fn nothing_may_come_after_the_time_out() {
     let mut story = Story::new();
     sends_at(&mut story, "INVITE", &[0.0, 0.5, 1.5, 3.5, 63.5]);

@@ -66,8 +66,8 @@ pub fn ending_response<'e, 'a>(exchange: &'e ClientExchange<'a>) -> Option<&'e S
 /// Whether a send came after a response that must have stopped it, or after the time-out.
 fn is_too_late(case: &Case<'_>, exchange: &ClientExchange<'_>, at: Instant) -> bool {
     let stopped = ending_response(exchange).is_some_and(|r| at > r.at + case.limits.reaction());
-    let timeout = case.limits.timeout(&exchange.method);
-    (stopped && case.sees_all()) || at > exchange.t0() + timeout + case.limits.reaction()
+    let over = case.limits.give_up(exchange.t0(), case.limits.timeout(&exchange.method)).to;
+    (stopped && case.sees_all()) || at > over
 }
 
 fn misfit(draft: Draft<'_, '_>, t0: Instant, send: usize, at: Instant, window: Window) -> Finding {

@@ -154,12 +154,14 @@ fn slowed_by_provisional(
     schedules
 }
 
-/// The fit that accuses least: all over not all, and the later a send that does not fit the better.
+/// The fit that accuses least: all over not all, and the later a send that does not fit the better. Of
+/// equal ones the first, so that a window for people is that of the plainest hypothesis.
 fn best(fits: impl Iterator<Item = Fit>) -> Fit {
     let rank = |fit: &Fit| match fit {
         Fit::All(next) => (2, 0, next.map_or(Instant::FAR_FUTURE, |window| window.to)),
-        Fit::Not(at, window) => (1, *at, window.to),
+        Fit::Not(at, _) => (1, *at, Instant::EPOCH),
         Fit::TooMany(at) => (0, *at, Instant::EPOCH),
     };
-    fits.max_by_key(rank).unwrap_or(Fit::All(None))
+    let better = |kept: Fit, fit: Fit| if rank(&fit) > rank(&kept) { fit } else { kept };
+    fits.reduce(better).unwrap_or(Fit::All(None))
 }

@@ -24,7 +24,7 @@ use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
 use super::RuleInfo;
-use crate::case::{Case, ClientExchange};
+use crate::case::{Case, ClientExchange, SeenRef};
 use crate::expectation::Expectation;
 use crate::finding::{Finding, Window};
 use crate::mark::Expected;
@@ -138,6 +138,16 @@ impl<'c, 'a> Asked<'c, 'a> {
             let counts =
                 exchange.method == *method && exchange.t0() >= self.since() && case.is_new_request(at);
             counts.then_some(exchange)
+        })
+    }
+
+    /// The ACKs since the trigger to a node, or to any. They are no exchanges of their own.
+    fn acks<'s>(&'s self, node: Option<&'s str>) -> impl Iterator<Item = &'c SeenRef<'a>> + 's {
+        self.case.messages.iter().filter(move |message| {
+            message.is_request(&Method::Ack)
+                && message.at >= self.since()
+                && self.case.names.is_phone(message.src)
+                && node.is_none_or(|node| self.case.names.is_node(node, message.dst, message.transport))
         })
     }
 

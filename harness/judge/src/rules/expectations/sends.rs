@@ -19,15 +19,18 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, node: &str, within: 
     let window = asked.window(within, asked.reach(method, Some(node)));
     let sentence = format!("{method} to {}, {}", asked.node(node), asked.show_window(window));
     let draft = asked.draft(&RULE, sentence).window(window);
-    let Some(exchange) = asked.first_request(method, node) else {
-        let nearest = near::requests(case, Some(method), Some(node), window);
-        return draft.seen("no such request").nearest(nearest).fail_at(window.to);
+    let request = match method {
+        Method::Ack => asked.acks(Some(node)).next(),
+        _ => asked.first_request(method, node).map(|exchange| exchange.first()),
     };
-    let seen = format!("{} (packet {})", asked.after(exchange.t0()), exchange.first().packet());
-    if exchange.t0() <= window.to {
-        return draft.seen(seen).message(exchange.first()).pass();
+    let nearest = || near::requests(case, Some(method), Some(node), window);
+    let Some(request) = request else {
+        return draft.seen("no such request").nearest(nearest()).fail_at(window.to);
+    };
+    let seen = format!("{} (packet {})", asked.after(request.at), request.packet());
+    if request.at <= window.to {
+        return draft.seen(seen).message(request).pass();
     }
-    let nearest = near::requests(case, Some(method), Some(node), window);
-    let late = exchange.t0() - window.to;
-    draft.seen(format!("{seen}, late by {late:.2}")).message(exchange.first()).nearest(nearest).fail()
+    let late = request.at - window.to;
+    draft.seen(format!("{seen}, late by {late:.2}")).message(request).nearest(nearest()).fail()
 }

@@ -44,14 +44,18 @@ pub(super) fn judge(
             && node.is_none_or(|node| asked.goes_to(exchange, node))
             && counts(asked, at, method.is_none())
     };
-    match case.client.iter().enumerate().find(|(at, exchange)| breaks(*at, exchange)) {
-        Some((_, exchange)) => {
-            let what = exchange.what(&case.names);
-            let at = asked.after(exchange.t0());
-            draft
-                .seen(format!("{what} {at} (packet {})", exchange.first().packet()))
-                .message(exchange.first())
-                .fail()
+    let request = match method {
+        Some(Method::Ack) => asked.acks(node).find(|ack| ack.at >= window.from && ack.at < window.to),
+        _ => {
+            let broken = case.client.iter().enumerate().find(|(at, exchange)| breaks(*at, exchange));
+            broken.map(|(_, exchange)| exchange.first())
+        }
+    };
+    match request {
+        Some(request) => {
+            let what = format!("{} to {}", request.what(), case.names.show(request.dst, request.transport));
+            let seen = format!("{what} {} (packet {})", asked.after(request.at), request.packet());
+            draft.seen(seen).message(request).fail()
         }
         None => draft.seen("none").pass_at(window.to),
     }

@@ -2,6 +2,7 @@
 //! the ACK to a refusal, and is new for everything else (RFC 3261 sections 8.1.1.7, 17.1.3; RFC 3263
 //! section 4.3 for the next server).
 
+use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Method, Via};
 
 use crate::case::{Case, ClientExchange};
@@ -82,11 +83,14 @@ fn is_rebranched(case: &Case<'_>, before: &ClientExchange<'_>, after: &ClientExc
     let over = before.t0() + case.limits.timeout(&before.method);
     let ended = before.final_response().map(|response| response.at);
     let failed = before.failures.first().map(|failure| failure.at);
+    // On a connection of its own it is a new try: the first connection may be lost.
+    let same_flow = before.transport == Transport::Udp || before.from == after.from;
     let running_until = [Some(over), ended, failed].into_iter().flatten().min().unwrap_or(over);
     before.method == after.method
         && before.method != Method::Cancel
         && before.to == after.to
         && before.transport == after.transport
+        && same_flow
         && before.first().call_id == after.first().call_id
         && before.first().from_tag == after.first().from_tag
         && before.cseq().is_some()

@@ -1,6 +1,8 @@
 //! A repetition is the message that was sent before, once more (RFC 3261 section 17.1.1.2): the same
 //! octets.
 
+use sipfarm_core::machine::Transport;
+
 use crate::case::{Case, Seen};
 use crate::finding::Finding;
 use crate::rules::Rule;
@@ -24,7 +26,7 @@ impl Rule for IdenticalRepetition {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        for exchange in case.client.iter().filter(|exchange| exchange.sends.len() > 1) {
+        for exchange in case.client.iter().filter(|e| e.transport == Transport::Udp && e.sends.len() > 1) {
             let first = exchange.first();
             match exchange.sends.iter().find(|send| send.message.raw != first.message.raw) {
                 Some(other) => {

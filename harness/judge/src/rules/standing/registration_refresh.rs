@@ -2,6 +2,7 @@
 //! `refresh_hi` of the time that was granted (RFC 3261 section 10.2.4; the shares are the profile's).
 
 use sipfarm_core::Instant;
+use sipfarm_core::profile::SignallingLoss;
 use sipfarm_core::sip::Method;
 
 use crate::case::{Case, ClientExchange, Grant, Purpose, Registration};
@@ -142,7 +143,11 @@ impl<'c, 'a> Binding<'c, 'a> {
 
     /// Whether the phone may have stopped caring for the binding.
     fn is_excused(&self) -> bool {
-        self.case.interrupted(self.grant.first, self.window.to) || self.case.profile.mcp.supported
+        let profile = &self.case.profile;
+        let stopped = ["boot", "unregister", "power", "stop", "quit"];
+        self.case.notes.commanded(&stopped, self.grant.first, self.window.to)
+            || profile.mcp.supported
+            || profile.call_in_progress.on_signalling_loss == SignallingLoss::Preserve
     }
 }
 

@@ -11,7 +11,7 @@ use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, OnExhausted, Registr
 use sipfarm_core::sip::Method;
 
 use super::retry_after::bans;
-use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome};
+use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome, Purpose};
 use crate::finding::Finding;
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -88,7 +88,8 @@ fn visit<'c, 'a>(case: &'c Case<'a>, at: usize) -> Option<Visit<'c, 'a>> {
 /// Whether the attempt begins where it must not.
 fn first_fault(case: &Case<'_>, attempt: &Attempt, first: &Visit<'_, '_>) -> Option<Fault> {
     let at = first.exchange.t0();
-    if first.place == 0 || is_working(case, attempt, first) {
+    let refresh = case.registration(attempt.exchanges[0]).is_some_and(|r| r.purpose == Purpose::Refresh);
+    if first.place == 0 || refresh || is_working(case, attempt, first) {
         return None;
     }
     let skipped = (0..first.place).find(|&place| !may_skip(case, place, Instant::EPOCH, at))?;

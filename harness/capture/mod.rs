@@ -11,6 +11,7 @@ pub mod tap;
 mod fragments;
 mod icmp;
 mod ip;
+mod limit;
 mod link;
 mod marks;
 mod octets;

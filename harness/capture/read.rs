@@ -12,6 +12,7 @@ use sipfarm_judge::mark::Mark;
 use sipfarm_judge::timeline::{Event, EventKind, Timeline};
 
 use super::decode::Decoder;
+use super::limit::Limit;
 
 mod pcap;
 mod pcapng;
@@ -138,10 +139,14 @@ fn open(source: &mut Source<impl Read>) -> Result<Format, Stop> {
     Err(Stop::damage(0, what))
 }
 
+/// How many notes on single packets are kept; nobody reads on.
+const MAX_NOTES: usize = 1_000;
+
 /// Puts what is found on the timeline, by the same way as live frames.
 #[derive(Default)]
 struct Collector {
     decoder: Decoder,
+    limit: Limit,
     recording: Recording,
     earliest: Option<Instant>,
     latest: Instant,
@@ -163,12 +168,24 @@ impl Collector {
         if at.is_none() {
             let what =
                 format!("packet {} has no time; it gets that of the one before", self.recording.packets);
-            self.recording.notes.push(Note { offset, what });
+            self.note(offset, what);
         }
         self.earliest = Some(self.earliest.unwrap_or(frame.at).min(frame.at));
         self.latest = self.latest.max(frame.at);
         for event in self.decoder.push(self.recording.packets, &frame) {
-            self.recording.timeline.insert(event);
+            if let Some((trouble, at)) = self.limit.insert(&mut self.recording.timeline, event) {
+                let what = format!("more than fits in memory from packet {} on", self.recording.packets);
+                self.recording.notes.push(Note { offset, what });
+                let kind = EventKind::Mark(trouble);
+                self.recording.timeline.insert(Event { at, packets: Vec::new(), kind });
+            }
+        }
+    }
+
+    /// A note on a packet: of these there can be one for each.
+    fn note(&mut self, offset: u64, what: String) {
+        if self.recording.notes.len() < MAX_NOTES {
+            self.recording.notes.push(Note { offset, what });
         }
     }
 

@@ -13,13 +13,15 @@ use sipfarm_judge::mark::{Mark, Scene};
 use sipfarm_judge::timeline::Timeline;
 
 use super::decode::Decoder;
+use super::limit::Limit;
 use super::marks;
 use super::write::Writer;
 
 /// When the capture goes to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Whole, at the end, under its final name: for runs in virtual time.
+    /// Whole, at the end, under its final name: for runs in virtual time. One that grows long goes
+    /// to disk before.
     Buffered,
     /// Block by block, at once: a run that is killed leaves a capture that Wireshark opens.
     Streamed,
@@ -33,6 +35,7 @@ pub enum Mode {
 pub struct Recorder {
     decoder: Decoder,
     timeline: Timeline,
+    limit: Limit,
     packets: u32,
     /// The earliest and the latest time of a packet.
     extent: Option<(Instant, Instant)>,
@@ -60,6 +63,7 @@ impl Recorder {
         Ok(Recorder {
             decoder: Decoder::default(),
             timeline: Timeline::default(),
+            limit: Limit::default(),
             packets: 0,
             extent: None,
             frames: 0,
@@ -69,8 +73,12 @@ impl Recorder {
         })
     }
 
-    /// Takes a frame of the tap; gives its packet number.
+    /// Takes a frame of the tap; gives its packet number. When the timeline is full, that is noted as
+    /// trouble, and later frames are not taken any more.
     pub fn frame(&mut self, frame: Frame) -> u32 {
+        if self.limit.is_full() {
+            return self.packets;
+        }
         self.frames += 1;
         self.packet(&frame, None)
     }
@@ -120,11 +128,21 @@ impl Recorder {
         self.packets += 1;
         let (earliest, latest) = self.extent.unwrap_or((frame.at, frame.at));
         self.extent = Some((earliest.min(frame.at), latest.max(frame.at)));
-        self.write(|file| file.writer.packet(frame, comment));
+        self.write(|file| {
+            file.held += frame.data.len();
+            file.writer.packet(frame, comment)
+        });
+        let mut full = None;
         for event in self.decoder.push(self.packets, frame) {
-            self.timeline.insert(event);
+            if let Some((trouble, at)) = self.limit.insert(&mut self.timeline, event) {
+                full = Some((trouble, at));
+            }
         }
-        self.packets
+        let number = self.packets;
+        if let Some((trouble, at)) = full {
+            self.mark(trouble, at);
+        }
+        number
     }
 
     fn write(&mut self, block: impl FnOnce(&mut CaptureFile) -> PcapResult<()>) {
@@ -150,22 +168,30 @@ struct CaptureFile {
     writer: Writer,
     /// Where whole blocks go at once; `None` when all goes at the end.
     stream: Option<File>,
+    /// Octets of packets that wait for the end.
+    held: usize,
 }
 
 impl CaptureFile {
+    /// Octets that wait for the end. A scenario in virtual time makes a thousandth of it.
+    const MAX_HELD: usize = 64 << 20;
+
     fn new(path: PathBuf, mode: Mode) -> io::Result<Self> {
         fs::create_dir_all(folder(&path))?;
         let stream = match mode {
             Mode::Buffered => None,
             Mode::Streamed => Some(File::create(&path)?),
         };
-        let mut file = CaptureFile { path, writer: Writer::new().map_err(io_error)?, stream };
+        let mut file = CaptureFile { path, writer: Writer::new().map_err(io_error)?, stream, held: 0 };
         file.flush()?;
         Ok(file)
     }
 
     /// One call to the system for each block, so that a killed run leaves whole ones.
     fn flush(&mut self) -> io::Result<()> {
+        if self.stream.is_none() && self.held > Self::MAX_HELD {
+            self.stream = Some(File::create(&self.path)?);
+        }
         match &mut self.stream {
             Some(stream) => stream.write_all(&self.writer.take()),
             None => Ok(()),
@@ -307,6 +333,36 @@ mod tests {
         assert_eq!(recorder.frame(frame(1)), 1);
         assert_eq!(recorder.timeline().sip().count(), 1);
         assert_eq!(recorder.finish().unwrap(), None);
+    }
+
+    #[test]
+    fn a_flood_fills_the_timeline_and_is_trouble_live_and_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(Some(folder.path().join("001.pcapng")), Mode::Buffered).unwrap();
+        recorder.limit = Limit::new(10 * (256 + MESSAGE.len()));
+        let numbers: Vec<u32> = (1..=100).map(|at| recorder.frame(frame(at))).collect();
+        assert_eq!((numbers[10], numbers[99]), (11, 12), "ten fit, one does not, and the trouble");
+        assert_eq!(recorder.mark(fault(false), frame(200).at), 13, "marks are taken all the same");
+        assert_eq!(recorder.timeline().sip().count(), 10);
+        let is_trouble = |mark: &Mark| matches!(mark, Mark::Trouble { since: None, .. });
+        let troubles: Vec<_> = recorder.timeline().marks().filter(|(_, mark)| is_trouble(mark)).collect();
+        assert_eq!(troubles.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [frame(11).at]);
+        let recording = read(&recorder.finish().unwrap().unwrap()).unwrap();
+        assert!(recording.timeline.marks().any(|(_, mark)| is_trouble(mark)));
+    }
+
+    #[test]
+    fn a_buffered_capture_that_grows_long_goes_to_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("001.pcapng");
+        let mut recorder = Recorder::new(Some(target.clone()), Mode::Buffered).unwrap();
+        recorder.frame(frame(1));
+        assert!(!target.exists());
+        recorder.file.as_mut().unwrap().held = CaptureFile::MAX_HELD;
+        recorder.frame(frame(2));
+        assert!(fs::metadata(&target).unwrap().len() > 0);
+        recorder.frame(frame(3));
+        assert_eq!(read(&recorder.finish().unwrap().unwrap()).unwrap().timeline.sip().count(), 3);
     }
 
     #[test]

@@ -9,16 +9,17 @@ mod tap;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sipfarm_core::machine::{Input, Output, PortState, StreamId, Transport};
+use sipfarm_core::machine::{Input, Output, PortState, StreamEnd, StreamId, Transport};
 use sipfarm_core::{Instant, Span};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
@@ -61,7 +62,9 @@ impl Default for RealOptions {
 pub struct RealNet {
     udp: BTreeMap<SocketAddr, UdpPort>,
     tcp: BTreeMap<SocketAddr, TcpPort>,
-    streams: BTreeMap<(MachineId, StreamId), mpsc::UnboundedSender<Order>>,
+    streams: BTreeMap<(MachineId, StreamId), mpsc::Sender<Order>>,
+    /// Streams whose tasks do not take orders any more; their machines have to hear of it.
+    given_up: VecDeque<(MachineId, StreamId)>,
     accepted: u64,
     /// The number of the last UDP socket.
     sockets: u64,
@@ -104,6 +107,9 @@ enum Event {
 impl RealNet {
     /// Reports that may wait until a task that reads a socket waits for us.
     const EVENTS: usize = 1_024;
+    /// Orders that a stream's task may not have taken yet. It takes them each time that one is
+    /// given, so that more than a few mean that it waits for us to take its reports.
+    const ORDERS: usize = 1_024;
     /// How often the wall clock is looked at when nothing else happens.
     const CLOCK_CHECK: Duration = Duration::from_secs(1);
     /// More trouble is not news.
@@ -119,6 +125,7 @@ impl RealNet {
             udp: BTreeMap::new(),
             tcp: BTreeMap::new(),
             streams: BTreeMap::new(),
+            given_up: VecDeque::new(),
             accepted: 0,
             sockets: 0,
             events,
@@ -173,6 +180,9 @@ impl Net for RealNet {
     }
 
     fn next(&mut self, until: Instant) -> Option<(MachineId, Input)> {
+        if let Some((machine, stream)) = self.given_up.pop_front() {
+            return Some((machine, Input::StreamClosed { stream, end: StreamEnd::TimedOut }));
+        }
         loop {
             if let Some(by) = self.clock.take_step() {
                 let at = self.clock.now();
@@ -211,6 +221,7 @@ impl Net for RealNet {
         for local in tcp.map(|(local, _)| *local).collect::<Vec<_>>() {
             self.close_tcp(local);
         }
+        self.given_up.retain(|(whose, _)| *whose != machine);
         self.streams.retain(|(whose, _), _| *whose != machine); // a task without orders closes
         self.settle();
     }
@@ -331,7 +342,7 @@ impl RealNet {
 
     /// A stream that its machine may give orders to.
     fn stream(&mut self, machine: MachineId, number: StreamId) -> Stream {
-        let (orders, ordered) = mpsc::unbounded_channel();
+        let (orders, ordered) = mpsc::channel(Self::ORDERS);
         self.streams.insert((machine, number), orders);
         Stream {
             machine,
@@ -345,11 +356,20 @@ impl RealNet {
         }
     }
 
-    fn order(&self, machine: MachineId, stream: StreamId, order: Order) {
+    /// Closes a stream as one whose peer has stopped to read.
+    fn give_up(&mut self, machine: MachineId, stream: StreamId) {
+        self.streams.remove(&(machine, stream)); // a task without orders closes
+        self.given_up.push_back((machine, stream));
+    }
+
+    fn order(&mut self, machine: MachineId, stream: StreamId, order: Order) {
         // A stream that is gone may well be written to before its machine hears of the end.
         if let Some(orders) = self.streams.get(&(machine, stream)) {
-            let _ = orders.send(order);
+            let refused = orders.try_send(order);
             self.settle();
+            if matches!(refused, Err(TrySendError::Full(_))) {
+                self.give_up(machine, stream);
+            }
         }
     }
 
@@ -435,4 +455,24 @@ async fn accept(local: SocketAddr, listener: TcpListener, events: mpsc::Sender<E
 
 fn duration(span: Span) -> Duration {
     Duration::from_nanos(u64::try_from(span.as_nanos()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod limits {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn orders_that_nobody_takes_end_the_stream() {
+        let mut net = RealNet::new(RealOptions::default()).unwrap();
+        let (machine, stream) = (MachineId(1), StreamId(1));
+        let _idle = net.stream(machine, stream);
+        for _ in 0..2_000 {
+            net.perform(machine, Output::StreamData { stream, data: vec![0; 10] });
+        }
+        let end = StreamEnd::TimedOut;
+        let until = net.now();
+        assert_eq!(net.next(until), Some((machine, Input::StreamClosed { stream, end })));
+        assert_eq!(net.next(until), None, "it hears so once");
+    }
 }

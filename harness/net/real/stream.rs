@@ -27,7 +27,7 @@ pub(super) enum Order {
 pub(super) struct Stream {
     pub(super) machine: MachineId,
     pub(super) number: StreamId,
-    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    pub(super) orders: mpsc::Receiver<Order>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) clock: Clock,
     pub(super) tap: SocketTap,

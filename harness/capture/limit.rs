@@ -1,0 +1,55 @@
+//! How much of a capture is kept in memory, live and from a file alike.
+
+use sipfarm_core::Instant;
+use sipfarm_judge::mark::Mark;
+use sipfarm_judge::timeline::{Event, EventKind, Timeline};
+
+/// A timeline that takes events until it is full, and says so on itself.
+#[derive(Debug, Clone)]
+pub(super) struct Limit {
+    room: usize,
+    full: bool,
+}
+
+impl Limit {
+    /// Octets of messages on one timeline, which in memory take a few times as much. They are about
+    /// 150000 messages: a call every second for a working day, or minutes of a flood.
+    pub const MAX_OCTETS: usize = 128 << 20;
+    /// What an event counts besides its message.
+    const EVENT: usize = 256;
+
+    pub fn new(octets: usize) -> Self {
+        Limit { room: octets, full: false }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Puts an event on the timeline. Once there is no room, marks alone are taken: they are ours,
+    /// and few. Gives the trouble to note, once, when that begins; it weighs on all that comes later.
+    pub fn insert(&mut self, timeline: &mut Timeline, event: Event) -> Option<(Mark, Instant)> {
+        let octets = match &event.kind {
+            EventKind::Mark(_) => 0,
+            EventKind::Sip(sip) => Self::EVENT + sip.message.raw.len(),
+            _ => Self::EVENT,
+        };
+        let at = event.at;
+        if octets == 0 || !self.full && octets <= self.room {
+            self.room -= octets;
+            timeline.insert(event);
+            return None;
+        }
+        if std::mem::replace(&mut self.full, true) {
+            return None;
+        }
+        let what = "the capture is full: what comes later is not looked at".to_owned();
+        Some((Mark::Trouble { what, since: None }, at))
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Limit::new(Self::MAX_OCTETS)
+    }
+}

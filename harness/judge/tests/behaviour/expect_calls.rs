@@ -1,0 +1,244 @@
+//! Expectations about calls and registrations: `call-established`, `call-fails`, `call-ends`,
+//! `registered`, `answers`.
+use crate::common::{Story, span};
+use sipfarm_core::sip::Method;
+use sipfarm_judge::timeline::TcpStep;
+use sipfarm_judge::{Expectation, Verdict};
+
+fn established(within: Option<f64>) -> Expectation {
+    Expectation::CallEstablished { through: "primary".into(), within: within.map(span) }
+}
+
+#[test]
+fn a_2xx_with_its_ack_establishes_a_call() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, established(Some(2.0)));
+    story.at(0.1).phone().sends("INVITE", "primary");
+    story.at(1.0).node("primary").answers("INVITE", 200);
+    assert_eq!(story.live(&expected, 1.5).verdict, Verdict::Pending);
+    story.at(1.1).phone().acks("primary");
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+}
+
+#[test]
+fn without_ack_or_in_time_there_is_no_call() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, established(Some(2.0)));
+    story.at(0.1).phone().sends("INVITE", "primary");
+    story.at(1.0).node("primary").answers("INVITE", 200);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+    let mut story = Story::new();
+    let expected = story.expect(0.0, established(Some(2.0)));
+    story.at(0.1).phone().sends("INVITE", "primary");
+    story.at(3.0).node("primary").answers("INVITE", 200);
+    story.at(3.1).phone().acks("primary");
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_call_through_another_node_is_not_it_and_is_named() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, established(Some(2.0)));
+    story.at(0.1).phone().sends("INVITE", "secondary");
+    story.at(0.2).node("secondary").answers("INVITE", 200);
+    story.at(0.3).phone().acks("secondary");
+    let finding = story.run(&expected, 10.0);
+    assert_eq!(finding.verdict, Verdict::Fail);
+    assert_eq!(finding.nearest[0].why, "other node");
+}
+
+#[test]
+fn an_incoming_call_is_established_by_the_other_sides_ack() {
+    let mut story = Story::new();
+    story.at(0.0).node("primary").sends("INVITE");
+    let expected = story.expect(1.0, established(Some(2.0)));
+    story.at(1.1).phone().answers(200);
+    story.at(1.2).node("primary").acks();
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+}
+
+fn fails(code: Option<u16>) -> Expectation {
+    Expectation::CallFails { code }
+}
+
+#[test]
+fn a_refused_call_fails_with_its_code() {
+    for (code, verdict) in [(Some(486), Verdict::Pass), (None, Verdict::Pass), (Some(480), Verdict::Fail)] {
+        let mut story = Story::new();
+        let expected = story.expect(0.0, fails(code));
+        story.at(0.1).phone().sends("INVITE", "primary");
+        story.at(0.2).node("primary").answers("INVITE", 486);
+        story.at(0.3).phone().acks("primary");
+        assert_eq!(story.run(&expected, 10.0).verdict, verdict, "{code:?}");
+    }
+}
+
+#[test]
+fn the_last_refusal_counts() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, fails(Some(486)));
+    story.at(0.1).phone().sends("INVITE", "primary");
+    story.at(0.2).node("primary").answers("INVITE", 503);
+    story.at(0.3).phone().sends("INVITE", "secondary");
+    story.at(0.4).node("secondary").answers("INVITE", 486);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+}
+
+#[test]
+fn an_accepted_call_does_not_fail() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, fails(None));
+    story.at(0.1).phone().sends("INVITE", "primary");
+    story.at(0.2).node("primary").answers("INVITE", 503);
+    story.at(0.3).phone().sends("INVITE", "secondary");
+    story.at(0.4).node("secondary").answers("INVITE", 200);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_silent_call_fails_after_timer_b() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, fails(None));
+    story.at(0.0).phone().sends("INVITE", "primary");
+    for at in [0.5, 1.5, 3.5, 7.5, 15.5, 31.5] {
+        story.at(at).phone().repeats("INVITE", "primary");
+    }
+    assert_eq!(story.live(&expected, 33.0).verdict, Verdict::Pending);
+    assert_eq!(story.run(&expected, 100.0).verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_call_that_was_under_way_at_the_trigger_counts() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("INVITE", "primary");
+    story.at(0.1).node("primary").answers("INVITE", 180);
+    story.at(2.0).command("hang up");
+    let expected = story.expect(2.0, fails(Some(487)));
+    story.at(2.1).phone().cancels("primary");
+    story.at(2.2).node("primary").answers("CANCEL", 200);
+    story.at(2.3).node("primary").answers("INVITE", 487);
+    story.at(2.4).phone().acks("primary");
+    assert_eq!(story.run(&expected, 60.0).verdict, Verdict::Pass);
+}
+
+#[test]
+fn refused_connects_end_a_call_too() {
+    let mut story = Story::new().tcp();
+    let expected = story.expect(0.0, fails(None));
+    for (n, node) in ["primary", "secondary", "fallback"].into_iter().enumerate() {
+        story.at(0.1 * n as f64).syn(node);
+        story.at(0.1 * n as f64 + 0.01).tcp_from(node, TcpStep::Rst);
+    }
+    assert_eq!(story.run(&expected, 60.0).verdict, Verdict::Pass);
+}
+
+#[test]
+fn no_call_at_all_is_not_exercised() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, fails(None));
+    assert_eq!(story.run(&expected, 500.0).verdict, Verdict::NotExercised);
+}
+
+#[test]
+fn a_bye_with_its_2xx_ends_a_call_in_either_direction() {
+    let ends = || Expectation::CallEnds { through: "primary".into(), within: Some(span(2.0)) };
+    let talking = || {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends("INVITE", "primary");
+        story.at(0.1).node("primary").answers("INVITE", 200);
+        story.at(0.2).phone().acks("primary");
+        story
+    };
+    let mut story = talking();
+    let expected = story.expect(5.0, ends());
+    story.at(5.1).phone().sends("BYE", "primary");
+    story.at(5.2).node("primary").answers("BYE", 200);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+
+    let mut story = talking();
+    let expected = story.expect(5.0, ends());
+    story.at(5.1).node("primary").sends("BYE");
+    story.at(5.2).phone().answers(200);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+
+    let mut story = talking();
+    let expected = story.expect(5.0, ends());
+    story.at(5.1).phone().sends("BYE", "primary");
+    story.at(5.2).node("primary").answers("BYE", 481);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+}
+
+fn registered(within: Option<f64>) -> Expectation {
+    Expectation::Registered { with: "primary".into(), within: within.map(span) }
+}
+
+#[test]
+fn a_2xx_to_a_register_registers() {
+    for (code, at, verdict) in
+        [(200, 0.5, Verdict::Pass), (200, 3.0, Verdict::Fail), (403, 0.5, Verdict::Fail)]
+    {
+        let mut story = Story::new();
+        let expected = story.expect(0.0, registered(Some(2.0)));
+        story.at(0.1).phone().sends("REGISTER", "primary");
+        story.at(at).node("primary").answers("REGISTER", code);
+        assert_eq!(story.run(&expected, 10.0).verdict, verdict, "{code} at {at}");
+    }
+}
+
+#[test]
+fn a_query_or_an_unregister_registers_nobody() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, registered(Some(2.0)));
+    story.at(0.1).phone().sends_with("REGISTER", "primary", |b| b.remove("Contact"));
+    story.at(0.2).node("primary").answers("REGISTER", 200);
+    story.at(0.3).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 0));
+    story.at(0.4).node("primary").answers("REGISTER", 200);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_registration_from_before_the_trigger_does_not_count() {
+    let mut story = Story::new();
+    story.at(0.1).phone().sends("REGISTER", "primary");
+    story.at(0.2).node("primary").answers("REGISTER", 200);
+    let expected = story.expect(1.0, registered(Some(2.0)));
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+}
+
+fn answers(code: u16) -> Expectation {
+    Expectation::Answers { method: Method::Invite, node: "primary".into(), code, within: Some(span(1.0)) }
+}
+
+#[test]
+fn an_answer_in_time_passes_a_late_or_another_one_fails() {
+    for (code, at, verdict) in
+        [(180, 0.2, Verdict::Pass), (180, 1.5, Verdict::Fail), (486, 0.2, Verdict::Fail)]
+    {
+        let mut story = Story::new();
+        let expected = story.expect(0.0, answers(180));
+        story.at(0.1).node("primary").sends("INVITE");
+        story.at(at).phone().answers(code);
+        assert_eq!(story.run(&expected, 10.0).verdict, verdict, "{code} at {at}");
+    }
+}
+
+#[test]
+fn who_was_not_asked_cannot_answer() {
+    let mut story = Story::new();
+    let expected = story.expect(0.0, answers(180));
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Inconclusive);
+    let expected = story.expect(0.0, answers(180));
+    story.at(0.1).node("secondary").sends("INVITE");
+    story.at(0.2).phone().answers(180);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn the_request_may_have_come_before_the_trigger() {
+    let mut story = Story::new();
+    story.at(-5.0).node("primary").sends("INVITE");
+    story.at(-4.9).phone().answers(180);
+    let expected = story.expect(0.0, answers(200));
+    story.at(0.1).phone().answers(200);
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+}

@@ -1,0 +1,19 @@
+//! What the rules say of timelines written by hand, one file per subject.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+mod dialogs;
+mod expect_calls;
+mod expect_requests;
+mod expect_timing;
+mod healthy;
+mod invite_schedule;
+mod no_flip;
+mod non_invite_schedule;
+mod registration;
+mod repetitions;
+mod responses;
+mod servers;
+mod transactions;
+mod verdicts;

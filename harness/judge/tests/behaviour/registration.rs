@@ -1,0 +1,239 @@
+//! REGISTER: its classes, `register-identity`, `registration-refresh`, `no-hammering`.
+use crate::common::{Story, when};
+use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::MessageBuilder;
+use sipfarm_judge::Verdict;
+use sipfarm_judge::case::{Case, Purpose};
+
+/// The classes of all REGISTERs of a story, and whether each makes good a refused one.
+fn classes(story: &Story) -> Vec<(Purpose, bool)> {
+    let timeline = story.timeline();
+    let case = Case::new(&timeline, &story.profile, when(10_000.0), false);
+    case.registrations.iter().map(|r| (r.purpose, r.makes_good.is_some())).collect()
+}
+
+fn registered(expires: u32) -> Story {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", expires));
+    story.at(0.1).node("primary").answers("REGISTER", 200);
+    story
+}
+
+#[test]
+fn initial_refresh_unregister_keepalive_and_query_are_told_apart() {
+    let mut story = registered(100);
+    story.at(50.0).phone().sends("REGISTER", "primary");
+    story.at(50.1).node("primary").answers("REGISTER", 200);
+    // At another node the contact is not bound: a keep-alive, as Cisco phones send it.
+    story.at(60.0).phone().sends_with("REGISTER", "secondary", |b| b.set("Expires", 0));
+    story.at(60.1).node("secondary").answers("REGISTER", 200);
+    story.at(70.0).phone().sends_with("REGISTER", "primary", |b| b.remove("Contact"));
+    story.at(70.1).node("primary").answers("REGISTER", 200);
+    story.at(80.0).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 0));
+    story.at(80.1).node("primary").answers("REGISTER", 200);
+    story.at(90.0).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 0));
+    story.at(100.0).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 0).set("Contact", "*"));
+    story.at(110.0).phone().sends("REGISTER", "primary");
+    let purposes: Vec<_> = classes(&story).into_iter().map(|(purpose, _)| purpose).collect();
+    use Purpose::{Initial, Keepalive, Query, Refresh, Unregister};
+    assert_eq!(purposes, [Initial, Refresh, Keepalive, Query, Unregister, Keepalive, Unregister, Initial]);
+}
+
+#[test]
+fn an_expired_binding_is_made_anew() {
+    let mut story = registered(60);
+    story.at(100.0).phone().sends("REGISTER", "primary");
+    assert_eq!(classes(&story)[1].0, Purpose::Initial);
+}
+
+#[test]
+fn the_time_granted_counts_not_the_time_asked_for() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).node("primary").answers_with("REGISTER", 200, |b| {
+        b.set("Contact", "<sip:1001@10.0.0.5:5060>;expires=60").remove("Expires")
+    });
+    story.at(100.0).phone().sends("REGISTER", "primary");
+    assert_eq!(classes(&story)[1].0, Purpose::Initial);
+}
+
+#[test]
+fn an_answer_to_a_challenge_goes_on_with_the_attempt() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).node("primary").answers("REGISTER", 401);
+    story.at(0.2).phone().sends_with("REGISTER", "primary", |b| b.header("Authorization", "Digest"));
+    story.at(0.3).node("primary").answers("REGISTER", 423);
+    story.at(0.4).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 7200));
+    // The same credentials elsewhere are a new attempt.
+    story.at(0.5).phone().sends_with("REGISTER", "secondary", |b| b.header("Authorization", "Digest"));
+    let made_good: Vec<_> = classes(&story).into_iter().map(|(_, made_good)| made_good).collect();
+    assert_eq!(made_good, [false, true, true, false]);
+}
+
+#[test]
+fn a_repetition_is_no_registration_of_its_own() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.5).phone().repeats("REGISTER", "primary");
+    assert_eq!(classes(&story).len(), 1);
+}
+
+#[test]
+fn call_id_stays_and_cseq_grows() {
+    let rule = "register-identity";
+    let mut story = registered(100);
+    story.at(50.0).phone().sends("REGISTER", "primary");
+    assert_eq!(story.verdict(rule, 60.0), Verdict::Pass);
+
+    let mut story = registered(100);
+    story.at(50.0).phone().sends_with("REGISTER", "primary", |b| b.set("Call-ID", "other"));
+    assert_eq!(story.verdict(rule, 60.0), Verdict::Fail);
+
+    let mut story = registered(100);
+    story.at(50.0).phone().sends_with("REGISTER", "primary", |b| b.set("CSeq", "1 REGISTER"));
+    assert_eq!(story.verdict(rule, 60.0), Verdict::Fail);
+}
+
+#[test]
+fn the_answer_to_a_challenge_has_a_greater_cseq_however_soon_it_comes() {
+    let rule = "register-identity";
+    let story = |cseq: &str, challenge: u16| {
+        let mut story = Story::new().latency(0.005);
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        story.at(0.001).node("primary").answers("REGISTER", challenge);
+        let answer = |b: MessageBuilder| b.header("Authorization", "Digest").set("CSeq", cseq);
+        story.at(0.002).phone().sends_with("REGISTER", "primary", answer);
+        story.verdict(rule, 10.0)
+    };
+    assert_eq!(story("1 REGISTER", 401), Verdict::Fail);
+    assert_eq!(story("2 REGISTER", 401), Verdict::Pass);
+    // Two for reasons of their own may have changed places on their way to the tap.
+    assert_eq!(story("1 REGISTER", 404), Verdict::Pass);
+}
+
+#[test]
+fn a_reboot_or_a_failure_may_begin_afresh() {
+    let rule = "register-identity";
+    let mut story = registered(100);
+    story.at(40.0).command("reboot");
+    story
+        .at(50.0)
+        .phone()
+        .sends_with("REGISTER", "primary", |b| b.set("Call-ID", "other").set("CSeq", "1 REGISTER"));
+    assert_eq!(story.verdict(rule, 60.0), Verdict::NotExercised);
+
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).node("primary").answers("REGISTER", 503);
+    story.at(50.0).phone().sends_with("REGISTER", "primary", |b| b.set("Call-ID", "other"));
+    assert_eq!(story.verdict(rule, 60.0), Verdict::Pass);
+}
+
+#[test]
+fn a_capture_of_others_may_hold_a_reboot() {
+    let mut story = registered(100).foreign();
+    story.at(10.0).phone().sends_with("REGISTER", "primary", |b| b.set("Call-ID", "other"));
+    assert_eq!(story.verdict("register-identity", 20.0), Verdict::Pass);
+    assert_eq!(story.verdict("registration-refresh", 20.0), Verdict::NotExercised);
+}
+
+#[test]
+fn the_next_server_may_get_the_same_cseq() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).node("primary").answers("REGISTER", 503);
+    story.at(0.2).phone().sends_with("REGISTER", "secondary", |b| b.set("CSeq", "1 REGISTER"));
+    assert_eq!(story.verdict("register-identity", 1.0), Verdict::Pass);
+}
+
+#[test]
+fn a_binding_is_refreshed_in_its_window() {
+    let rule = "registration-refresh";
+    for (at, verdict) in
+        [(49.0, Verdict::Warn), (51.0, Verdict::Pass), (99.0, Verdict::Pass), (101.0, Verdict::Fail)]
+    {
+        let mut story = registered(100);
+        story.at(at).phone().sends("REGISTER", "primary");
+        assert_eq!(story.verdict(rule, 110.0), verdict, "at {at}");
+    }
+    assert_eq!(registered(100).verdict(rule, 110.0), Verdict::Fail);
+    // While it may still come, nothing is missing.
+    assert_eq!(registered(100).verdict(rule, 90.0), Verdict::NotExercised);
+    assert_eq!(registered(100).lossy().verdict(rule, 110.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn an_early_refresh_may_have_its_reason() {
+    let mut story = registered(100);
+    story.at(20.0).command("register");
+    story.at(20.1).phone().sends("REGISTER", "primary");
+    assert_eq!(story.verdict("registration-refresh", 60.0), Verdict::NotExercised);
+}
+
+#[test]
+fn a_phone_that_went_to_another_server_refreshes_there() {
+    let mut story = registered(100);
+    story.at(75.0).phone().sends("REGISTER", "secondary");
+    assert_eq!(story.verdict("registration-refresh", 110.0), Verdict::NotExercised);
+}
+
+#[test]
+fn a_phone_that_was_told_to_unregister_refreshes_no_more() {
+    let mut story = registered(100);
+    story.at(30.0).command("unregister");
+    story.at(30.1).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 0));
+    story.at(30.2).node("primary").answers("REGISTER", 200);
+    assert_eq!(story.verdict("registration-refresh", 110.0), Verdict::NotExercised);
+}
+
+#[test]
+fn a_registrar_that_refused_is_not_asked_again_at_once() {
+    let rule = "no-hammering";
+    for (code, at, verdict) in [
+        (503, 0.5, Verdict::Fail),
+        (403, 0.5, Verdict::Fail),
+        (503, 30.0, Verdict::Pass),
+        (423, 0.5, Verdict::NotExercised),
+    ] {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        story.at(0.1).node("primary").answers("REGISTER", code);
+        story.at(at).phone().sends("REGISTER", "primary");
+        story.at(at + 0.1).node("primary").answers("REGISTER", 200);
+        assert_eq!(story.verdict(rule, 31.0), verdict, "{code} at {at}");
+    }
+}
+
+#[test]
+fn a_silent_registrar_is_not_asked_again_at_once() {
+    let timed_out = |again: f64| {
+        let mut story = Story::new().servers(&["primary"]);
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        for at in [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5] {
+            story.at(at).phone().repeats("REGISTER", "primary");
+        }
+        story.at(again).phone().sends("REGISTER", "primary");
+        story
+    };
+    assert_eq!(timed_out(32.1).verdict("no-hammering", 70.0), Verdict::Fail);
+    assert_eq!(timed_out(62.0).verdict("no-hammering", 70.0), Verdict::Pass);
+    assert_eq!(timed_out(32.1).lossy().verdict("no-hammering", 70.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_user_may_ask_again_at_once_and_a_connection_may_be_opened_again() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).node("primary").answers("REGISTER", 503);
+    story.at(0.3).command("register");
+    story.at(0.4).phone().sends("REGISTER", "primary");
+    assert_eq!(story.verdict("no-hammering", 1.0), Verdict::NotExercised);
+
+    let mut story = Story::new().tcp();
+    assert_eq!(story.transport, Transport::Tcp);
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).tcp_from("primary", sipfarm_judge::timeline::TcpStep::Rst);
+    story.at(0.2).phone().sends("REGISTER", "primary");
+    assert_eq!(story.verdict("no-hammering", 1.0), Verdict::NotExercised);
+}

@@ -1,0 +1,299 @@
+//! `server-order`, `failover-cause`, `give-up`, `same-request`, `retry-after`, `icmp-reaction`.
+use crate::common::Story;
+use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod, Trigger};
+use sipfarm_judge::Verdict;
+use sipfarm_judge::timeline::TcpStep;
+
+/// A call that is refused at each of these nodes and goes on to the next at once.
+fn refused_at(story: &mut Story, from: f64, nodes: &[&str], code: u16) {
+    for (n, node) in nodes.iter().enumerate() {
+        let at = from + 0.1 * n as f64;
+        story.at(at).phone().sends("INVITE", node);
+        story.at(at + 0.02).node(node).answers("INVITE", code);
+        story.at(at + 0.03).phone().acks(node);
+    }
+}
+
+#[test]
+fn the_order_of_the_profile_passes() {
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["primary", "secondary", "fallback"], 503);
+    for rule in ["server-order", "failover-cause", "same-request"] {
+        assert_eq!(story.verdict(rule, 10.0), Verdict::Pass);
+    }
+}
+
+#[test]
+fn a_skipped_server_fails() {
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["primary", "fallback"], 503);
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Fail);
+    story.sight.lossy = true;
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_call_that_begins_elsewhere_fails() {
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["secondary", "fallback"], 503);
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Fail);
+}
+
+#[test]
+fn a_server_tried_twice_or_returned_to_fails() {
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["primary", "primary"], 503);
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Fail);
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["primary", "secondary", "fallback", "primary"], 503);
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Fail);
+}
+
+#[test]
+fn a_refused_connect_is_a_try() {
+    let mut story = Story::new().tcp();
+    story.at(0.0).syn("primary");
+    story.at(0.01).tcp_from("primary", TcpStep::Rst);
+    story.at(0.1).phone().sends("INVITE", "secondary");
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Pass);
+    // Without frames it cannot be seen, and not be excluded.
+    let mut story = Story::new().tcp().without_frames();
+    story.at(0.1).phone().sends("INVITE", "secondary");
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_working_server_is_asked_first_only_where_the_profile_says_so() {
+    let registered = |story: &mut Story| {
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        story.at(0.1).node("primary").answers("REGISTER", 503);
+        story.at(0.2).phone().sends("REGISTER", "secondary");
+        story.at(0.3).node("secondary").answers("REGISTER", 200);
+        story.at(5.0).phone().sends("INVITE", "secondary");
+        story.at(5.1).node("secondary").answers("INVITE", 200);
+    };
+    let mut story = Story::new();
+    registered(&mut story);
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Fail);
+    let mut story = Story::new();
+    story.profile.failback.mode = FailbackMode::Registration;
+    registered(&mut story);
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Pass);
+}
+
+#[test]
+fn a_server_that_failed_lately_is_passed_over_only_while_it_is_disturbed() {
+    let story = |ended: Option<f64>| {
+        let mut story = Story::new();
+        story.at(0.0).fault("primary", "silent", true);
+        story.at(1.0).phone().sends("REGISTER", "primary");
+        if let Some(at) = ended {
+            story.at(at).fault("primary", "all", false);
+        }
+        refused_at(&mut story, 50.0, &["secondary", "fallback"], 503);
+        story.verdict("server-order", 60.0)
+    };
+    assert_eq!(story(None), Verdict::Pass);
+    assert_eq!(story(Some(55.0)), Verdict::Pass);
+    assert_eq!(story(Some(45.0)), Verdict::Fail);
+}
+
+#[test]
+fn retry_after_is_a_reason_to_pass_a_server_over() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("INVITE", "primary");
+    story.at(0.1).node("primary").answers_with("INVITE", 503, |b| b.header("Retry-After", 120));
+    story.at(0.2).phone().sends("INVITE", "secondary");
+    story.at(0.3).node("secondary").answers("INVITE", 486);
+    story.at(30.0).command("dial");
+    story.at(30.1).phone().new_call().sends("INVITE", "secondary");
+    assert_eq!(story.verdict("server-order", 40.0), Verdict::Pass);
+    story.profile.failover.honour_retry_after = HonourRetryAfter::Never;
+    assert_eq!(story.verdict("server-order", 40.0), Verdict::Fail);
+}
+
+#[test]
+fn a_phone_that_registers_everywhere_at_once_has_no_order_there() {
+    let mut story = Story::new();
+    story.profile.registration.method = RegistrationMethod::Concurrent;
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.01).phone().sends("REGISTER", "fallback");
+    for rule in ["server-order", "give-up", "failover-cause"] {
+        assert_eq!(story.verdict(rule, 1.0), Verdict::NotExercised);
+    }
+}
+
+#[test]
+fn a_refusal_is_an_answer() {
+    for code in [404, 480, 486, 403, 603] {
+        let mut story = Story::new();
+        refused_at(&mut story, 0.0, &["primary"], code);
+        assert_eq!(story.verdict("failover-cause", 10.0), Verdict::Pass);
+        let mut story = Story::new();
+        refused_at(&mut story, 0.0, &["primary", "secondary"], code);
+        assert_eq!(story.verdict("failover-cause", 10.0), Verdict::Fail, "{code}");
+    }
+}
+
+#[test]
+fn a_fast_phone_is_held_to_the_answer_it_got() {
+    let mut story = Story::new().latency(0.02);
+    story.at(0.0).phone().sends("INVITE", "primary");
+    story.at(0.010).node("primary").answers("INVITE", 404);
+    story.at(0.011).phone().acks("primary");
+    story.at(0.012).phone().sends("INVITE", "secondary");
+    assert_eq!(story.verdict("failover-cause", 10.0), Verdict::Fail);
+}
+
+#[test]
+fn a_500_earns_a_warning_unless_the_profile_counts_it_as_failure() {
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["primary", "secondary"], 500);
+    assert_eq!(story.verdict("failover-cause", 10.0), Verdict::Warn);
+    story.profile.failover.triggers.push(Trigger::ServerError);
+    assert_eq!(story.verdict("failover-cause", 10.0), Verdict::Pass);
+}
+
+#[test]
+fn a_provisional_response_binds_the_call_to_its_server() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("INVITE", "primary");
+    story.at(0.1).node("primary").answers("INVITE", 100);
+    assert_eq!(story.verdict("failover-cause", 60.0), Verdict::Pass);
+    story.at(32.0).phone().sends("INVITE", "secondary");
+    assert_eq!(story.verdict("failover-cause", 60.0), Verdict::Fail);
+    story.sight.lossy = true;
+    assert_eq!(story.verdict("failover-cause", 60.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_response_that_crossed_the_failover_binds_nobody() {
+    let mut story = Story::with_retry_count(1).latency(0.05);
+    story.at(0.0).phone().sends("INVITE", "primary");
+    story.at(0.48).node("primary").answers("INVITE", 100);
+    story.at(0.5).phone().sends("INVITE", "secondary");
+    assert_eq!(story.verdict("failover-cause", 60.0), Verdict::Pass);
+}
+
+#[test]
+fn a_challenge_and_a_new_call_are_no_failover() {
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["primary"], 486);
+    story.at(1.0).command("dial");
+    story.at(1.1).phone().new_call().sends("INVITE", "primary");
+    story.at(1.2).node("primary").answers("INVITE", 503);
+    story.at(1.3).phone().sends("INVITE", "secondary");
+    assert_eq!(story.verdict("failover-cause", 10.0), Verdict::Pass);
+}
+
+fn silent(story: &mut Story, sends: &[f64], next: f64) {
+    story.at(sends[0]).phone().sends("INVITE", "primary");
+    for at in &sends[1..] {
+        story.at(*at).phone().repeats("INVITE", "primary");
+    }
+    story.at(next).phone().sends("INVITE", "secondary");
+}
+
+#[test]
+fn timer_b_must_run_out_where_the_profile_says_so() {
+    let ladder = [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5];
+    let mut story = Story::new();
+    silent(&mut story, &ladder, 32.0);
+    assert_eq!(story.verdict("give-up", 60.0), Verdict::Pass);
+    let mut story = Story::new();
+    silent(&mut story, &ladder[..5], 15.5);
+    assert_eq!(story.verdict("give-up", 60.0), Verdict::Fail);
+}
+
+#[test]
+fn a_retry_count_counts_sends_or_repetitions() {
+    for (count, sends, next, verdict) in [
+        (3, &[0.0, 0.5][..], 1.5, Verdict::Fail),
+        (3, &[0.0, 0.5, 1.5][..], 3.5, Verdict::Pass),
+        (3, &[0.0, 0.5, 1.5, 3.5][..], 7.5, Verdict::Pass),
+        (0, &[0.0][..], 0.5, Verdict::Pass),
+        (1, &[0.0][..], 0.5, Verdict::Pass),
+    ] {
+        let mut story = Story::with_retry_count(count);
+        silent(&mut story, sends, next);
+        assert_eq!(story.verdict("give-up", 60.0), verdict, "{count} {sends:?}");
+    }
+}
+
+#[test]
+fn leaving_early_is_doubtful_where_its_reason_may_be_hidden() {
+    let mut story = Story::new().without_frames();
+    silent(&mut story, &[0.0], 0.1);
+    assert_eq!(story.verdict("give-up", 60.0), Verdict::Inconclusive);
+    let mut story = Story::new().lossy();
+    silent(&mut story, &[0.0], 0.1);
+    assert_eq!(story.verdict("give-up", 60.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn an_icmp_error_is_a_reason_to_leave() {
+    let mut story = Story::new();
+    story.at(0.01).icmp("primary");
+    silent(&mut story, &[0.0], 0.1);
+    assert_eq!(story.verdict("give-up", 60.0), Verdict::NotExercised);
+    assert_eq!(story.verdict("failover-cause", 60.0), Verdict::Pass);
+    assert_eq!(story.verdict("icmp-reaction", 60.0), Verdict::Pass);
+}
+
+#[test]
+fn a_phone_blind_to_icmp_earns_a_warning() {
+    let mut story = Story::new();
+    story.at(0.01).icmp("primary");
+    silent(&mut story, &[0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5], 32.0);
+    assert_eq!(story.verdict("icmp-reaction", 60.0), Verdict::Warn);
+    story.profile.transport.icmp_sensitive = None;
+    assert_eq!(story.verdict("icmp-reaction", 60.0), Verdict::NotApplicable);
+}
+
+#[test]
+fn the_next_server_gets_the_same_body() {
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["primary"], 503);
+    story
+        .at(0.2)
+        .phone()
+        .sends_with("INVITE", "secondary", |b| b.remove("Content-Type").body("application/sdp", "v=1"));
+    assert_eq!(story.verdict("same-request", 10.0), Verdict::Fail);
+    // Another Call-ID makes it another request.
+    let mut story = Story::new();
+    refused_at(&mut story, 0.0, &["primary"], 503);
+    story
+        .at(0.2)
+        .phone()
+        .new_call()
+        .sends_with("INVITE", "secondary", |b| b.remove("Content-Type").body("application/sdp", "v=1"));
+    assert_eq!(story.verdict("same-request", 10.0), Verdict::NotExercised);
+}
+
+fn banned(honour: HonourRetryAfter, again: f64) -> Story {
+    let mut story = Story::new();
+    story.profile.failover.honour_retry_after = honour;
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).node("primary").answers_with("REGISTER", 503, |b| b.header("Retry-After", 120));
+    story.at(0.2).phone().sends("REGISTER", "secondary");
+    story.at(0.3).node("secondary").answers("REGISTER", 200);
+    story.at(again).phone().sends("REGISTER", "primary");
+    story
+}
+
+#[test]
+fn retry_after_is_as_binding_as_the_profile_says() {
+    use HonourRetryAfter::{Any, Must, Never};
+    assert_eq!(banned(Must, 60.0).verdict("retry-after", 200.0), Verdict::Fail);
+    assert_eq!(banned(Any, 60.0).verdict("retry-after", 200.0), Verdict::Warn);
+    assert_eq!(banned(Never, 60.0).verdict("retry-after", 200.0), Verdict::NotApplicable);
+    assert_eq!(banned(Must, 120.2).verdict("retry-after", 200.0), Verdict::Pass);
+    let story = banned(Must, 60.0).lossy();
+    assert_eq!(story.verdict("retry-after", 200.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_request_on_its_way_when_the_503_came_is_no_breach() {
+    let story = banned(HonourRetryAfter::Must, 0.15);
+    assert_eq!(story.verdict("retry-after", 200.0), Verdict::Pass);
+}

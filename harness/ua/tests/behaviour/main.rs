@@ -1,0 +1,21 @@
+//! What the reference phone does, one file per behaviour, in virtual time.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+mod accepted_state;
+mod cancel;
+mod commands;
+mod failover_503;
+mod failover_icmp;
+mod failover_silence;
+mod failover_tcp;
+mod floods;
+mod invite_schedule;
+mod malformed_input;
+mod non_invite_schedule;
+mod reboot;
+mod registration;
+mod registration_digest;
+mod server_transactions;
+mod uas_2xx_retransmission;

@@ -1,9 +1,10 @@
-//! sipfarm, the ground: time, SIP messages, SDP, phone profiles.
+//! sipfarm, the ground: time, SIP messages, SDP, DNS messages, phone profiles.
 //!
 //! Nothing here owns a clock or a socket. What a machine (phone, farm node, far end) says to the
 //! world and hears from it is the vocabulary in [`machine`].
 
 pub mod digest;
+pub mod dns;
 pub mod frame;
 pub mod machine;
 pub mod nearest;

@@ -15,6 +15,7 @@ use sipfarm_judge::timeline::Timeline;
 use super::decode::Decoder;
 use super::limit::Limit;
 use super::marks;
+use super::tap::Loss;
 use super::write::Writer;
 
 /// When the capture goes to disk.
@@ -40,17 +41,11 @@ pub struct Recorder {
     /// The earliest and the latest time of a packet.
     extent: Option<(Instant, Instant)>,
     frames: u64,
-    drops: Drops,
+    /// Packets that the tap has lost.
+    drops: u64,
     file: Option<CaptureFile>,
     /// The first failure to write; the timeline goes on without the file.
     failure: Option<io::Error>,
-}
-
-#[derive(Default)]
-struct Drops {
-    count: u64,
-    /// When the count was last known.
-    counted: Option<Instant>,
 }
 
 impl Recorder {
@@ -67,7 +62,7 @@ impl Recorder {
             packets: 0,
             extent: None,
             frames: 0,
-            drops: Drops::default(),
+            drops: 0,
             file: target.map(|path| CaptureFile::new(path, mode)).transpose()?,
             failure: None,
         })
@@ -92,16 +87,12 @@ impl Recorder {
         self.packet(&frame, Some(&marks::words(&mark)))
     }
 
-    /// Takes the tap's count of lost packets, from its start until `at`. When it has grown, the
-    /// loss is noted as trouble since the last count.
-    pub fn drops(&mut self, count: u64, at: Instant) {
-        let lost = count.saturating_sub(self.drops.count);
-        let since = self.drops.counted.or(self.extent.map(|(earliest, _)| earliest.min(at)));
-        self.drops = Drops { count: count.max(self.drops.count), counted: Some(at) };
-        if lost > 0 {
-            let what = format!("the tap lost {lost} packets");
-            self.mark(Mark::Trouble { what, since: Some(since.unwrap_or(at)) }, at);
-        }
+    /// Notes that the tap has lost packets, as trouble in the stretch in which it may have been.
+    pub fn lost(&mut self, loss: Loss) {
+        self.drops += loss.count;
+        let packets = if loss.count == 1 { "packet" } else { "packets" };
+        let what = format!("the tap lost {} {packets}", loss.count);
+        self.mark(Mark::Trouble { what, since: Some(loss.from) }, loss.to);
     }
 
     /// What was seen so far.
@@ -115,7 +106,7 @@ impl Recorder {
     /// The first failure to write, whenever it happened.
     pub fn finish(mut self) -> io::Result<Option<PathBuf>> {
         let end = self.extent.map_or(Instant::EPOCH, |(_, latest)| latest);
-        let (frames, drops) = (self.frames, self.drops.count);
+        let (frames, drops) = (self.frames, self.drops);
         self.write(|file| file.writer.statistics(end, frames, drops));
         let file = self.file.take();
         match self.failure.take() {
@@ -304,23 +295,22 @@ mod tests {
     }
 
     #[test]
-    fn lost_packets_are_trouble_since_the_last_count() {
+    fn lost_packets_are_trouble_while_they_may_have_been_lost() {
         let folder = tempfile::tempdir().unwrap();
         let mut recorder = Recorder::new(Some(folder.path().join("001.pcapng")), Mode::Buffered).unwrap();
         recorder.frame(frame(1));
         recorder.frame(frame(2));
-        recorder.drops(1, frame(3).at);
+        recorder.lost(Loss { count: 1, from: frame(1).at, to: frame(3).at });
         recorder.frame(frame(4));
-        recorder.drops(3, frame(5).at);
-        recorder.drops(3, frame(6).at);
-        let trouble = |lost, since, at, number| {
-            let what = format!("the tap lost {lost} packets");
+        recorder.lost(Loss { count: 2, from: frame(3).at, to: frame(5).at });
+        let trouble = |lost: &str, since, at, number| {
+            let what = format!("the tap lost {lost}");
             let kind = EventKind::Mark(Mark::Trouble { what, since: Some(frame(since).at) });
             Event { at: frame(at).at, packets: vec![number], kind }
         };
         let marks = recorder.timeline().events().iter().filter(|e| matches!(e.kind, EventKind::Mark(_)));
         let marks: Vec<_> = marks.cloned().collect();
-        assert_eq!(marks, [trouble(1, 1, 3, 3), trouble(2, 3, 5, 5)]);
+        assert_eq!(marks, [trouble("1 packet", 1, 3, 3), trouble("2 packets", 3, 5, 5)]);
         let live = recorder.timeline().clone();
         let recording = read(&recorder.finish().unwrap().unwrap()).unwrap();
         assert_eq!(recording.timeline.events(), live.events());

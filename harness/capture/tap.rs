@@ -14,9 +14,12 @@ use sipfarm_core::frame::Frame;
 use super::ip::{self, IpPacket};
 use super::link;
 
+mod losses;
 mod sentinel;
 mod socket;
 
+pub use losses::Loss;
+use losses::Watch;
 use sentinel::{Recogniser, Sentinels};
 use socket::{Reader, Statistics, Waker};
 
@@ -25,7 +28,6 @@ use socket::{Reader, Statistics, Waker};
 pub struct Tap {
     interface: String,
     shared: Arc<Shared>,
-    statistics: Mutex<Statistics>,
     waker: Waker,
     /// Only on the loopback interface, where packets of our own come by.
     sentinels: Option<Sentinels>,
@@ -103,6 +105,7 @@ struct State {
     subscribers: BTreeMap<u64, (Filter, Sink)>,
     /// Who waits for the tap to catch up.
     waiting: BTreeMap<u64, Wait>,
+    losses: Vec<Loss>,
     stop: bool,
     ended: Option<String>,
 }
@@ -132,16 +135,9 @@ impl Tap {
         let recognise = sentinels.as_ref().map(Sentinels::recogniser);
         let thread = thread::Builder::new()
             .name(format!("tap {interface}"))
-            .spawn(move || theirs.work(reader, recognise))
+            .spawn(move || theirs.work(reader, recognise, Watch::new(statistics)))
             .map_err(system("start a thread"))?;
-        Ok(Tap {
-            interface: interface.to_owned(),
-            shared,
-            statistics: Mutex::new(statistics),
-            waker,
-            sentinels,
-            thread: Some(thread),
-        })
+        Ok(Tap { interface: interface.to_owned(), shared, waker, sentinels, thread: Some(thread) })
     }
 
     /// Hands frames of IP packets whose source and destination satisfy `filter` to `sink`, on the
@@ -158,9 +154,10 @@ impl Tap {
         Subscription { shared: Arc::clone(&self.shared), id }
     }
 
-    /// How many packets the kernel had to drop since the tap was opened.
-    pub fn drops(&self) -> u64 {
-        self.statistics.lock().unwrap_or_else(PoisonError::into_inner).drops()
+    /// The losses since the tap was opened, but for the first `known`. What was lost before the last
+    /// [`Tap::settle`] is among them.
+    pub fn losses(&self, known: usize) -> Vec<Loss> {
+        self.shared.lock().losses.get(known..).unwrap_or_default().to_vec()
     }
 
     /// Waits until every frame that passed before this call has been handed to its sink, and
@@ -230,15 +227,20 @@ impl Shared {
     }
 
     /// What the tap's thread does.
-    fn work(&self, mut reader: Reader, recogniser: Option<Recogniser>) {
+    fn work(&self, mut reader: Reader, recogniser: Option<Recogniser>, mut watch: Watch<Statistics>) {
         let mut end = End { shared: self, reason: "its thread panicked".to_owned() };
-        end.reason = match self.read(&mut reader, recogniser.as_ref()) {
+        end.reason = match self.read(&mut reader, recogniser.as_ref(), &mut watch) {
             Ok(()) => "it was closed".to_owned(),
             Err(error) => error.to_string(),
         };
     }
 
-    fn read(&self, reader: &mut Reader, recogniser: Option<&Recogniser>) -> io::Result<()> {
+    fn read(
+        &self,
+        reader: &mut Reader,
+        recogniser: Option<&Recogniser>,
+        watch: &mut Watch<Statistics>,
+    ) -> io::Result<()> {
         let link = reader.link;
         loop {
             let ready = reader.wait()?;
@@ -246,18 +248,25 @@ impl Shared {
                 return Ok(());
             }
             if !ready.frame {
-                self.lock().queue_is_empty(&self.changed);
+                let mut state = self.lock();
+                state.lost(watch.look(true));
+                state.queue_is_empty(&self.changed);
             } else if let Some((at, data)) = reader.next()? {
-                self.take(Frame { at, link, data: data.to_vec() }, recogniser);
+                let loss = watch.frame(at);
+                self.lock().lost(loss);
+                self.take(Frame { at, link, data: data.to_vec() }, recogniser, watch);
             }
         }
     }
 
-    fn take(&self, frame: Frame, recogniser: Option<&Recogniser>) {
+    fn take(&self, frame: Frame, recogniser: Option<&Recogniser>, watch: &mut Watch<Statistics>) {
         let Some(packet) = link::ip_packet(&frame).and_then(ip::parse) else { return };
         let mut state = self.lock();
         match recogniser.and_then(|recogniser| recogniser.id(&packet)) {
-            Some(id) => state.seen(id, 1, &self.changed),
+            Some(id) => {
+                state.lost(watch.look(false));
+                state.seen(id, 1, &self.changed);
+            }
             None => {
                 let IpPacket { src, dst, .. } = packet;
                 state.deliver(&frame, src, dst, &self.changed);
@@ -267,9 +276,22 @@ impl Shared {
 }
 
 impl State {
+    /// Losses that are kept apart.
+    const LOSSES: usize = 10_000;
+
     fn draw_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
+    }
+
+    /// Keeps a loss; beyond [`Self::LOSSES`], the last one grows.
+    fn lost(&mut self, loss: Option<Loss>) {
+        let Some(loss) = loss else { return };
+        let full = self.losses.len() >= Self::LOSSES;
+        match self.losses.last_mut().filter(|_| full) {
+            Some(last) => *last = Loss { count: last.count + loss.count, to: loss.to, ..*last },
+            None => self.losses.push(loss),
+        }
     }
 
     fn deliver(&mut self, frame: &Frame, src: IpAddr, dst: IpAddr, changed: &Condvar) {

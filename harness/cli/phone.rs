@@ -64,7 +64,12 @@ pub fn phone(args: PhoneArgs) -> Result<Exit> {
         seed: args.seed,
         defects: args.defects.into_iter().collect(),
     };
-    let options = RealOptions { late_after: Lateness::LEAST, ..RealOptions::default() };
+    // Told at once, and before what is late is sent: whoever sees it late knows why.
+    let options = RealOptions {
+        late_after: Lateness::LEAST,
+        told: Some(Box::new(tell_trouble)),
+        ..RealOptions::default()
+    };
     let lab = RealLab::start(options).map_err(|error| Error::lab(format!("no network: {error}"), ""))?;
     let id = lab.try_add(Box::new(Reporting(Phone::new(config)))).map_err(|troubles| {
         let troubles: Vec<String> = troubles.iter().map(ToString::to_string).collect();
@@ -77,7 +82,6 @@ pub fn phone(args: PhoneArgs) -> Result<Exit> {
 
 /// Does what the input says until it ends.
 fn obey(lab: &RealLab, id: MachineId, input: &mut Lines<impl BufRead>) -> Result<()> {
-    let mut told = 0;
     while let Some(line) = input.next()? {
         if line.as_ref().is_ok_and(|line| line.is_empty()) {
             continue;
@@ -89,23 +93,17 @@ fn obey(lab: &RealLab, id: MachineId, input: &mut Lines<impl BufRead>) -> Result
             },
             Err(error) => format!("error: {error}"),
         };
-        told = tell_troubles(lab, told);
         say(&reply);
     }
-    tell_troubles(lab, told);
     Ok(())
 }
 
-/// Tells what went wrong under the phone since this was asked last.
-fn tell_troubles(lab: &RealLab, told: usize) -> usize {
-    let troubles = lab.troubles();
-    for trouble in troubles.iter().skip(told) {
-        match trouble {
-            Trouble::Late { at, by } => say(&format!("- {}", Lateness { at: *at, by: *by })),
-            trouble => say(&format!("- {trouble}")),
-        }
+/// Tells what went wrong under the phone.
+fn tell_trouble(trouble: &Trouble) {
+    match *trouble {
+        Trouble::Late { at, by } => say(&format!("- {}", Lateness { at, by })),
+        ref trouble => say(&format!("- {trouble}")),
     }
-    troubles.len()
 }
 
 /// A phone that prints its reports.

@@ -3,7 +3,7 @@
 use sipfarm_core::Instant;
 use sipfarm_core::machine::Machine;
 
-use super::{Driver, MachineId, RealLab, VirtualNet};
+use super::{Driver, MachineId, RealLab, Trouble, VirtualNet};
 
 /// A scenario's machines and the network under them.
 pub enum Bench {
@@ -19,6 +19,14 @@ impl Bench {
         match self {
             Bench::Virtual(driver) => driver.now(),
             Bench::Real(lab) => lab.now(),
+        }
+    }
+
+    /// What went wrong so far, but for the first `known`.
+    pub fn troubles(&mut self, known: usize) -> Vec<Trouble> {
+        match self {
+            Bench::Virtual(driver) => driver.net().troubles().get(known..).unwrap_or_default().to_vec(),
+            Bench::Real(lab) => lab.troubles_after(known),
         }
     }
 

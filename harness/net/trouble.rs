@@ -26,7 +26,9 @@ pub enum Trouble {
     /// made after this are off by as much.
     #[error("the wall clock was stepped by {by:.3}")]
     Stepped {
-        /// When it was noticed, in the harness's own time.
+        /// When it was still right, in the harness's own time.
+        since: Instant,
+        /// When it was noticed.
         at: Instant,
         /// By how much; negative when it was set back.
         by: Span,

@@ -45,6 +45,15 @@ impl PhoneDriver {
         }
     }
 
+    /// When this machine has served a phone's process late, as far as it has told since this was
+    /// asked last.
+    pub fn take_lateness(&mut self) -> Vec<Lateness> {
+        match self {
+            PhoneDriver::Reference(_) => Vec::new(),
+            PhoneDriver::Process(process) => process.take_lateness(),
+        }
+    }
+
     /// Ends a phone that runs as a process, and tells when this machine had served it late.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use sipfarm_ua::Defects;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -107,10 +108,22 @@ impl ReferenceProcess {
 
     /// Waits until the process has ended by itself, and tells how. May be given up and asked again.
     pub async fn ended(&mut self) -> PressError {
+        while let Ok(Some(line)) = self.output.next_line().await {
+            self.lateness.extend(report(&line));
+        }
         match self.child.wait().await {
             Ok(status) => how_it_ended(status, &self.complaints.last().await),
             Err(error) => lost("cannot be watched", error),
         }
+    }
+
+    /// When this machine has served the process late, as far as it has told since this was asked
+    /// last.
+    pub fn take_lateness(&mut self) -> Vec<Lateness> {
+        while let Some(Ok(Some(line))) = self.output.next_line().now_or_never() {
+            self.lateness.extend(report(&line));
+        }
+        std::mem::take(&mut self.lateness)
     }
 
     /// Ends the process, and tells when this machine had served it late.

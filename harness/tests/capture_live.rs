@@ -154,13 +154,13 @@ fn the_tap_and_dumpcap_see_the_same_packets_at_the_same_nanosecond() {
     let ours = move |src, dst| [(phone, primary), (primary, phone)].contains(&(src, dst));
     let subscription = tap.subscribe(ours, move |frame| sender.send(frame).unwrap());
     talk();
-    let settled = tap.settle(PATIENCE).unwrap();
+    tap.settle(PATIENCE).unwrap();
     drop(subscription);
     let mut recorder = Recorder::new(Some(our_file.clone()), Mode::Streamed).unwrap();
     for frame in frames {
         recorder.frame(frame);
     }
-    recorder.drops(tap.drops(), settled);
+    tap.losses(0).into_iter().for_each(|loss| recorder.lost(loss));
     let live = messages(recorder.timeline());
     recorder.finish().unwrap();
     std::fs::write(&their_file, theirs.join().unwrap()).unwrap();

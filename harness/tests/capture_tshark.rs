@@ -160,7 +160,6 @@ fn record(folder: &Path, mode: Mode) -> (PathBuf, Timeline, u32) {
         last = recorder.frame(frame);
     }
     last = last.max(recorder.mark(Mark::End, Instant::from_nanos(START + 999_999_999)));
-    recorder.drops(0, Instant::from_nanos(START));
     let timeline = recorder.timeline().clone();
     assert_eq!(recorder.finish().unwrap().as_ref(), Some(&target));
     (target, timeline, last)

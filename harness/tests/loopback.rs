@@ -24,6 +24,8 @@ use common::{Ran, captures, feature, program, results, sipfarm};
 
 #[path = "loopback/interruptions.rs"]
 mod interruptions;
+#[path = "loopback/lateness.rs"]
+mod lateness;
 #[path = "loopback/strangers.rs"]
 mod strangers;
 

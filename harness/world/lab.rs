@@ -1,6 +1,7 @@
 //! A scenario's lab: the network, the farm on it, the phone, and the recording of what passes.
 
 mod build;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 
 use super::{Context, StepFailure};
 use crate::capture::recorder::Recorder;
-use crate::capture::tap::{Subscription, Tap, TapError};
+use crate::capture::tap::{Loss, Subscription, TapError};
 use crate::farm::{FarEnd, FaultSpec, Node};
 use crate::net::{Bench, MachineId, Slice, Trouble};
 use crate::phone::{Key, PhoneDriver, PressError};
@@ -67,6 +68,12 @@ impl Record {
             recorder.mark(mark, at);
         }
     }
+
+    fn lost(&self, loss: Loss) {
+        if let Some(recorder) = self.lock().as_mut() {
+            recorder.lost(loss);
+        }
+    }
 }
 
 /// A scenario's lab.
@@ -84,7 +91,9 @@ pub struct Lab {
     phone: PhoneDriver,
     /// How the phone was lost.
     lost: Option<StepFailure>,
-    drops_before: u64,
+    noted: trouble::Noted,
+    /// Up to when all that was seen is on the timeline for certain.
+    settled: Instant,
     begun: Instant,
 }
 
@@ -223,8 +232,9 @@ impl Lab {
     pub async fn finish<T>(mut self, judge: impl FnOnce(&Timeline, &Profile, Instant) -> T) -> Closed<T> {
         let end = self.settle().await.until;
         self.record.mark(Mark::End, end);
-        self.stop_phone(end).await;
-        let broken = self.own_up(end);
+        self.stop_phone().await;
+        self.own_up();
+        let broken = self.noted.worse.take();
         for (id, _) in self.nodes.values() {
             self.bench.command(*id, |node: &mut Node, now| node.faults_off(now));
         }
@@ -260,6 +270,7 @@ impl Lab {
                 self.record.frame(frame);
             }
         }
+        self.own_up();
     }
 
     /// Lets time pass until something was seen, or until `until`.
@@ -286,10 +297,21 @@ impl Lab {
     /// Waits until everything that has happened so far is on the timeline.
     async fn settle(&mut self) -> Seen {
         let now = self.bench.now();
-        if self.subscription.is_some()
-            && let Err(error) = settle_tap(Arc::clone(&self.context)).await
-        {
-            self.record.mark(Mark::Trouble { what: error.to_string(), since: Some(now) }, now);
+        if let Bench::Real(lab) = &self.bench {
+            let lab = lab.clone();
+            // Whoever is late by now is known to be late before anything is decided.
+            let _ = tokio::task::spawn_blocking(move || lab.catch_up()).await;
+        }
+        let settled = match self.subscription {
+            Some(_) => settle_tap(Arc::clone(&self.context)).await,
+            None => Ok(()),
+        };
+        match settled {
+            Ok(()) => self.settled = now,
+            Err(error) => {
+                let what = error.to_string();
+                self.record.mark(Mark::Trouble { what, since: Some(self.settled) }, now);
+            }
         }
         if self.sees_only_sockets() {
             // What has reached the sockets is read by then; later than that is lateness, and noted.
@@ -307,44 +329,12 @@ impl Lab {
         failure
     }
 
-    async fn stop_phone(&mut self, end: Instant) {
+    async fn stop_phone(&mut self) {
         match self.phone.stop().await {
-            Ok(lateness) => {
-                for late in lateness.into_iter().filter(|late| late.at <= end) {
-                    let who = "the reference phone".to_owned();
-                    self.record.mark(Mark::Late { who, since: late.at }, late.at + late.by);
-                }
-            }
+            Ok(lateness) => self.note_late_phone(lateness),
             Err(lost) if self.lost.is_none() => _ = self.lose(lost),
             Err(_) => {}
         }
-    }
-
-    /// Notes what happened to us that keeps us from judging, and yields what is worse.
-    fn own_up(&mut self, end: Instant) -> Option<StepFailure> {
-        let mut worse = None;
-        let troubles = match &self.bench {
-            Bench::Real(lab) => lab.troubles(),
-            Bench::Virtual(_) => Vec::new(),
-        };
-        for trouble in troubles {
-            let what = trouble.to_string();
-            match trouble {
-                Trouble::Late { at, by } => {
-                    self.record.mark(Mark::Late { who: "the farm".to_owned(), since: at }, at + by);
-                    continue;
-                }
-                Trouble::Panicked { .. } => worse = worse.or(Some(StepFailure::Bug(what.clone()))),
-                Trouble::BindFailed { .. } => worse = worse.or(Some(StepFailure::Lab(what.clone()))),
-                Trouble::Stepped { .. } | Trouble::SendFailed { .. } => {}
-            }
-            self.record.mark(Mark::Trouble { what, since: Some(trouble.at()) }, end);
-        }
-        let drops = self.context.tap.as_ref().map_or(0, Tap::drops) - self.drops_before;
-        if let Some(recorder) = self.record.lock().as_mut() {
-            recorder.drops(drops, end);
-        }
-        worse
     }
 
     /// Whether the evidence comes from the farm's sockets alone.

@@ -34,6 +34,9 @@ struct Inner {
 }
 
 impl RealLab {
+    /// Events that one is ready to wait for: who is never through is flooded, not late.
+    const CATCH_UP: usize = 10_000;
+
     /// Starts the thread.
     ///
     /// # Errors
@@ -102,7 +105,27 @@ impl RealLab {
 
     /// What went wrong so far.
     pub fn troubles(&self) -> Vec<Trouble> {
-        self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.troubles_after(0)
+    }
+
+    /// What went wrong so far, but for the first `known`.
+    pub fn troubles_after(&self, known: usize) -> Vec<Trouble> {
+        let troubles = self.0.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.get(known..).unwrap_or_default().to_vec()
+    }
+
+    /// Waits until the machines have been served with all that is due by now, so that whoever was
+    /// served late is known. A thread that is held up holds this up too.
+    pub fn catch_up(&self) {
+        self.run(|driver| {
+            driver.net().read_sockets();
+            let now = driver.now();
+            for _ in 0..Self::CATCH_UP {
+                if !driver.step(now) {
+                    return;
+                }
+            }
+        });
     }
 
     /// Has the thread do something, and waits for it.

@@ -44,7 +44,12 @@ pub struct RealOptions {
     pub unacknowledged_timeout: Span,
     /// Who is served later than this is worth a [`Trouble::Late`].
     pub late_after: Span,
+    /// Is told of each trouble at once, on the network's own thread.
+    pub told: Option<TroubleListener>,
 }
+
+/// Is told of troubles.
+pub type TroubleListener = Box<dyn FnMut(&Trouble) + Send>;
 
 impl Default for RealOptions {
     fn default() -> Self {
@@ -53,6 +58,7 @@ impl Default for RealOptions {
             connect_timeout: CONNECT_TIMEOUT,
             unacknowledged_timeout: UNACKNOWLEDGED_TIMEOUT,
             late_after: Span::from_millis(20),
+            told: None,
         }
     }
 }
@@ -73,10 +79,13 @@ pub struct RealNet {
     interrupt: Arc<Notify>,
     troubles: Arc<Mutex<Vec<Trouble>>>,
     clock: Clock,
+    /// When the wall clock was looked at last.
+    clock_seen: Instant,
     tap: SocketTap,
     connect_timeout: Duration,
     unacknowledged: Duration,
     late_after: Span,
+    told: Option<TroubleListener>,
     runtime: Runtime,
 }
 
@@ -121,6 +130,7 @@ impl RealNet {
     /// When the operating system does not give us a runtime.
     pub fn new(options: RealOptions) -> io::Result<RealNet> {
         let (reporter, events) = mpsc::channel(Self::EVENTS);
+        let clock = Clock::start();
         Ok(RealNet {
             udp: BTreeMap::new(),
             tcp: BTreeMap::new(),
@@ -132,13 +142,25 @@ impl RealNet {
             reporter,
             interrupt: Arc::default(),
             troubles: Arc::default(),
-            clock: Clock::start(),
+            clock_seen: clock.now(),
+            clock,
+            told: options.told,
             tap: SocketTap::new(options.socket_tap),
             connect_timeout: duration(options.connect_timeout),
             unacknowledged: duration(options.unacknowledged_timeout),
             late_after: options.late_after,
             runtime: Builder::new_current_thread().enable_all().build()?,
         })
+    }
+
+    /// Gives the tasks that read the sockets their turn, as those that wait give it to them.
+    fn read_sockets(&self) {
+        self.runtime.block_on(async {
+            // The first turn asks the system what there is, and the next ones take it.
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        });
     }
 
     /// What went wrong so far.
@@ -184,9 +206,11 @@ impl Net for RealNet {
             return Some((machine, Input::StreamClosed { stream, end: StreamEnd::TimedOut }));
         }
         loop {
-            if let Some(by) = self.clock.take_step() {
-                let at = self.clock.now();
-                self.note(Trouble::Stepped { at, by });
+            let step = self.clock.take_step();
+            let at = self.clock.now();
+            let since = std::mem::replace(&mut self.clock_seen, at);
+            if let Some(by) = step {
+                self.note(Trouble::Stepped { since, at, by });
             }
             let now = tokio::time::Instant::now();
             let deadline = tokio::time::Instant::from_std(self.clock.monotonic(until));
@@ -233,6 +257,9 @@ impl Net for RealNet {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         if troubles.len() < Self::TROUBLES {
             tracing::warn!("{trouble}");
+            if let Some(told) = &mut self.told {
+                told(&trouble);
+            }
             troubles.push(trouble);
         }
     }

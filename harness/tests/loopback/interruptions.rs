@@ -190,7 +190,7 @@ fn in_a_network_of_its_own() {
 }
 
 /// What is there before the time is over.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let limit = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
@@ -201,13 +201,13 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn kill(process: u32, signal: &str) {
+pub fn kill(process: u32, signal: &str) {
     let status = Command::new("kill").args(["-s", signal, &process.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
 /// The processes that are a scenario's phone.
-fn phones(scene: &Scene) -> Vec<u32> {
+pub fn phones(scene: &Scene) -> Vec<u32> {
     let local = format!("{}:5060", scene.phone[0]);
     let is_it = |process: &u32| {
         let words = fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default();

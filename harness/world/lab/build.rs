@@ -11,9 +11,9 @@ use sipfarm_ua::{PhoneConfig, Server};
 use tokio::sync::Notify;
 
 use super::super::{Context, NetKind, PhoneChoice, Place, Plan, StepFailure};
-use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE};
+use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, trouble};
 use crate::capture::recorder::{Mode, Recorder};
-use crate::capture::tap::{Subscription, Tap};
+use crate::capture::tap::Subscription;
 use crate::farm::{Account, FarEnd, FarEndConfig, Node, NodeConfig};
 use crate::net::{Bench, Driver, MachineId, RealLab, RealOptions, Slice, VirtualNet};
 use crate::phone::{PhoneDriver, ProcessOptions, ReferenceProcess, profiles};
@@ -119,7 +119,7 @@ impl Lab {
             .collect();
         let phone = start_phone(&context, &mut bench, place, &profile, &nodes, &addresses).await?;
         tracing::info!(scenario = place.name, phone = %addresses.phone(), profile = profile.id, "the lab stands");
-        let drops_before = context.tap.as_ref().map_or(0, Tap::drops);
+        let noted = trouble::Noted::from_here(context.tap.as_ref());
         let mut lab = Lab {
             context,
             bench,
@@ -131,7 +131,8 @@ impl Lab {
             far_end,
             phone,
             lost: None,
-            drops_before,
+            noted,
+            settled: begun,
             begun,
         };
         lab.check_bindings()?;

@@ -1,5 +1,6 @@
 //! `sipfarm audit`: a capture is judged again.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -9,7 +10,6 @@ use sipfarm_judge::{Finding, Mark, Timeline, Verdict, judge, verdict};
 
 use crate::capture::read::{CaptureError, Recording, read};
 use crate::error::{Error, Exit, Result};
-use crate::phone::profiles;
 use crate::report::render_failure;
 use crate::run::events::ScenarioResult;
 
@@ -46,8 +46,7 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
     let recording = read(&args.file).map_err(|error| unreadable(args, &error))?;
     let (scenario, noted) = scene(&recording.timeline);
     let profile = match (&args.profile, noted) {
-        (Some(name), _) => profiles::find(name)
-            .map_err(|error| Error::usage(error.to_string(), "name a profile, or a file"))?,
+        (Some(name), _) => super::check::profile(name)?,
         (None, Some(noted)) => noted,
         (None, None) => Profile::default(),
     };
@@ -114,6 +113,7 @@ fn as_result(args: &AuditArgs, audit: &Audit, timeline: &Timeline) -> ScenarioRe
         name: audit.scenario.clone().unwrap_or_else(|| "a capture without a scenario".to_owned()),
         tags: scene.map(|scene| scene.tags.clone()).unwrap_or_default(),
         phone: audit.profile.clone(),
+        known_issues: BTreeMap::new(),
         verdict: audit.verdict,
         findings: audit.findings.clone(),
         started: timeline.events().first().map_or(Instant::EPOCH, |event| event.at),

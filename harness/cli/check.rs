@@ -1,6 +1,9 @@
 //! What feature files are checked against before anything runs.
 
-use crate::error::{Diagnostic, Result};
+use sipfarm_core::profile::{LoadError, Profile, check_rule};
+use sipfarm_judge::catalogue;
+
+use crate::error::{Diagnostic, Error, Result};
 use crate::farm::FaultSpec;
 use crate::lint::{Complaint, Facts, StepCatalogue};
 use crate::phone::profiles;
@@ -24,12 +27,62 @@ pub fn with_facts<T>(use_them: impl FnOnce(&StepCatalogue, &Facts<'_>) -> T) -> 
         false => Err(Complaint::from(format!("there is no requirement {id}"))),
     };
     let fault = |words: &str| words.parse::<FaultSpec>().map(|_| ()).map_err(Complaint::from);
-    let profile =
-        |name: &str| profiles::find(name).map(|_| ()).map_err(|error| Complaint::from(error.to_string()));
+    let rules = rules();
+    let profile = |name: &str| {
+        profiles::find_for(name, &rules).map(|_| ()).map_err(|error| Complaint::from(error.to_string()))
+    };
     let settings = |settings: &[(String, String)]| {
-        let changed = sipfarm_core::profile::Profile::default().with_settings(settings);
-        changed.map(|_| ()).map_err(|(at, error)| (at, Complaint::from(error.to_string())))
+        let changed = Profile::default().with_settings(settings);
+        changed.map_err(|(at, error)| (at, Complaint::from(error.to_string())))?;
+        settings.iter().enumerate().try_for_each(|(at, (path, _))| known_issue(path, &rules, at))
     };
     let facts = Facts { requirement: &requirement, fault: &fault, profile: &profile, settings: &settings };
     use_them(&StepCatalogue::of::<World>(), &facts)
+}
+
+/// The profile of that name or in that file.
+///
+/// # Errors
+/// There is none, it cannot be read, or it knows an issue of a rule that there is not.
+pub fn profile(name: &str) -> Result<Profile> {
+    profiles::find_for(name, &rules()).map_err(|error| wrong_profile(&error))
+}
+
+/// A profile that cannot be used, as an error of whoever named it.
+pub fn wrong_profile(error: &LoadError) -> Error {
+    Error::usage(error.to_string(), "fixtures/profiles/README.md explains profiles")
+}
+
+/// The ids of all rules.
+pub fn rules() -> Vec<&'static str> {
+    catalogue().into_iter().map(|rule| rule.id).collect()
+}
+
+/// Whether a setting, if it adds a known issue, names a rule that there is.
+fn known_issue(path: &str, rules: &[&str], at: usize) -> std::result::Result<(), (usize, Complaint)> {
+    let Some(rule) = path.strip_prefix("known_issues.") else { return Ok(()) };
+    check_rule(rule, rules).map_err(|(message, help)| (at, Complaint { message, help: Some(help) }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_profiles_of_the_program_know_no_issue_of_a_rule_that_there_is_not() {
+        for name in profiles::names() {
+            assert!(profile(name).is_ok(), "{name}: {:?}", profile(name));
+        }
+    }
+
+    #[test]
+    fn a_setting_may_add_a_known_issue_of_a_rule_only() {
+        let check = |path: &str| {
+            with_facts(|_, facts| (facts.settings)(&[(path.to_owned(), "it is broken".to_owned())]))
+        };
+        assert_eq!(check("known_issues.invite-schedule"), Ok(()));
+        let (at, complaint) = check("known_issues.invite-shedule").unwrap_err();
+        assert_eq!((at, complaint.help.as_deref()), (0, Some("did you mean `invite-schedule`?")));
+    }
 }

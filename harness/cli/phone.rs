@@ -11,12 +11,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Machine, Output};
-use sipfarm_core::profile::{Profile, Source, load};
+use sipfarm_core::profile::{Profile, Source, load_for};
 use sipfarm_ua::{Defect, Phone, PhoneConfig, Server};
 
+use super::check::{rules, wrong_profile};
 use crate::error::{Error, Exit, Result};
 use crate::net::{MachineId, RealLab, RealOptions, Trouble};
-use crate::phone::{KEYS, Key, Lateness, press, profiles};
+use crate::phone::{KEYS, Key, Lateness, press};
 
 /// Arguments of `sipfarm phone`.
 #[derive(Debug, clap::Args)]
@@ -137,7 +138,7 @@ fn say(line: &str) {
 }
 
 fn profile(name: &str, input: &mut Lines<impl BufRead>) -> Result<Profile> {
-    let loaded = if name == "-" {
+    if name == "-" {
         let mut text = String::new();
         while let Some(line) = input.next()? {
             match line {
@@ -146,11 +147,11 @@ fn profile(name: &str, input: &mut Lines<impl BufRead>) -> Result<Profile> {
                 Err(error) => return Err(Error::usage(format!("standard input: {error}"), "send a profile")),
             }
         }
-        load(&Source { origin: "standard input".to_owned(), text }, &|_| None)
+        load_for(&Source { origin: "standard input".to_owned(), text }, &|_| None, &rules())
+            .map_err(|error| wrong_profile(&error))
     } else {
-        profiles::find(name)
-    };
-    loaded.map_err(|error| Error::usage(error.to_string(), "fixtures/profiles/README.md explains profiles"))
+        super::check::profile(name)
+    }
 }
 
 fn server(text: &str) -> std::result::Result<(String, SocketAddr), String> {

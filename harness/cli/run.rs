@@ -10,10 +10,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use sipfarm_core::Span;
 use sipfarm_ua::Defect;
 
-use super::check::check;
+use super::check::{check, profile};
 use crate::capture::tap::{Tap, TapError};
-use crate::error::{Blame, Error, Exit, Result, bug};
-use crate::phone::profiles;
+use crate::error::{Blame, Error, Exit, Result, bug, count};
 use crate::report::json;
 use crate::report::terminal::{Style, Terminal};
 use crate::run::bundle::{Bundle, CAPTURES, Header};
@@ -86,16 +85,13 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     for warning in warnings {
         eprintln!("{warning}");
     }
+    let phone = match args.phone.as_str() {
+        "reference" => PhoneChoice::Reference,
+        name => PhoneChoice::Profile(Box::new(profile(name)?)),
+    };
     if args.list {
         return Ok(list(&selected));
     }
-    let phone = match args.phone.as_str() {
-        "reference" => PhoneChoice::Reference,
-        name => PhoneChoice::Profile(Box::new(
-            profiles::find(name)
-                .map_err(|error| Error::usage(error.to_string(), "name a profile, or a file"))?,
-        )),
-    };
     let bundle = Arc::new(open_bundle(&args)?);
     let net = NetKind::from(args.net);
     let tap = match net {
@@ -213,7 +209,7 @@ fn list(selected: &Selected) -> Exit {
     for scenario in &selected.scenarios {
         println!("{}:{}  {}", scenario.path.display(), scenario.line, scenario.name);
     }
-    println!("{} scenarios", selected.scenarios.len());
+    println!("{}", count(selected.scenarios.len(), "scenario"));
     Exit::Passed
 }
 

@@ -28,13 +28,14 @@ pub enum Exit {
 
 impl Exit {
     /// All of them, the one that wins over all others first. A bug of ours makes every other
-    /// verdict doubtful; an interrupted run proves neither success nor the whole of a failure.
+    /// verdict doubtful; an interrupted run proves neither success nor the whole of a failure; and an
+    /// author's slip that shows itself in mid-run must not hide what was found against the phone.
     pub const BY_PRECEDENCE: [Exit; 9] = [
         Exit::Bug,
         Exit::Interrupted,
-        Exit::Usage,
         Exit::LabUnfit,
         Exit::Finding,
+        Exit::Usage,
         Exit::NothingSelected,
         Exit::Inconclusive,
         Exit::KnownIssuePassed,
@@ -74,23 +75,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_of_precedence_holds_both_ways_round() {
-        use Exit::*;
-        let table = [
-            (Bug, vec![Passed, Finding, Usage, NothingSelected, Inconclusive, LabUnfit, KnownIssuePassed]),
-            (Bug, vec![Interrupted]),
-            (LabUnfit, vec![Finding, Inconclusive]),
-            (Finding, vec![NothingSelected, Inconclusive, KnownIssuePassed]),
-            (Inconclusive, vec![KnownIssuePassed]),
-        ];
-        for (winner, losers) in table {
-            for loser in losers {
-                assert_eq!(winner.or(loser), winner, "{winner:?} over {loser:?}");
-                assert_eq!(loser.or(winner), winner, "{winner:?} over {loser:?}");
+    fn the_heavier_code_wins_both_ways_round() {
+        let by_number = [70, 130, 5, 1, 2, 3, 4, 6, 0];
+        assert_eq!(Exit::BY_PRECEDENCE.map(Exit::code), by_number);
+        for (at, winner) in Exit::BY_PRECEDENCE.into_iter().enumerate() {
+            for loser in Exit::BY_PRECEDENCE.into_iter().skip(at) {
+                assert_eq!(
+                    (winner.or(loser), loser.or(winner)),
+                    (winner, winner),
+                    "{winner:?} over {loser:?}"
+                );
             }
-        }
-        for exit in Exit::BY_PRECEDENCE {
-            assert_eq!(Passed.or(exit), exit, "success wins over nothing");
         }
     }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use sipfarm_core::nearest::nearest;
-use sipfarm_core::profile::{LoadError, Profile, Source, load};
+use sipfarm_core::profile::{LoadError, Profile, Source, load, load_for};
 
 /// The profiles that are part of the program: name and YAML.
 const EMBEDDED: &[(&str, &str)] = &[
@@ -23,11 +23,26 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// There is no such profile, the file cannot be read, or it is not a profile.
 pub fn find(name_or_path: &str) -> Result<Profile, LoadError> {
-    let is_file = name_or_path.contains('/') || is_yaml(Path::new(name_or_path));
-    if is_file { from_file(Path::new(name_or_path)) } else { by_name(name_or_path) }
+    find_with(name_or_path, &load)
 }
 
-fn by_name(name: &str) -> Result<Profile, LoadError> {
+/// The same for a judge with these rules: what the profile knows to be broken must be one of them.
+///
+/// # Errors
+/// Those of [`find`], and a known issue of a rule that there is not.
+pub fn find_for(name_or_path: &str, rules: &[&str]) -> Result<Profile, LoadError> {
+    find_with(name_or_path, &|source, lookup| load_for(source, lookup, rules))
+}
+
+/// Reads a profile whose bases the second argument finds.
+type Load<'a> = &'a dyn Fn(&Source, &dyn Fn(&str) -> Option<Source>) -> Result<Profile, LoadError>;
+
+fn find_with(name_or_path: &str, load: Load<'_>) -> Result<Profile, LoadError> {
+    let is_file = name_or_path.contains('/') || is_yaml(Path::new(name_or_path));
+    if is_file { from_file(Path::new(name_or_path), load) } else { by_name(name_or_path, load) }
+}
+
+fn by_name(name: &str, load: Load<'_>) -> Result<Profile, LoadError> {
     let Some(source) = embedded(name) else {
         let help = match nearest(name, names()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -38,7 +53,7 @@ fn by_name(name: &str) -> Result<Profile, LoadError> {
     load(&source, &embedded)
 }
 
-fn from_file(path: &Path) -> Result<Profile, LoadError> {
+fn from_file(path: &Path, load: Load<'_>) -> Result<Profile, LoadError> {
     let source = read(path).map_err(|error| failure(&path.display().to_string(), error.to_string(), None))?;
     load(&source, &|base| {
         let beside = path.with_file_name(format!("{base}.yaml"));

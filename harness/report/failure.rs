@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use sipfarm_core::Instant;
 use sipfarm_judge::{Finding, Nearest, Verdict};
 
-use super::text::{after, clean, label};
-use crate::run::events::{FailedStep, ScenarioResult, StepTaken};
+use super::text::{FIXED, after, clean, label};
+use crate::run::events::{FailedStep, ScenarioResult, StepTaken, UnexpectedPass};
 
 /// Everything about a scenario that did not pass.
 pub fn render_failure(result: &ScenarioResult) -> String {
@@ -53,6 +53,18 @@ pub fn render_remark(result: &ScenarioResult) -> String {
     for finding in remarks {
         line(&mut text, &finding.rule, &finding.seen);
     }
+    text
+}
+
+/// A known issue that the whole run has not shown.
+pub fn render_unexpected_pass(pass: &UnexpectedPass) -> String {
+    let UnexpectedPass { phone, finding } = pass;
+    let mut text = format!("{FIXED} {}   ({})\n", clean(&finding.rule), clean(phone));
+    line(&mut text, "expected", &finding.expected);
+    line(&mut text, "seen", &finding.seen);
+    let next =
+        format!("when all scenarios that could show it have run: take it out of known_issues: of {phone}");
+    line(&mut text, "next", &next);
     text
 }
 

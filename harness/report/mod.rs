@@ -5,4 +5,4 @@ pub mod json;
 pub mod terminal;
 mod text;
 
-pub use failure::{render_failure, render_remark};
+pub use failure::{render_failure, render_remark, render_unexpected_pass};

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use sipfarm_core::Span;
 use sipfarm_judge::Verdict;
 
-use super::failure::{render_failure, render_remark};
-use super::text::{clean, count, cut, label, seconds};
+use super::failure::{render_failure, render_remark, render_unexpected_pass};
+use super::text::{FIXED, clean, count, cut, label, seconds};
 use crate::error::Exit;
 use crate::run::events::{RunEvent, ScenarioId, ScenarioResult, Started, Summary};
 
@@ -207,6 +207,11 @@ impl<W: Write> Terminal<W> {
             let rest = failure.strip_prefix(word).unwrap_or(&failure);
             text += &format!("\n{}{rest}", self.paint(word, word));
         }
+        for pass in &summary.unexpected_passes {
+            let told = render_unexpected_pass(pass);
+            let rest = told.strip_prefix(FIXED).unwrap_or(&told);
+            text += &format!("\n{}{rest}", self.paint(FIXED, FIXED));
+        }
         text + "\n" + &render_summary(summary)
     }
 
@@ -214,7 +219,7 @@ impl<W: Write> Terminal<W> {
         let code = match label {
             "PASS" => 32,
             "FAIL" | "BUG" | "LAB" | "ERROR" => 31,
-            "INCO" | "WARN" | "FIXED" => 33,
+            "INCO" | "WARN" | FIXED => 33,
             _ => 2,
         };
         if self.style.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }

@@ -295,6 +295,26 @@ fn a_summary_names_the_slowest_and_the_exit_code() {
 }
 
 #[test]
+fn a_known_issue_that_is_gone_is_told_after_the_scenarios() {
+    let mut passed = result(1, &[Verdict::Pass]);
+    passed.known_issues.insert("rule".into(), "the timer is wrong".into());
+    let summary = Summary::of(1, &[passed.clone()], false, Span::from_millis(20));
+    let events = [RunEvent::ScenarioFinished(Box::new(passed)), RunEvent::Finished(summary)];
+    insta::assert_snapshot!(shown(&events, Style::PLAIN), @r"
+    1/0 PASS  [    1.00 s v]  scenario 1                                                    rfc3261
+
+    FIXED rule   (rfc3261)
+          expected   broken, as the profile says: the timer is wrong
+          seen       kept in 1 scenario, broken in none
+          next       when all scenarios that could show it have run: take it out of known_issues: of rfc3261
+
+    1 scenario in 0.02 s: 1 passed
+      slowest      1.00 s v  scenario 1
+      exit     6: a known issue has passed: take it out of the profile
+    ");
+}
+
+#[test]
 fn the_bar_is_the_window() {
     let bar = |elapsed, window| bar(Span::from_secs(elapsed), Span::from_secs(window));
     assert_eq!(bar(0, 32), "----------");

@@ -26,6 +26,9 @@ pub fn after(span: Span) -> String {
     format!("{sign}{}", seconds(span))
 }
 
+/// What stands before a known issue that is gone.
+pub const FIXED: &str = "FIXED";
+
 /// How a scenario ended, in at most five letters.
 pub fn label(result: &ScenarioResult) -> &'static str {
     match (result.trouble.as_ref().map(|trouble| trouble.blame), result.verdict) {
@@ -36,7 +39,7 @@ pub fn label(result: &ScenarioResult) -> &'static str {
         (None, Verdict::Pass) => "PASS",
         (None, Verdict::Warn) => "WARN",
         (None, Verdict::KnownIssue) => "KNOWN",
-        (None, Verdict::UnexpectedPass) => "FIXED",
+        (None, Verdict::UnexpectedPass) => FIXED,
         (None, Verdict::NotApplicable) => "SKIP",
         (None, Verdict::Inconclusive | Verdict::NotExercised | Verdict::Pending) => "INCO",
     }

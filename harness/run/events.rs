@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Expected;
-use sipfarm_judge::{Finding, Mark, Timeline, Verdict, verdict};
+use sipfarm_judge::{Finding, Mark, Timeline, Verdict, unexpected_passes, verdict};
 
 use crate::error::{self, Blame, Exit};
 
@@ -96,6 +96,9 @@ pub struct ScenarioResult {
     pub tags: Vec<String>,
     /// The profile that the phone was held to.
     pub phone: String,
+    /// What that profile says is broken: rule and reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub known_issues: BTreeMap<String, String>,
     /// What the findings and the trouble come to.
     pub verdict: Verdict,
     /// What the rules said.
@@ -121,11 +124,15 @@ pub struct ScenarioResult {
 }
 
 impl ScenarioResult {
-    /// Takes over steps, expectations and the time of the start from the marks of a timeline.
+    /// Takes over steps, expectations, known issues and the time of the start from the marks of a
+    /// timeline.
     pub fn read_marks(&mut self, timeline: &Timeline) {
         for (at, mark) in timeline.marks() {
             match mark {
-                Mark::Scenario(_) => self.started = at,
+                Mark::Scenario(scene) => {
+                    self.started = at;
+                    self.known_issues.clone_from(&scene.profile.known_issues);
+                }
                 Mark::Step { keyword, text, line } => self.steps.push(StepTaken {
                     keyword: keyword.clone(),
                     text: text.clone(),
@@ -226,6 +233,9 @@ pub struct Summary {
     pub selected: usize,
     /// How many ended how.
     pub counts: BTreeMap<Verdict, usize>,
+    /// Known issues of a profile that no scenario has shown, though some could have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unexpected_passes: Vec<UnexpectedPass>,
     /// The five that took longest on their own clocks, longest first.
     pub slowest: Vec<Slow>,
     /// How much real time the run took.
@@ -234,6 +244,15 @@ pub struct Summary {
     pub bundle: Option<PathBuf>,
     /// The exit code's name.
     pub exit: Exit,
+}
+
+/// A known issue that a whole run has not shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnexpectedPass {
+    /// The profile that is out of date.
+    pub phone: String,
+    /// What the judge says of the rule.
+    pub finding: Finding,
 }
 
 /// A scenario that took long.
@@ -256,14 +275,20 @@ impl Summary {
         for result in results {
             *counts.entry(result.verdict).or_default() += 1;
         }
+        let exit = exit_of(selected, results, interrupted);
+        // The scenarios that are missing might have shown the issue.
+        let complete = !interrupted && results.len() >= selected;
+        let unexpected_passes = if complete { unexpected_of(results) } else { Vec::new() };
+        let exit = if unexpected_passes.is_empty() { exit } else { exit.or(Exit::KnownIssuePassed) };
         Summary {
             schema: SCHEMA.to_owned(),
             selected,
             counts,
+            unexpected_passes,
             slowest: slowest(results),
             real_time,
             bundle: None,
-            exit: exit_of(selected, results, interrupted),
+            exit,
         }
     }
 
@@ -287,6 +312,19 @@ fn exit_of(selected: usize, results: &[ScenarioResult], interrupted: bool) -> Ex
     results.iter().fold(exit, |exit, result| exit.or(result.exit()))
 }
 
+/// The unexpected passes of each profile that the scenarios were held to.
+fn unexpected_of(results: &[ScenarioResult]) -> Vec<UnexpectedPass> {
+    let mut of_profile: BTreeMap<(&String, &BTreeMap<String, String>), Vec<&[Finding]>> = BTreeMap::new();
+    for result in results {
+        of_profile.entry((&result.phone, &result.known_issues)).or_default().push(&result.findings);
+    }
+    let found = of_profile.into_iter().flat_map(|((phone, known_issues), scenarios)| {
+        let found = unexpected_passes(known_issues, &scenarios).into_iter();
+        found.map(|finding| UnexpectedPass { phone: phone.clone(), finding })
+    });
+    found.collect()
+}
+
 fn slowest(results: &[ScenarioResult]) -> Vec<Slow> {
     let mut all: Vec<&ScenarioResult> = results.iter().collect();
     all.sort_by_key(|result| (-result.duration(), result.id));
@@ -300,161 +338,5 @@ fn slowest(results: &[ScenarioResult]) -> Vec<Slow> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    /// A finding of that verdict; of an expectation when `expected_id` is given.
-    pub(crate) fn finding(verdict: Verdict, expected_id: Option<u32>) -> Finding {
-        Finding {
-            rule: "rule".into(),
-            requirements: Vec::new(),
-            verdict,
-            expected_id,
-            line: expected_id.map(|_| 3),
-            expected: "something".into(),
-            window: None,
-            seen: "something else".into(),
-            packets: Vec::new(),
-            nearest: Vec::new(),
-            until: None,
-        }
-    }
-
-    /// A scenario that ended with these findings.
-    pub(crate) fn result(id: ScenarioId, verdicts: &[Verdict]) -> ScenarioResult {
-        let mut result = ScenarioResult {
-            id,
-            feature: "features/a.feature".into(),
-            line: 3,
-            name: format!("scenario {id}"),
-            tags: Vec::new(),
-            phone: "rfc3261".into(),
-            verdict: Verdict::Pending,
-            findings: verdicts.iter().map(|verdict| finding(*verdict, Some(1))).collect(),
-            started: Instant::EPOCH,
-            steps: Vec::new(),
-            expected: Vec::new(),
-            failed_step: None,
-            virtual_time: Some(Span::from_secs(id.into())),
-            real_time: Span::from_millis(2),
-            capture: None,
-            repeat: "sipfarm run features/a.feature:3 --seed 1".into(),
-            trouble: None,
-        };
-        result.conclude();
-        result
-    }
-
-    #[test]
-    fn a_scenario_is_as_good_as_its_worst_finding() {
-        use Verdict::*;
-        let table: [(&[Verdict], Verdict); 10] = [
-            (&[Pass, Pass], Pass),
-            (&[Pass, NotApplicable], Pass),
-            (&[NotApplicable], NotApplicable),
-            (&[Pass, Warn], Warn),
-            (&[Warn, KnownIssue], KnownIssue),
-            (&[KnownIssue, UnexpectedPass], UnexpectedPass),
-            (&[UnexpectedPass, Inconclusive], Inconclusive),
-            (&[Pass, NotExercised], NotExercised),
-            (&[Inconclusive, Fail, NotExercised], Fail),
-            (&[], NotExercised),
-        ];
-        for (verdicts, whole) in table {
-            assert_eq!(result(1, verdicts).verdict, whole, "{verdicts:?}");
-        }
-    }
-
-    #[test]
-    fn trouble_never_passes_and_never_hides_an_accusation() {
-        let trouble = |blame| Some(Trouble { blame, message: "m".into(), hint: None });
-        let mut passed = result(1, &[Verdict::Pass]);
-        passed.trouble = trouble(Blame::Lab);
-        passed.conclude();
-        assert_eq!((passed.verdict, passed.exit()), (Verdict::Inconclusive, Exit::LabUnfit));
-
-        let mut failed = result(1, &[Verdict::Fail]);
-        failed.trouble = trouble(Blame::Lab);
-        failed.conclude();
-        assert_eq!((failed.verdict, failed.exit()), (Verdict::Fail, Exit::LabUnfit));
-
-        failed.trouble = trouble(Blame::Ours);
-        assert_eq!(failed.exit(), Exit::Bug);
-    }
-
-    #[test]
-    fn a_scenario_that_stopped_does_not_pass() {
-        use Verdict::*;
-        for (verdict, whole) in [
-            (Pass, Inconclusive),
-            (UnexpectedPass, Inconclusive),
-            (NotApplicable, Inconclusive),
-            (Fail, Fail),
-            (KnownIssue, KnownIssue),
-            (NotExercised, NotExercised),
-        ] {
-            let mut stopped = result(1, &[verdict]);
-            stopped.failed_step =
-                Some(FailedStep { keyword: "When".into(), text: "t".into(), line: 1, message: "m".into() });
-            stopped.conclude();
-            assert_eq!(stopped.verdict, whole);
-        }
-    }
-
-    #[test]
-    fn the_exit_code_of_a_run() {
-        use Verdict::*;
-        let table: [(&[Verdict], usize, bool, Exit); 14] = [
-            (&[Pass, Pass], 2, false, Exit::Passed),
-            (&[Pass, KnownIssue, Warn, NotApplicable], 4, false, Exit::Passed),
-            (&[Pass, Fail], 2, false, Exit::Finding),
-            (&[Fail, Inconclusive, UnexpectedPass], 3, false, Exit::Finding),
-            (&[Pass, Inconclusive], 2, false, Exit::Inconclusive),
-            (&[Pass, NotExercised], 2, false, Exit::Inconclusive),
-            (&[Inconclusive, UnexpectedPass], 2, false, Exit::Inconclusive),
-            (&[Pass, UnexpectedPass], 2, false, Exit::KnownIssuePassed),
-            (&[], 0, false, Exit::NothingSelected),
-            (&[NotApplicable], 1, false, Exit::NothingSelected),
-            (&[Pass], 2, true, Exit::Interrupted),
-            (&[Fail], 2, true, Exit::Interrupted),
-            (&[], 2, true, Exit::Interrupted),
-            (&[Pass], 2, false, Exit::Bug),
-        ];
-        for (verdicts, selected, interrupted, exit) in table {
-            let results: Vec<_> = verdicts.iter().map(|verdict| result(1, &[*verdict])).collect();
-            let summary = Summary::of(selected, &results, interrupted, Span::ZERO);
-            assert_eq!(summary.exit, exit, "{verdicts:?} of {selected}, interrupted: {interrupted}");
-        }
-    }
-
-    #[test]
-    fn the_slowest_come_first_and_are_five() {
-        let results: Vec<_> = (1..=7).map(|id| result(id, &[Verdict::Pass])).collect();
-        let summary = Summary::of(7, &results, false, Span::ZERO);
-        assert_eq!(summary.slowest.iter().map(|slow| slow.id).collect::<Vec<_>>(), [7, 6, 5, 4, 3]);
-        assert_eq!(summary.count(Verdict::Pass), 7);
-    }
-
-    #[test]
-    fn events_survive_being_written_and_read() {
-        let finished = result(1, &[Verdict::Pass]);
-        let events = [
-            RunEvent::Started(Started::new(7, "virtual", 1)),
-            RunEvent::ScenarioStarted { id: 1, name: "n".into() },
-            RunEvent::Waiting {
-                id: 1,
-                phone: "rfc3261".into(),
-                what: "REGISTER to \"secondary\"".into(),
-                elapsed: Span::from_secs(1),
-                window: Some(Span::from_secs(32)),
-            },
-            RunEvent::ScenarioFinished(Box::new(finished.clone())),
-            RunEvent::Finished(Summary::of(1, &[finished], false, Span::from_millis(5))),
-        ];
-        for event in events {
-            let text = serde_json::to_string(&event).unwrap();
-            assert_eq!(serde_json::from_str::<RunEvent>(&text).unwrap(), event, "{text}");
-        }
-    }
-}
+#[path = "events_tests.rs"]
+pub(crate) mod tests;

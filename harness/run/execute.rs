@@ -216,6 +216,7 @@ impl Ledger {
             name: place.name.clone(),
             tags: place.tags.clone(),
             phone: String::new(),
+            known_issues: BTreeMap::new(),
             verdict: Verdict::NotExercised,
             findings: Vec::new(),
             started: Instant::EPOCH,

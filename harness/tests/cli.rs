@@ -103,3 +103,95 @@ fn the_list_runs_nothing() {
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("features/failover/order.feature"), "{}", ran.out);
 }
+
+/// One scenario in which the phone repeats its INVITE, and two in which it need not.
+const SILENT_AND_WELL: &str = "Feature: F
+  Background:
+    Given a farm with servers \"primary\" and \"secondary\"
+    And a phone
+    And the far end answers
+  Scenario: The primary answers
+    When the phone dials the far end
+    Then the call is established through \"primary\"
+  Scenario: The primary is silent
+    Given \"primary\" has fault \"silent\"
+    When the phone dials the far end
+    Then the phone sends INVITE to \"primary\", then \"secondary\"
+  Scenario: The primary is silent at first
+    Given \"primary\" has fault \"drop first=2\"
+    When the phone dials the far end
+    Then the call is established through \"primary\"
+";
+
+/// Runs [`SILENT_AND_WELL`] with a phone whose profile knows these rules to be broken.
+fn run_with_known_issues(rules: &[&str], more: &[&str]) -> (common::Ran, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = feature(folder.path(), SILENT_AND_WELL);
+    let profile = folder.path().join("mine.yaml");
+    let issues: String = rules.iter().map(|rule| format!("  {rule}: it counts wrongly\n")).collect();
+    let text = format!("schema: sipfarm.profile/1\nid: mine\nknown_issues:\n{issues}");
+    std::fs::write(&profile, text).unwrap();
+    let (profile, out) = (profile.display().to_string(), folder.path().join("out").display().to_string());
+    let run = ["run", &path, "--phone", &profile, "--out", &out];
+    (sipfarm(&[&run[..], more].concat()), folder)
+}
+
+#[test]
+fn a_known_issue_that_shows_in_one_scenario_is_not_missed_in_the_others() {
+    let (ran, _) =
+        run_with_known_issues(&["invite-schedule", "transmission-count"], &["--defect", "caps-invite-at-t2"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("2 passed  1 known issue"), "{}", ran.out);
+    assert!(!ran.out.contains("FIXED"), "{}", ran.out);
+}
+
+#[test]
+fn a_known_issue_that_no_scenario_shows_fails_the_run_and_no_capture() {
+    let (ran, folder) = run_with_known_issues(&["invite-schedule"], &[]);
+    assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
+    for part in ["3 passed", "FIXED invite-schedule   (mine)", "it counts wrongly", "kept in 2 scenarios"] {
+        assert!(ran.out.contains(part), "{part} is missing in:\n{}", ran.out);
+    }
+    for capture in common::captures(&folder.path().join("out")) {
+        let audit = sipfarm(&["audit", capture.to_str().unwrap()]);
+        assert_eq!(audit.code, 0, "one capture cannot tell: {}{}", audit.out, audit.err);
+    }
+}
+
+#[test]
+fn a_known_issue_without_occasion_is_not_missed() {
+    let (ran, _) = run_with_known_issues(&["icmp-reaction"], &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+/// An empty capture: its section header and nothing else.
+fn empty_capture() -> Vec<u8> {
+    let block = [0x0a0d_0d0a_u32, 28, 0x1a2b_3c4d, 0x0000_0001, u32::MAX, u32::MAX, 28];
+    block.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+#[test]
+fn a_known_issue_of_no_rule_is_an_error_wherever_a_profile_is_read() {
+    let (ran, folder) = run_with_known_issues(&["invite-shedule"], &[]);
+    let (profile, path) = (folder.path().join("mine.yaml"), folder.path().join("a.feature"));
+    let (profile, path) = (profile.to_str().unwrap(), path.to_str().unwrap());
+    let asks = format!(
+        "Feature: F\n  Scenario: S\n    Given a farm with servers \"primary\"\n    And a phone with profile \"{profile}\"\n    When the phone dials the far end\n    Then the call fails\n"
+    );
+    let asking = tempfile::tempdir().unwrap();
+    let asking_path = feature(asking.path(), &asks);
+    let capture = folder.path().join("a.pcapng");
+    std::fs::write(&capture, empty_capture()).unwrap();
+    for ran in [
+        ran,
+        sipfarm(&["run", path, "--phone", profile, "--list"]),
+        sipfarm(&["audit", capture.to_str().unwrap(), "--profile", profile]),
+        sipfarm(&["phone", "--profile", profile, "--server", "primary=127.0.0.9:5060"]),
+        sipfarm(&["lint", &asking_path]),
+        sipfarm(&["mutants", &asking_path]),
+    ] {
+        assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+        let said = ran.out + &ran.err;
+        assert!(said.contains("mine.yaml:4:19") && said.contains("did you mean `invite-schedule`"), "{said}");
+    }
+}

@@ -23,7 +23,7 @@ pub enum Verdict {
     NotExercised,
     /// The phone broke it, and its profile says that it does.
     KnownIssue,
-    /// The profile says that the phone breaks it, and it did not.
+    /// The profile says that the phone breaks it, and in a whole run it did not.
     UnexpectedPass,
     /// Too early to tell: only in a live wait.
     Pending,

@@ -1,6 +1,6 @@
 //! From a timeline to findings, and from findings to a verdict.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use sipfarm_core::Instant;
 use sipfarm_core::profile::Profile;
@@ -25,7 +25,6 @@ pub fn judge(timeline: &Timeline, profile: &Profile, now: Instant) -> Vec<Findin
     let asked = case.notes.expected.iter().map(|(_, expected)| expectations::judge(&case, expected));
     let mut findings: Vec<_> = standing.chain(asked).chain(occasion::findings(&case)).collect();
     accept_known_issues(&mut findings, profile);
-    expect_known_issues(&mut findings, profile);
     findings
 }
 
@@ -47,7 +46,8 @@ pub fn judge_one(timeline: &Timeline, profile: &Profile, expected: &Expected, no
 /// 3. *inconclusive*: something that had to be decided was not; a pass beside it proves too little.
 /// 4. *not exercised*: a step was never put to the test, which a finding with a line tells. A
 ///    standing rule that had no occasion is no gap: nobody asked for it.
-/// 5. *unexpected pass*: all is well, but the profile is out of date.
+/// 5. *unexpected pass*: all is well, but the profile is out of date. Only [`unexpected_passes`] says so,
+///    of a whole run.
 /// 6. *known issue*, then *warn*: it passes, with a remark.
 /// 7. *pass*: at least one rule was kept.
 /// 8. *not applicable*: the profile says so of everything that was asked.
@@ -70,20 +70,39 @@ pub fn verdict(findings: &[Finding]) -> Verdict {
     }
 }
 
-/// For a run of several scenarios: a known issue that showed itself in one of them is not
-/// unexpectedly gone in the others, which merely gave it no chance.
-pub fn reconcile_known_issues(scenarios: &mut [Vec<Finding>]) {
-    let shown: BTreeSet<String> = scenarios
-        .iter()
-        .flatten()
-        .filter(|finding| finding.verdict == Verdict::KnownIssue)
-        .map(|finding| finding.rule.clone())
-        .collect();
-    for finding in scenarios.iter_mut().flatten() {
-        if finding.verdict == Verdict::UnexpectedPass && shown.contains(&finding.rule) {
-            finding.verdict = Verdict::Pass;
-        }
+/// What the profile says is broken and a whole run of scenarios has shown to be kept: a rule that was
+/// kept at least once, and that nothing in any scenario speaks against. A rule that had no occasion
+/// anywhere is none of them, and no scenario by itself can say so: it may merely have given the issue
+/// no chance to show.
+pub fn unexpected_passes(known_issues: &BTreeMap<String, String>, scenarios: &[&[Finding]]) -> Vec<Finding> {
+    known_issues.iter().filter_map(|(rule, reason)| unexpected_pass(rule, reason, scenarios)).collect()
+}
+
+fn unexpected_pass(rule: &str, reason: &str, scenarios: &[&[Finding]]) -> Option<Finding> {
+    use Verdict::{NotApplicable, NotExercised, Pass};
+    let of_rule = || scenarios.iter().copied().flatten().filter(|finding| finding.rule == rule);
+    let passed = of_rule().find(|finding| finding.verdict == Pass)?;
+    if of_rule().any(|finding| !matches!(finding.verdict, Pass | NotExercised | NotApplicable)) {
+        return None;
     }
+    let kept = |finding: &Finding| finding.rule == rule && finding.verdict == Pass;
+    let times = match scenarios.iter().filter(|findings| findings.iter().any(kept)).count() {
+        1 => "1 scenario".to_owned(),
+        number => format!("{number} scenarios"),
+    };
+    Some(Finding {
+        rule: rule.to_owned(),
+        requirements: passed.requirements.clone(),
+        verdict: Verdict::UnexpectedPass,
+        expected_id: None,
+        line: None,
+        expected: format!("broken, as the profile says: {reason}"),
+        window: None,
+        seen: format!("kept in {times}, broken in none"),
+        packets: Vec::new(),
+        nearest: Vec::new(),
+        until: None,
+    })
 }
 
 /// A fail that the profile knows of accuses nobody.
@@ -92,20 +111,6 @@ fn accept_known_issues(findings: &mut [Finding], profile: &Profile) {
         if let Some(reason) = profile.known_issues.get(&finding.rule) {
             finding.verdict = Verdict::KnownIssue;
             finding.seen = format!("{}; known issue: {reason}", finding.seen);
-        }
-    }
-}
-
-/// A rule that the profile says is broken, that had its occasion and was kept every time.
-fn expect_known_issues(findings: &mut [Finding], profile: &Profile) {
-    for (rule, reason) in &profile.known_issues {
-        let of_rule = |finding: &&mut Finding| finding.rule == *rule;
-        let kept = findings.iter_mut().filter(of_rule).all(|finding| {
-            matches!(finding.verdict, Verdict::Pass | Verdict::NotExercised | Verdict::NotApplicable)
-        });
-        for finding in findings.iter_mut().filter(of_rule).filter(|f| kept && f.verdict == Verdict::Pass) {
-            finding.verdict = Verdict::UnexpectedPass;
-            finding.seen = format!("{}; the profile says it is broken: {reason}", finding.seen);
         }
     }
 }

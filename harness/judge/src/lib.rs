@@ -4,7 +4,8 @@
 //! and from the numbers of the RFCs; never from the code of the phone that is judged.
 //!
 //! [`judge()`] judges a whole capture, [`judge_one`] a single expectation while a step waits for it,
-//! and [`verdict`] sums findings up. [`catalogue`] lists the rules.
+//! and [`verdict`] sums findings up;
+//! [`unexpected_passes`] looks at a whole run. [`catalogue`] lists the rules.
 
 pub mod case;
 pub mod expectation;
@@ -16,7 +17,7 @@ pub mod timeline;
 
 pub use expectation::Expectation;
 pub use finding::{Finding, Nearest, Verdict, Window};
-pub use judge::{judge, judge_one, reconcile_known_issues, verdict};
+pub use judge::{judge, judge_one, unexpected_passes, verdict};
 pub use mark::Mark;
 pub use rules::{RuleInfo, catalogue};
 pub use timeline::{Event, EventKind, Timeline};

@@ -8,6 +8,7 @@ use serde_yaml::Value;
 
 use super::Profile;
 use super::check::out_of_range;
+use super::plain::plain;
 use super::yaml::{Written, place_of, written};
 use crate::nearest::nearest;
 
@@ -54,7 +55,32 @@ pub struct LoadError {
 /// The text is not YAML, holds an unknown or duplicate key, a value of the wrong type or out of
 /// range, lacks `schema` or `id`, or its chain of bases is broken or closes on itself.
 pub fn load(source: &Source, lookup: &dyn Fn(&str) -> Option<Source>) -> Result<Profile, LoadError> {
-    load_over(source, lookup, &mut Vec::new())
+    load_over(source, lookup, None, &mut Vec::new())
+}
+
+/// Loads a profile as [`load`] does, for a judge with these rules: what is known to be broken must be
+/// one of them.
+///
+/// # Errors
+/// Those of [`load`], and a key of `known_issues:` that no rule bears.
+pub fn load_for(
+    source: &Source,
+    lookup: &dyn Fn(&str) -> Option<Source>,
+    rules: &[&str],
+) -> Result<Profile, LoadError> {
+    load_over(source, lookup, Some(rules), &mut Vec::new())
+}
+
+/// Why a rule of that name cannot be a known issue, when there is none: what is wrong and what to do.
+pub fn check_rule(rule: &str, rules: &[&str]) -> Result<(), (String, String)> {
+    if rules.contains(&rule) {
+        return Ok(());
+    }
+    let help = match nearest(rule, rules.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "harness/judge/src/rules/README.md lists the rules".to_owned(),
+    };
+    Err((format!("known_issues: there is no rule `{rule}`"), help))
 }
 
 impl Profile {
@@ -120,9 +146,11 @@ impl Profile {
 fn load_over(
     source: &Source,
     lookup: &dyn Fn(&str) -> Option<Source>,
+    rules: Option<&[&str]>,
     above: &mut Vec<String>,
 ) -> Result<Profile, LoadError> {
     let written = Overlay::read(source)?;
+    rules.map_or(Ok(()), |rules| written.check_known_issues(rules))?;
     for key in ["schema", "id"] {
         if !written.keys.contains_key(key) {
             return Err(source.error(None, format!("`{key}:` is missing")));
@@ -141,7 +169,7 @@ fn load_over(
     let Some(base_source) = lookup(base) else {
         return Err(extends(format!("there is no profile `{base}`")));
     };
-    written.over(&load_over(&base_source, lookup, above)?)
+    written.over(&load_over(&base_source, lookup, rules, above)?)
 }
 
 /// What one text writes, to be laid over another profile.
@@ -167,6 +195,15 @@ impl<'a> Overlay<'a> {
         // an error still knows its place.
         let values = serde_yaml::from_str(text).map_err(|error| source.yaml_error(&error))?;
         Ok(Overlay { source, keys, values })
+    }
+
+    /// Whether the rules that this text calls broken are among these.
+    fn check_known_issues(&self, rules: &[&str]) -> Result<(), LoadError> {
+        let Some(Written::Section(issues)) = self.keys.get("known_issues") else { return Ok(()) };
+        let wrong = issues.keys().find_map(|rule| Some((rule, check_rule(rule, rules).err()?)));
+        let Some((rule, (problem, help))) = wrong else { return Ok(()) };
+        let place = place_of(&self.source.text, &["known_issues", rule]);
+        Err(LoadError { help: Some(help), ..self.source.error(place, problem) })
     }
 
     /// `base` with the values that stand in the text.
@@ -217,7 +254,7 @@ impl Source {
             Some((line, column)) => text.replace(&format!(" at line {line} column {column}"), ""),
             None => text,
         };
-        LoadError { help: did_you_mean(&problem), ..self.error(place, problem) }
+        LoadError { help: did_you_mean(&problem), ..self.error(place, plain(&problem)) }
     }
 }
 

@@ -14,12 +14,13 @@ mod call;
 mod check;
 mod handling;
 mod load;
+mod plain;
 mod policy;
 mod yaml;
 
 pub use call::*;
 pub use handling::*;
-pub use load::{LoadError, Place, Source, load};
+pub use load::{LoadError, Place, Source, check_rule, load, load_for};
 pub use policy::*;
 
 /// A phone model's behaviour. [`Profile::default`] is the profile `rfc3261`.

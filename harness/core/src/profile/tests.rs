@@ -108,7 +108,7 @@ fn unknown_keys_have_their_place_and_a_hint() {
 fn unknown_words_have_their_place_and_a_hint() {
     assert_eq!(
         error("failover: { retry_rule: retry_cont }\n"),
-        "mine.yaml:3:25: failover.retry_rule: unknown variant `retry_cont`, expected one of `retry_count`, \
+        "mine.yaml:3:25: failover.retry_rule: unknown word `retry_cont`, expected one of `retry_count`, \
          `timer_b`, `fixed_timeout`; did you mean `retry_count`?"
     );
     assert!(error("failover: { triggers: [503, 507] }\n").starts_with("mine.yaml:3:29: "));
@@ -118,13 +118,22 @@ fn unknown_words_have_their_place_and_a_hint() {
 fn wrong_types_have_their_place() {
     assert_eq!(
         error("timers:\n  t1_ms: soon\n"),
-        "mine.yaml:4:10: timers.t1_ms: invalid type: string \"soon\", expected u32"
+        "mine.yaml:4:10: timers.t1_ms: expected a whole number, not negative; found the text \"soon\""
     );
-    assert!(error("timers: { t1_ms: -1 }\n").starts_with("mine.yaml:3:18: timers.t1_ms: invalid "));
-    assert!(error("timers: { t1_ms: 4294967296 }\n").starts_with("mine.yaml:3:18: timers.t1_ms: invalid "));
-    assert!(error("servers: primary\n").starts_with("mine.yaml:3:10: servers: invalid type"));
     assert!(
-        error("servers: { order: primary }\n").starts_with("mine.yaml:3:19: servers.order: invalid type")
+        error("timers: { t1_ms: -1 }\n").starts_with("mine.yaml:3:18: timers.t1_ms: expected a whole number")
+    );
+    assert!(
+        error("timers: { t1_ms: 4294967296 }\n")
+            .starts_with("mine.yaml:3:18: timers.t1_ms: expected a whole number")
+    );
+    assert!(
+        error("servers: primary\n")
+            .starts_with("mine.yaml:3:10: servers: expected fields below it; found the text")
+    );
+    assert!(
+        error("servers: { order: primary }\n")
+            .starts_with("mine.yaml:3:19: servers.order: expected a list; found the text")
     );
     assert!(error("kind: !x physical\n").starts_with("mine.yaml:3:7: "));
 }
@@ -157,6 +166,27 @@ fn values_out_of_range_have_their_place() {
             .starts_with("mine.yaml:3:29: registration.refresh_lo: ")
     );
     assert!(error("tolerance: { retx_hi: .inf }\n").starts_with("mine.yaml:3:23: tolerance.retx_hi: "));
+}
+
+#[test]
+fn a_known_issue_is_one_of_a_rule_that_there_is() {
+    let source = |name: &str, text: &str| Source { origin: format!("{name}.yaml"), text: text.to_owned() };
+    let base = format!("{HEAD}known_issues:\n  invite-schedul: late\n").replace("mine", "base");
+    let load = |text: &str| {
+        let lookup = |name: &str| (name == "base").then(|| source(name, &base));
+        load_for(&source("mine", &format!("{HEAD}{text}")), &lookup, &["branch", "invite-schedule"])
+    };
+    assert_eq!(load("known_issues: {branch: odd}\n").unwrap().known_issues["branch"], "odd");
+    let problem = |text: &str| load(text).unwrap_err().to_string();
+    assert_eq!(
+        problem("known_issues:\n  branch: odd\n  moon: full\n"),
+        "mine.yaml:5:9: known_issues: there is no rule `moon`; harness/judge/src/rules/README.md lists the rules"
+    );
+    assert_eq!(
+        problem("extends: base\n"),
+        "base.yaml:4:19: known_issues: there is no rule `invite-schedul`; did you mean `invite-schedule`?",
+        "the place is in the text that is wrong"
+    );
 }
 
 #[test]
@@ -219,9 +249,9 @@ fn a_wrong_setting_says_what_to_do() {
     assert!(problem("timers.t1", "250").ends_with("; did you mean `t1_ms`?"));
     assert_eq!(
         problem("timers.t1_ms", "soon"),
-        "timers.t1_ms = soon: timers.t1_ms: invalid type: string \"soon\", expected u32"
+        "timers.t1_ms = soon: timers.t1_ms: expected a whole number, not negative; found the text \"soon\""
     );
-    assert!(problem("id.inner", "x").contains("invalid type: map"));
+    assert!(problem("id.inner", "x").contains("expected a text; found fields"));
     for (path, value) in
         [("", "1"), ("timers.", "1"), ("timers.\"a", "1"), ("timers.t1_ms", ""), ("timers.t1_ms", "1\nid: x")]
     {

@@ -1,7 +1,7 @@
 //! Known issues, and the verdict on a whole scenario.
 use crate::common::{Story, span};
 use sipfarm_core::sip::Method;
-use sipfarm_judge::{Expectation, Finding, Verdict, judge, reconcile_known_issues, verdict};
+use sipfarm_judge::{Expectation, Finding, Verdict, judge, unexpected_passes, verdict};
 
 const RULE: &str = "invite-schedule";
 
@@ -27,10 +27,10 @@ fn a_known_issue_accuses_nobody() {
 }
 
 #[test]
-fn a_known_issue_that_is_gone_is_an_unexpected_pass() {
+fn one_scenario_in_which_a_known_issue_does_not_show_simply_passes() {
     let mut story = with_known_issue();
     sends_at(&mut story, &[0.0, 0.5, 1.5]);
-    assert_eq!(story.verdict(RULE, 1.6), Verdict::UnexpectedPass);
+    assert_eq!(story.verdict(RULE, 1.6), Verdict::Pass);
 }
 
 #[test]
@@ -40,19 +40,46 @@ fn a_known_issue_without_occasion_stays_what_it_is() {
     assert_eq!(story.verdict(RULE, 0.1), Verdict::NotExercised);
 }
 
+/// What one scenario says of a phone that sends INVITE at these times.
+fn scenario(times: &[f64], end: f64) -> Vec<Finding> {
+    let mut story = with_known_issue();
+    sends_at(&mut story, times);
+    story.at(end).end();
+    story.judge_at(end)
+}
+
+/// The unexpected passes of a run of these scenarios: rule and what was seen.
+fn unexpected(scenarios: &[Vec<Finding>]) -> Vec<(String, String)> {
+    let scenarios: Vec<&[Finding]> = scenarios.iter().map(Vec::as_slice).collect();
+    let found = unexpected_passes(&with_known_issue().profile.known_issues, &scenarios);
+    assert!(found.iter().all(|finding| finding.verdict == Verdict::UnexpectedPass));
+    found.into_iter().map(|finding| (finding.rule, finding.seen)).collect()
+}
+
 #[test]
-fn an_issue_that_showed_itself_once_is_not_gone_elsewhere() {
-    let mut broken = with_known_issue();
-    sends_at(&mut broken, &[0.0, 0.5, 1.0]);
-    let mut kept = with_known_issue();
-    sends_at(&mut kept, &[0.0, 0.5, 1.5]);
-    broken.at(1.1).end();
-    kept.at(1.6).end();
-    let mut run = vec![broken.judge_at(1.2), kept.judge_at(1.6)];
-    assert_eq!(verdict(&run[1]), Verdict::UnexpectedPass);
-    reconcile_known_issues(&mut run);
-    assert_eq!(verdict(&run[0]), Verdict::KnownIssue);
-    assert_eq!(verdict(&run[1]), Verdict::Pass);
+fn a_known_issue_is_gone_when_a_whole_run_does_not_show_it() {
+    let (kept, broken, idle) =
+        (scenario(&[0.0, 0.5, 1.5], 1.6), scenario(&[0.0, 0.5, 1.0], 1.2), scenario(&[0.0], 0.1));
+    let gone = |seen: &str| vec![(RULE.to_owned(), seen.to_owned())];
+    assert_eq!(unexpected(std::slice::from_ref(&kept)), gone("kept in 1 scenario, broken in none"));
+    assert_eq!(
+        unexpected(&[kept.clone(), idle.clone(), kept.clone()]),
+        gone("kept in 2 scenarios, broken in none")
+    );
+    assert_eq!(unexpected(&[kept.clone(), broken.clone()]), [], "it showed in one of them");
+    assert_eq!((verdict(&broken), verdict(&kept)), (Verdict::KnownIssue, Verdict::Pass));
+    assert_eq!(unexpected(&[idle]), [], "nobody pressed the key");
+    assert_eq!(unexpected(&[]), []);
+}
+
+#[test]
+fn a_known_issue_is_not_gone_while_a_scenario_could_not_tell() {
+    let kept = scenario(&[0.0, 0.5, 1.5], 1.6);
+    for doubt in [Verdict::Inconclusive, Verdict::Warn] {
+        let mut doubtful = kept.clone();
+        doubtful.iter_mut().filter(|finding| finding.rule == RULE).for_each(|f| f.verdict = doubt);
+        assert_eq!(unexpected(&[kept.clone(), doubtful]), [], "{doubt}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod log;
 mod mutants;
 mod phone;
 mod run;
+mod schema;
 
 use clap::{Parser, Subcommand};
 
@@ -33,6 +34,8 @@ enum Command {
     Lint(lint::LintArgs),
     /// Show that every rule can fail: run the scenarios against each defect of the reference phone
     Mutants(mutants::MutantsArgs),
+    /// Print the JSON schema of profiles, for editors
+    Schema,
 }
 
 /// How a command prints what it found.
@@ -61,6 +64,7 @@ pub fn main() -> Exit {
         Command::Audit(args) => audit::audit(&args),
         Command::Lint(args) => lint::lint(&args),
         Command::Mutants(args) => mutants::mutants(&args),
+        Command::Schema => schema::schema(),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{}", error.explain());

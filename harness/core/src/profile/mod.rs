@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Transport;
@@ -16,15 +17,17 @@ mod handling;
 mod load;
 mod plain;
 mod policy;
+mod schema;
 mod yaml;
 
 pub use call::*;
 pub use handling::*;
 pub use load::{LoadError, Place, Source, check_rule, load, load_for};
 pub use policy::*;
+pub use schema::schema;
 
 /// A phone model's behaviour. [`Profile::default`] is the profile `rfc3261`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Profile {
     /// The format of this file: `sipfarm.profile/1`.
@@ -94,7 +97,7 @@ impl Default for Profile {
 }
 
 /// RFC 3261 timers (table 4). Times in milliseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timers {
     /// T1: the round-trip time estimate.
@@ -151,7 +154,7 @@ impl Timers {
 }
 
 /// How far times may be off before they count as wrong (`tol.*` in the catalogue).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tolerance {
     /// A retransmission may come this factor of its interval early …
@@ -182,7 +185,7 @@ impl Default for Tolerance {
 }
 
 /// Transports.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TransportPolicy {
     /// What the phone can speak.

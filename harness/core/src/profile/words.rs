@@ -3,10 +3,10 @@
 /// An enum whose variants are words. YAML may write a word that looks like a number or a truth
 /// value without quotes: `triggers: [503]`, `honour_retry_after: true`.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident: $($(#[$variant_meta:meta])* $variant:ident = $word:literal),* $(,)?) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $name:ident: $($(#[doc = $word_doc:literal])* $variant:ident = $word:literal),* $(,)?) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+        pub enum $name { $($(#[doc = $word_doc])* $variant,)* }
 
         impl $name {
             /// Every word, as it stands in a profile.
@@ -54,6 +54,16 @@ macro_rules! words {
                 deserializer.deserialize_any(Word)
             }
         }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let words = [$(($word, concat!($($word_doc),*))),*];
+                $crate::profile::schema::of_words(concat!($($doc),*), &words)
+            }
+        }
     };
 }
 
@@ -61,7 +71,7 @@ macro_rules! words {
 macro_rules! section {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty = $default:expr,)* }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(default, deny_unknown_fields)]
         pub struct $name { $($(#[$field_meta])* pub $field: $ty,)* }
 

@@ -232,7 +232,7 @@ mod tests {
                 Error::NothingSelected { of: 42, filter: "has the tags `@nothing`".into() },
                 Exit::NothingSelected,
             ),
-            (Error::usage("--jobs 0: at least one", "leave --jobs away"), Exit::Usage),
+            (Error::usage("--out x: the folder is not empty", "name a new folder"), Exit::Usage),
             (
                 Error::lab(
                     "cannot open packet socket",
@@ -273,8 +273,8 @@ mod tests {
         error[nothing-selected]: nothing selected: none of 42 scenarios has the tags `@nothing`
           help: see what there is: sipfarm run --list
 
-        error[usage]: --jobs 0: at least one
-          help: leave --jobs away
+        error[usage]: --out x: the folder is not empty
+          help: name a new folder
 
         error[lab]: cannot open packet socket
           fix: sudo setcap cap_net_raw,cap_net_admin+ep $(which sipfarm)

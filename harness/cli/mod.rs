@@ -71,3 +71,14 @@ pub fn main() -> Exit {
         error.exit()
     })
 }
+
+/// Reads a number for an option.
+fn whole_number(text: &str) -> std::result::Result<u64, String> {
+    text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
+}
+
+/// Reads how many of something an option asks for.
+fn at_least_one(text: &str) -> std::result::Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("write a whole number from 1 to {}, or leave the option away", u32::MAX))
+}

@@ -31,7 +31,7 @@ pub struct MutantsArgs {
     #[arg(long = "defect", value_name = "NAME")]
     defects: Vec<Defect>,
     /// What everything random is drawn from
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = super::whole_number)]
     seed: u64,
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = super::Format::Text)]
@@ -128,6 +128,7 @@ fn run_one(selected: Selected, defects: Defects, seed: u64) -> Result<Option<Vec
         defects,
         tap: None,
         program: std::env::current_exe().map_err(unfit)?,
+        scenario_limit: None,
         capture_of: Box::new(|_| None),
     };
     let execution = Execution {
@@ -138,8 +139,8 @@ fn run_one(selected: Selected, defects: Defects, seed: u64) -> Result<Option<Vec
         repeat: Box::new(|_| String::new()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unfit)?;
-    let (results, interrupted) = runtime.block_on(execute(execution, |_| ()));
-    Ok((!interrupted).then_some(results))
+    let (results, cut_short) = runtime.block_on(execute(execution, |_| ()));
+    Ok(cut_short.is_none().then_some(results))
 }
 
 /// One line for each phone that is through, on standard error: the result goes to standard output.

@@ -38,7 +38,7 @@ pub struct PhoneArgs {
     #[arg(long, default_value = "lab.example")]
     domain: String,
     /// What its ids are drawn from
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = super::whole_number)]
     seed: u64,
     /// Do something wrong; `sipfarm mutants --list` names the defects
     #[arg(long = "defect", value_name = "NAME")]

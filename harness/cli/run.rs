@@ -43,11 +43,15 @@ pub struct RunArgs {
     #[arg(short = 'k', value_name = "TEXT")]
     text: Option<String>,
     /// What everything random is drawn from
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = super::whole_number)]
     seed: u64,
     /// How many scenarios may run at once [default: all on real sockets, in virtual time one]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_parser = super::at_least_one)]
     jobs: Option<u32>,
+    /// How many seconds one scenario may take as a whole on real sockets; one that takes longer is ended and is
+    /// inconclusive
+    #[arg(long, value_name = "SECONDS", default_value_t = SCENARIO_LIMIT_S, value_parser = super::at_least_one)]
+    scenario_limit: u32,
     /// Where the bundle goes [default: a new folder under captures]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -55,6 +59,9 @@ pub struct RunArgs {
     #[arg(long)]
     list: bool,
 }
+
+/// Longer than any scenario has reason to be, and short enough for a run that hangs overnight.
+const SCENARIO_LIMIT_S: u32 = 7_200;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum NetArg {
@@ -107,12 +114,13 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         defects: args.defects.iter().copied().collect(),
         tap,
         program,
+        scenario_limit: (net != NetKind::Virtual).then(|| Span::from_secs(args.scenario_limit.into())),
         capture_of: Box::new(move |place: &Place| Some(captures.capture(place.id))),
     };
-    Ok(run_selected(&args, selected, context, &bundle)?.exit)
+    run_selected(&args, selected, context, &bundle)
 }
 
-fn run_selected(args: &RunArgs, selected: Selected, context: Context, bundle: &Bundle) -> Result<Summary> {
+fn run_selected(args: &RunArgs, selected: Selected, context: Context, bundle: &Bundle) -> Result<Exit> {
     let count = selected.scenarios.len();
     let mut started = Started::new(args.seed, context.net.as_str(), count);
     started.bundle = Some(bundle.folder().to_owned());
@@ -131,22 +139,37 @@ fn run_selected(args: &RunArgs, selected: Selected, context: Context, bundle: &B
         .build()
         .map_err(|error| Error::lab(format!("no runtime: {error}"), ""))?;
     let events = Rc::clone(&reporter);
-    let (results, interrupted) =
+    let (results, cut_short) =
         runtime.block_on(execute(execution, move |event| events.borrow_mut().event(&event)));
     let elapsed = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
-    let mut summary = Summary::of(count, &results, interrupted, elapsed);
+    let mut summary = Summary::of(count, &results, cut_short, elapsed);
     summary.bundle = Some(bundle.folder().to_owned());
-    reporter.borrow_mut().event(&RunEvent::Finished(summary.clone()));
+    if bug::seen() {
+        summary.exit = summary.exit.or(Exit::Bug);
+    }
+    let exit = summary.exit;
+    reporter.borrow_mut().event(&RunEvent::Finished(summary));
     report_bugs(&results, bundle);
-    Ok(summary)
+    if cut_short.is_none() && results.len() < count && !bug::seen() {
+        let (message, place) = bug::last_noted().unwrap_or_default();
+        bug::tell(bundle.folder(), &format!("a scenario has no result: {message}"), &place);
+    }
+    let unwritten = reporter.borrow().unwritten(bundle);
+    Ok(unwritten.iter().fold(exit, |exit, error| {
+        eprintln!("{}", error.explain());
+        exit.or(error.exit())
+    }))
 }
 
-/// One report for each bug of ours that the run has shown, however many scenarios it hit.
+/// One report for each bug of ours that the run has shown, however many scenarios it hit, but for
+/// those that were told when they happened.
 fn report_bugs(results: &[ScenarioResult], bundle: &Bundle) {
     let mut told = BTreeSet::new();
     for result in results {
         let trouble = result.trouble.as_ref().filter(|trouble| trouble.blame == Blame::Ours);
-        if let Some(trouble) = trouble.filter(|trouble| told.insert(&trouble.message)) {
+        if let Some(trouble) =
+            trouble.filter(|trouble| told.insert(&trouble.message) && !bug::is_told(&trouble.message))
+        {
             bug::tell(bundle.folder(), &trouble.message, &result.repeat);
         }
     }
@@ -156,8 +179,10 @@ fn report_bugs(results: &[ScenarioResult], bundle: &Bundle) {
 struct Reporter {
     terminal: Terminal<std::io::Stdout>,
     record: json::Recorder,
-    /// The first failure to write either.
-    failure: Option<std::io::Error>,
+    /// The first failure to show …
+    unshown: Option<std::io::Error>,
+    /// … and to record.
+    unrecorded: Option<std::io::Error>,
 }
 
 impl Reporter {
@@ -166,18 +191,34 @@ impl Reporter {
         Ok(Reporter {
             terminal: Terminal::new(std::io::stdout(), Style::detect()),
             record: json::Recorder::create(bundle.folder()).map_err(unwritable)?,
-            failure: None,
+            unshown: None,
+            unrecorded: None,
         })
     }
 
     /// The run goes on without its record, and without a reader of its output.
     fn event(&mut self, event: &RunEvent) {
-        let recorded = self.record.event(event);
-        let shown = self.terminal.event(event);
-        if let (None, Err(error)) = (&self.failure, recorded.and(shown)) {
-            tracing::warn!(%error, "a report cannot be written");
-            self.failure = Some(error);
+        if let Err(error) = self.record.event(event) {
+            self.unrecorded.get_or_insert(error);
         }
+        if let Err(error) = self.terminal.event(event) {
+            self.unshown.get_or_insert(error);
+        }
+    }
+
+    /// What could not be written, and is missed. A reader that has gone away misses nothing.
+    fn unwritten(&self, bundle: &Bundle) -> Vec<Error> {
+        let folder = bundle.folder().display();
+        let unshown = self.unshown.as_ref().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+        let unshown = unshown.map(|error| {
+            let fix = format!("make room there; the whole result is in {folder}/run.jsonl");
+            Error::lab(format!("the report could not be written to standard output: {error}"), fix)
+        });
+        let unrecorded = self.unrecorded.as_ref().map(|error| {
+            let fix = "make room there, or choose another folder with --out DIR";
+            Error::lab(format!("the record of the run could not be written to {folder}: {error}"), fix)
+        });
+        unshown.into_iter().chain(unrecorded).collect()
     }
 }
 

@@ -8,10 +8,17 @@ use std::io::{self, Write as _};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::Exit;
 
 static SEEN: AtomicBool = AtomicBool::new(false);
+
+/// Where reports go; nothing while no [`guard`] watches.
+static FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// What the panics said that were told already.
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 thread_local! {
     /// What panicked on this thread, and where.
@@ -22,37 +29,54 @@ thread_local! {
 
 /// Runs a command. A panic in it, on any thread, leaves a report in `folder` and makes the exit
 /// code 70, whatever the command says. Destructors run, so faults end and captures are closed.
-/// Only a reader of our output that goes away (`sipfarm lint | head`) is nobody's bug.
+/// A reader of our output that goes away (`sipfarm lint | head`) is nobody's bug, and neither is an
+/// output that cannot be written, which is the lab's matter.
 pub fn guard(folder: &Path, command: impl FnOnce() -> Exit) -> Exit {
-    let (home, folder) = (folder.to_owned(), folder.to_owned());
-    panic::set_hook(Box::new(move |info| {
-        let message = message_of(info.payload());
-        if ONLY_NOTED.get() {
-            note(info);
-        } else if !is_closed_pipe(&message) {
-            tell(&folder, &message, &place_of(info));
-        }
-    }));
+    *FOLDER.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.to_owned());
+    panic::set_hook(Box::new(on_panic));
     match panic::catch_unwind(AssertUnwindSafe(command)) {
         _ if seen() => Exit::Bug,
         Ok(exit) => exit,
-        Err(payload) if is_closed_pipe(&message_of(&*payload)) => Exit::Interrupted,
-        // Somebody has taken our hook away, so that nothing was told yet.
         Err(payload) => {
             let message = message_of(&*payload);
-            tell(&home, &message, &noted_place(&message).unwrap_or_else(|| "unknown".to_owned()));
-            Exit::Bug
+            match unprinted(&message) {
+                Some(why) if why.contains("Broken pipe") => Exit::Interrupted,
+                Some(why) => {
+                    let _ = writeln!(io::stderr(), "error[unwritable]: cannot write what was found: {why}");
+                    Exit::LabUnfit
+                }
+                // Somebody has taken our hook away, so that nothing was told yet.
+                None => {
+                    tell(folder, &message, &noted_place(&message).unwrap_or_else(|| "unknown".to_owned()));
+                    Exit::Bug
+                }
+            }
         }
     }
 }
 
-/// From here on, panics on this thread say nothing and only leave their place for [`noted_place`].
+/// A panic is told at once, with its report, unless its thread deals with panics itself.
+fn on_panic(info: &PanicHookInfo<'_>) {
+    let message = message_of(info.payload());
+    let folder = FOLDER.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match folder {
+        Some(folder) if !ONLY_NOTED.get() => {
+            if unprinted(&message).is_none() {
+                tell(&folder, &message, &place_of(info));
+            }
+        }
+        _ => note(info),
+    }
+}
+
+/// From here on, panics on this thread say nothing and only leave their place for [`noted_place`];
+/// those on other threads are told all the same.
 /// For code that catches panics itself, as cucumber does around every step: it takes the panic hook
 /// away at its start and gives it back at its end, so this is called in between. Where several
 /// threads do so at once, each may get the hook of another back, which does the same.
 pub fn only_note_places() {
     ONLY_NOTED.set(true);
-    panic::set_hook(Box::new(note));
+    panic::set_hook(Box::new(on_panic));
 }
 
 fn note(info: &PanicHookInfo<'_>) {
@@ -71,6 +95,17 @@ fn place_of(info: &PanicHookInfo<'_>) -> String {
 /// Where the panic with that message happened on this thread, if it was noted.
 pub fn noted_place(message: &str) -> Option<String> {
     NOTED.with_borrow(|noted| noted.iter().rfind(|(said, _)| said == message).map(|(_, place)| place.clone()))
+}
+
+/// The last panic on this thread that was only noted: what it said, and its place.
+pub fn last_noted() -> Option<(String, String)> {
+    NOTED.with_borrow(|noted| noted.last().cloned())
+}
+
+/// Whether a panic was told already that said this, or a part of this.
+pub fn is_told(message: &str) -> bool {
+    let told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    told.iter().any(|told| !told.is_empty() && message.contains(told.as_str()))
 }
 
 /// Whether a panic of ours has been seen since the start.
@@ -98,13 +133,16 @@ pub fn message_of(payload: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
-/// What `println!` says when nobody reads any more.
-fn is_closed_pipe(message: &str) -> bool {
-    message.starts_with("failed printing to std")
+/// Why `println!` could not print, when that is what a panic says.
+fn unprinted(message: &str) -> Option<&str> {
+    message
+        .strip_prefix("failed printing to std")
+        .map(|rest| rest.split_once(": ").map_or(rest, |(_, why)| why))
 }
 
 /// Reports a bug, and says so on standard error.
 pub fn tell(folder: &Path, message: &str, place: &str) {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner).push(message.to_owned());
     let file = report(folder, message, place);
     let file = file.map(|file| format!("  report  {}\n", file.display())).unwrap_or_default();
     // Not `eprintln!`: it would panic on a closed pipe, here of all places.
@@ -163,8 +201,15 @@ mod tests {
             guard(Path::new(&folder), || panic!("failed printing to stdout: Broken pipe (os error 32)"));
         assert_eq!(exit, Exit::Interrupted);
         let exit = guard(Path::new(&folder), || {
+            panic!("failed printing to stdout: No space left on device (os error 28)")
+        });
+        assert_eq!(exit, Exit::LabUnfit);
+        let exit = guard(Path::new(&folder), || {
+            // As while scenarios run: only the panics of this thread are somebody's to catch.
+            only_note_places();
             let thread = std::thread::Builder::new().name("tap".into()).spawn(|| panic!("index 7 of 3"));
             assert!(thread.unwrap().join().is_err());
+            assert!(is_told("a machine panicked: index 7 of 3") && !is_told("index 8"));
             Exit::Passed
         });
         std::process::exit(exit.code().into());
@@ -180,6 +225,7 @@ mod tests {
             .unwrap();
         assert_eq!(child.status.code(), Some(70));
         let told = String::from_utf8(child.stderr).unwrap();
+        assert!(told.contains("cannot write what was found: No space left on device"), "{told}");
         assert!(
             told.contains("bug in sipfarm: index 7 of 3") && told.contains("sipfarm-bug-001.txt"),
             "{told}"

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn the_summary_comes_last_and_whole() {
         let folder = tempfile::tempdir().unwrap();
-        let summary = Summary::of(1, &[result(1, &[Verdict::Pass])], false, Span::from_millis(20));
+        let summary = Summary::of(1, &[result(1, &[Verdict::Pass])], None, Span::from_millis(20));
         let mut recorder = Recorder::create(folder.path()).unwrap();
         recorder.event(&RunEvent::Finished(summary.clone())).unwrap();
         let text = fs::read_to_string(folder.path().join("summary.json")).unwrap();

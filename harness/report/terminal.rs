@@ -116,6 +116,10 @@ impl<W: Write> Terminal<W> {
                 self.results.push((**result).clone());
                 text = self.result_line(result);
             }
+            RunEvent::ScenarioInterrupted { id, name, feature, line, real_time } => {
+                self.running.remove(id);
+                text = self.interrupted_line(*id, name, &format!("{}:{line}", feature.display()), *real_time);
+            }
             RunEvent::Finished(summary) => {
                 self.running.clear();
                 text = self.conclusion(summary);
@@ -168,25 +172,32 @@ impl<W: Write> Terminal<W> {
     }
 
     fn result_line(&self, result: &ScenarioResult) -> String {
+        let clock = if result.virtual_time.is_some() { "v" } else { " " };
+        let took = format!("{:>8.2} s {clock}", result.duration().as_secs_f64());
+        let place = format!("{}:{}", result.feature.display(), result.line);
+        let line = self.line(label(result), &took, result.id, &result.name, &place);
+        let reason =
+            reason(result).map(|reason| format!("   {}", cut(&clean(&reason), 100))).unwrap_or_default();
+        format!("{line}  {}{reason}\n", result.phone)
+    }
+
+    fn interrupted_line(&self, id: ScenarioId, name: &str, place: &str, real_time: Span) -> String {
+        let took = format!("{:>8.2} s  ", real_time.as_secs_f64());
+        self.line("CUT", &took, id, name, place) + "  interrupted\n"
+    }
+
+    /// What every scenario's line has: how many are over, how this one ended, how long it took, the
+    /// number that its capture bears, its name and place.
+    fn line(&self, label: &str, took: &str, id: ScenarioId, name: &str, place: &str) -> String {
         let counter = if self.style.live {
             " ".to_owned()
         } else {
             let width = self.selected.to_string().len();
             format!("{:>width$}/{}", self.results.len(), self.selected)
         };
-        let clock = if result.virtual_time.is_some() { "v" } else { " " };
-        let label = label(result);
-        let padded = format!("{label:<5}");
-        let name = cut(&clean(&result.name), NAME_WIDTH);
-        let took = format!("{:>8.2} s {clock}", result.duration().as_secs_f64());
-        let line = format!(
-            "{counter} {} [{took}]  {name:<NAME_WIDTH$}  {}",
-            self.paint(label, &padded),
-            result.phone
-        );
-        let reason =
-            reason(result).map(|reason| format!("   {}", cut(&clean(&reason), 100))).unwrap_or_default();
-        format!("{}{reason}\n", line.trim_end())
+        let painted = self.paint(label, &format!("{label:<5}"));
+        let name = cut(&clean(name), NAME_WIDTH);
+        format!("{counter} {painted} [{took}]  {id:03}  {name:<NAME_WIDTH$}  {}", clean(place))
     }
 
     fn conclusion(&self, summary: &Summary) -> String {
@@ -234,9 +245,12 @@ fn header(started: &Started) -> String {
 /// The end of a run: counts, the slowest, where the bundle is, what the exit code means.
 pub fn render_summary(summary: &Summary) -> String {
     let done: usize = summary.counts.values().sum();
-    let missing = summary.selected.saturating_sub(done);
+    let missing = summary.selected.saturating_sub(done + summary.interrupted);
     let mut text =
         format!("{} in {}: {}", count(done, "scenario"), seconds(summary.real_time), tally(&summary.counts));
+    if summary.interrupted > 0 {
+        let _ = write!(text, "  {} interrupted", summary.interrupted);
+    }
     if missing > 0 {
         let _ = write!(text, "  {missing} not run");
     }
@@ -245,6 +259,9 @@ pub fn render_summary(summary: &Summary) -> String {
         let name = if number == 0 { "slowest" } else { "" };
         let (took, clock) = slow.virtual_time.map_or((slow.real_time, " "), |span| (span, "v"));
         let _ = writeln!(text, "  {name:<8} {:>8.2} s {clock}  {}", took.as_secs_f64(), clean(&slow.name));
+    }
+    if summary.slowest.iter().any(|slow| slow.virtual_time.is_some()) {
+        text += "           v: seconds of virtual time\n";
     }
     if let Some(bundle) = &summary.bundle {
         let _ = writeln!(text, "  bundle   {}", bundle.display());

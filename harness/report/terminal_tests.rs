@@ -159,22 +159,30 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
         result(6, &[UnexpectedPass]),
         result(7, &[]),
     ];
-    let mut summary = Summary::of(9, &results, true, Span::from_millis(41_500));
+    let mut summary = Summary::of(10, &results, Some(1), Span::from_millis(41_500));
     summary.bundle = Some("captures/0611-berlin".into());
-    let started = Started { version: "0.1".into(), ..Started::new(7, "virtual", 9) };
+    let started = Started { version: "0.1".into(), ..Started::new(7, "virtual", 10) };
     let mut events = vec![RunEvent::Started(started)];
     events.extend(results.into_iter().map(|result| RunEvent::ScenarioFinished(Box::new(result))));
+    events.push(RunEvent::ScenarioInterrupted {
+        id: 9,
+        name: "cut short".into(),
+        feature: "features/a.feature".into(),
+        line: 3,
+        real_time: Span::from_secs(2),
+    });
     events.push(RunEvent::Finished(summary));
     insta::assert_snapshot!(shown(&events, Style::PLAIN), @r#"
-    sipfarm 0.1  virtual network  seed 7  9 scenarios
-    1/9 PASS  [    1.00 s v]  scenario 1                                                    rfc3261
-    2/9 WARN  [    2.00 s v]  scenario 2                                                    rfc3261   something else
-    3/9 FAIL  [   41.30 s  ]  Phone moves to the secondary when the primary goes silent     t46u   37.91 s, late by 5.41 s
-    4/9 INCO  [    3.00 s v]  scenario 3                                                    rfc3261   something else
-    5/9 SKIP  [    4.00 s v]  scenario 4                                                    rfc3261   something else
-    6/9 KNOWN [    5.00 s v]  scenario 5                                                    rfc3261   something else
-    7/9 FIXED [    6.00 s v]  scenario 6                                                    rfc3261   something else
-    8/9 INCO  [    7.00 s v]  scenario 7                                                    rfc3261   nothing was judged
+    sipfarm 0.1  virtual network  seed 7  10 scenarios
+     1/10 PASS  [    1.00 s v]  001  scenario 1                                                    features/a.feature:3  rfc3261
+     2/10 WARN  [    2.00 s v]  002  scenario 2                                                    features/a.feature:3  rfc3261   something else
+     3/10 FAIL  [   41.30 s  ]  014  Phone moves to the secondary when the primary goes silent     features/failover/silence.feature:18  t46u   37.91 s, late by 5.41 s
+     4/10 INCO  [    3.00 s v]  003  scenario 3                                                    features/a.feature:3  rfc3261   something else
+     5/10 SKIP  [    4.00 s v]  004  scenario 4                                                    features/a.feature:3  rfc3261   something else
+     6/10 KNOWN [    5.00 s v]  005  scenario 5                                                    features/a.feature:3  rfc3261   something else
+     7/10 FIXED [    6.00 s v]  006  scenario 6                                                    features/a.feature:3  rfc3261   something else
+     8/10 INCO  [    7.00 s v]  007  scenario 7                                                    features/a.feature:3  rfc3261   nothing was judged
+     8/10 CUT   [    2.00 s  ]  009  cut short                                                     features/a.feature:3  interrupted
 
     WARN  scenario 2   (rfc3261)
           features/a.feature:3
@@ -217,12 +225,13 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
           look       wireshark -r captures/0611-berlin/014.pcapng -g 88
           repeat     sipfarm run features/failover/silence.feature:18 --seed 7
 
-    8 scenarios in 41.5 s: 1 passed  1 failed  1 passed with warnings  1 inconclusive  1 not applicable  1 not exercised  1 known issue  1 passed unexpectedly  1 not run
+    8 scenarios in 41.5 s: 1 passed  1 failed  1 passed with warnings  1 inconclusive  1 not applicable  1 not exercised  1 known issue  1 passed unexpectedly  1 interrupted  1 not run
       slowest     41.30 s    Phone moves to the secondary when the primary goes silent
                    7.00 s v  scenario 7
                    6.00 s v  scenario 6
                    5.00 s v  scenario 5
                    4.00 s v  scenario 4
+               v: seconds of virtual time
       bundle   captures/0611-berlin
       exit     130: interrupted; the bundle is complete up to that point
     "#);
@@ -252,7 +261,7 @@ fn a_terminal_shows_what_is_running_and_draws_it_over() {
     let text = String::from_utf8(out).unwrap();
     let last = text.rsplit("\x1b[J").next().unwrap();
     insta::assert_snapshot!(last.replace('\x1b', "ESC"), @r#"
-      PASS  [    1.00 s v]  scenario 1                                                    rfc3261
+      PASS  [    1.00 s v]  001  scenario 1                                                    features/a.feature:3  rfc3261
     ESC[?7l  RUN   [00:18 of 00:33]  failover: primary goes silent                                 ref  waiting REGISTER at secondary  #####-----
      1/12   1 passed
     ESC[?7h
@@ -282,7 +291,7 @@ fn colour_is_for_those_who_want_it() {
 #[test]
 fn a_summary_names_the_slowest_and_the_exit_code() {
     let results: Vec<_> = (1..=6).map(|id| result(id, &[Verdict::Pass])).collect();
-    let summary = Summary::of(6, &results, false, Span::from_millis(120));
+    let summary = Summary::of(6, &results, None, Span::from_millis(120));
     insta::assert_snapshot!(render_summary(&summary), @r#"
     6 scenarios in 0.12 s: 6 passed
       slowest      6.00 s v  scenario 6
@@ -290,6 +299,7 @@ fn a_summary_names_the_slowest_and_the_exit_code() {
                    4.00 s v  scenario 4
                    3.00 s v  scenario 3
                    2.00 s v  scenario 2
+               v: seconds of virtual time
       exit     0: nothing against the phone
     "#);
 }
@@ -298,10 +308,10 @@ fn a_summary_names_the_slowest_and_the_exit_code() {
 fn a_known_issue_that_is_gone_is_told_after_the_scenarios() {
     let mut passed = result(1, &[Verdict::Pass]);
     passed.known_issues.insert("rule".into(), "the timer is wrong".into());
-    let summary = Summary::of(1, &[passed.clone()], false, Span::from_millis(20));
+    let summary = Summary::of(1, &[passed.clone()], None, Span::from_millis(20));
     let events = [RunEvent::ScenarioFinished(Box::new(passed)), RunEvent::Finished(summary)];
     insta::assert_snapshot!(shown(&events, Style::PLAIN), @r"
-    1/0 PASS  [    1.00 s v]  scenario 1                                                    rfc3261
+    1/0 PASS  [    1.00 s v]  001  scenario 1                                                    features/a.feature:3  rfc3261
 
     FIXED rule   (rfc3261)
           expected   broken, as the profile says: the timer is wrong
@@ -310,6 +320,7 @@ fn a_known_issue_that_is_gone_is_told_after_the_scenarios() {
 
     1 scenario in 0.02 s: 1 passed
       slowest      1.00 s v  scenario 1
+               v: seconds of virtual time
       exit     6: a known issue has passed: take it out of the profile
     ");
 }

@@ -46,6 +46,20 @@ pub enum RunEvent {
     },
     /// A scenario is over.
     ScenarioFinished(Box<ScenarioResult>),
+    /// A scenario was under way when the run was interrupted: it has no verdict. What it saw is in its
+    /// capture.
+    ScenarioInterrupted {
+        /// Its number.
+        id: ScenarioId,
+        /// Its name.
+        name: String,
+        /// The feature file.
+        feature: PathBuf,
+        /// The line of the scenario, or of its row among the examples.
+        line: u32,
+        /// How long it had run.
+        real_time: Span,
+    },
     /// Last of all.
     Finished(Summary),
 }
@@ -233,6 +247,9 @@ pub struct Summary {
     pub selected: usize,
     /// How many ended how.
     pub counts: BTreeMap<Verdict, usize>,
+    /// How many were under way when the run was interrupted.
+    #[serde(default)]
+    pub interrupted: usize,
     /// Known issues of a profile that no scenario has shown, though some could have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexpected_passes: Vec<UnexpectedPass>,
@@ -269,12 +286,19 @@ pub struct Slow {
 }
 
 impl Summary {
-    /// Sums up. `selected` may be more than there are results when the run was interrupted.
-    pub fn of(selected: usize, results: &[ScenarioResult], interrupted: bool, real_time: Span) -> Self {
+    /// Sums up. `cut_short` says that the run was interrupted, and how many scenarios that has cut
+    /// short; then `selected` may be more than there are results.
+    pub fn of(
+        selected: usize,
+        results: &[ScenarioResult],
+        cut_short: Option<usize>,
+        real_time: Span,
+    ) -> Self {
         let mut counts = BTreeMap::new();
         for result in results {
             *counts.entry(result.verdict).or_default() += 1;
         }
+        let interrupted = cut_short.is_some();
         let exit = exit_of(selected, results, interrupted);
         // The scenarios that are missing might have shown the issue.
         let complete = !interrupted && results.len() >= selected;
@@ -284,6 +308,7 @@ impl Summary {
             schema: SCHEMA.to_owned(),
             selected,
             counts,
+            interrupted: cut_short.unwrap_or(0),
             unexpected_passes,
             slowest: slowest(results),
             real_time,

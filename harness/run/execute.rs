@@ -34,12 +34,12 @@ pub struct Execution {
     pub repeat: Box<dyn Fn(&Place) -> String>,
 }
 
-/// Runs everything, and reports each event as it comes. Yields the results in order
-/// of ending, and whether the run was interrupted: then some are missing.
+/// Runs everything, and reports each event as it comes. Yields the results in order of ending, and
+/// when the run was interrupted, how many scenarios were cut short by that; others may not have begun.
 pub async fn execute(
     execution: Execution,
     report: impl FnMut(RunEvent) + 'static,
-) -> (Vec<ScenarioResult>, bool) {
+) -> (Vec<ScenarioResult>, Option<usize>) {
     let Execution { selected, context, seed, jobs, repeat } = execution;
     // Virtual time waits for nothing, so nothing is gained by more at once.
     let jobs = jobs.or((context.net == NetKind::Virtual).then_some(1));
@@ -73,17 +73,29 @@ pub async fn execute(
         })
         .with_default_cli()
         .run("");
-    let interrupted = async {
-        // Without a handler for the signal, the process ends by it, which is an interruption too.
-        if tokio::signal::ctrl_c().await.is_err() {
-            futures::future::pending::<()>().await;
-        }
-    };
+    // When interrupted, the run is dropped here, and with it every lab: faults end, captures close.
     let was_interrupted = tokio::select! {
         _ = run => false,
-        () = interrupted => true,
+        () = interruption() => true,
     };
-    (ledger.results.take(), was_interrupted)
+    let cut_short = was_interrupted.then(|| ledger.cut_short());
+    (ledger.results.take(), cut_short)
+}
+
+/// Waits until somebody asks the run to end, by Ctrl-C or by a signal of the system.
+async fn interruption() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let asked = |kind| async move {
+        match signal(kind) {
+            Ok(mut signals) => _ = signals.recv().await,
+            // Without a handler for the signal, the process ends by it, which is an interruption too.
+            Err(_) => futures::future::pending::<()>().await,
+        }
+    };
+    tokio::select! {
+        () = asked(SignalKind::interrupt()) => (),
+        () = asked(SignalKind::terminate()) => (),
+    }
 }
 
 fn waiting_event(id: ScenarioId, waiting: Waiting) -> RunEvent {
@@ -111,7 +123,7 @@ struct Ledger {
     net: NetKind,
     seed: u64,
     ids: BTreeMap<(String, u32), ScenarioId>,
-    begun: RefCell<BTreeMap<ScenarioId, RealInstant>>,
+    begun: RefCell<BTreeMap<ScenarioId, (RealInstant, Place)>>,
     results: RefCell<Vec<ScenarioResult>>,
     report: RefCell<Box<dyn FnMut(RunEvent)>>,
     repeat: Box<dyn Fn(&Place) -> String>,
@@ -138,23 +150,39 @@ impl Ledger {
     }
 
     fn begin(&self, place: &Place) {
-        self.begun.borrow_mut().insert(place.id, RealInstant::now());
+        self.begun.borrow_mut().insert(place.id, (RealInstant::now(), place.clone()));
         self.tell(RunEvent::ScenarioStarted { id: place.id, name: place.name.clone() });
     }
 
     async fn end(&self, place: Place, finished: &ScenarioFinished, world: Option<&mut World>) {
-        let begun = self.begun.borrow_mut().remove(&place.id).unwrap_or_else(RealInstant::now);
+        let begun = self.begun.borrow_mut().remove(&place.id);
+        let begun = begun.map_or_else(RealInstant::now, |(begun, _)| begun);
         let mut result = self.empty_result(&place);
         match world {
             Some(world) => self.close(&mut result, world, finished).await,
             None => result.trouble = Some(ours("the scenario has no world")),
         }
         result.conclude();
-        result.real_time = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
+        result.real_time = elapsed(begun);
         self.tell(RunEvent::ScenarioFinished(Box::new(result.clone())));
         self.results.borrow_mut().push(result);
         // Virtual time waits for nothing: without this, Ctrl-C would be heard only at the end of the run.
         give_way().await;
+    }
+
+    /// Tells of the scenarios that had begun and will not end, and yields how many they are.
+    fn cut_short(&self) -> usize {
+        let begun = self.begun.take();
+        for (id, (begun, place)) in &begun {
+            self.tell(RunEvent::ScenarioInterrupted {
+                id: *id,
+                name: place.name.clone(),
+                feature: PathBuf::from(&place.feature),
+                line: place.line,
+                real_time: elapsed(*begun),
+            });
+        }
+        begun.len()
     }
 
     /// Ends the lab, judges the whole capture, and notes what went wrong on our side.
@@ -266,6 +294,10 @@ fn check_live(result: &mut ScenarioResult, live: &[Finding]) {
             after.verdict
         )));
     }
+}
+
+fn elapsed(since: RealInstant) -> Span {
+    Span::from_nanos(i64::try_from(since.elapsed().as_nanos()).unwrap_or(i64::MAX))
 }
 
 fn ours(message: &str) -> Trouble {

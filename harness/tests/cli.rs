@@ -195,3 +195,40 @@ fn a_known_issue_of_no_rule_is_an_error_wherever_a_profile_is_read() {
         assert!(said.contains("mine.yaml:4:19") && said.contains("did you mean `invite-schedule`"), "{said}");
     }
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_not_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out").display().to_string();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for (arguments, said) in [
+        (&["run", "features/calls", "--out", &out][..], "run.jsonl"),
+        (&["run", "features/calls", "--list"], "No space left on device"),
+        (&["lint", "features/calls"], "No space left on device"),
+    ] {
+        let ran = common::Ran::from(common::program().args(arguments).stdout(full()).output().unwrap());
+        assert_eq!(ran.code, 5, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(said), "{arguments:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn a_number_that_makes_no_sense_is_answered_in_plain_words() {
+    for arguments in [["--jobs", "0"], ["--scenario-limit", "0"], ["--jobs", "many"]] {
+        let ran = sipfarm(&[&["run"][..], &arguments].concat());
+        assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+        assert!(ran.err.contains("write a whole number from 1 to"), "{}", ran.err);
+    }
+    let ran = sipfarm(&["run", "--seed", "x"]);
+    assert!(ran.code == 2 && ran.err.contains("write a whole number from 0 to"), "{}", ran.err);
+}
+
+#[test]
+fn a_list_of_one_is_no_plural_and_its_phone_is_checked_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = feature(folder.path(), SILENT_AND_WELL);
+    let ran = sipfarm(&["run", "--list", &format!("{path}:6")]);
+    assert!(ran.code == 0 && ran.out.ends_with("\n1 scenario\n"), "{}{}", ran.out, ran.err);
+    let ran = sipfarm(&["run", "--list", &path, "--phone", "yealink-t5"]);
+    assert!(ran.code == 2 && ran.err.contains("did you mean `yealink-t5x`"), "{}", ran.err);
+}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sipfarm_core::Span;
 use sipfarm_core::profile::Profile;
 use sipfarm_ua::Defects;
 
@@ -51,6 +52,8 @@ pub struct Context {
     pub tap: Option<Tap>,
     /// This program, to be started as the phone's process.
     pub program: PathBuf,
+    /// How long a scenario may take as a whole, on its own clock.
+    pub scenario_limit: Option<Span>,
     /// Where a scenario's capture goes.
     pub capture_of: CaptureOf,
 }

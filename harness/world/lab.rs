@@ -208,7 +208,7 @@ impl Lab {
     /// instants that the look itself names.
     ///
     /// # Errors
-    /// The phone was lost.
+    /// The phone was lost, or the scenario takes too long as a whole.
     pub async fn watch<T>(
         &mut self,
         mut look: impl FnMut(&Timeline, Instant) -> Look<T>,
@@ -221,6 +221,7 @@ impl Lab {
                 // Packets can overtake each other on their way to us: decided is what is still so
                 // when none is under way any more.
                 Look::Done(_) => self.settle().await,
+                Look::Until(_) if self.is_too_long(seen.until) => return Err(self.cut_short()),
                 // A look that names the past would never end.
                 Look::Until(until) => self.pass(until.max(seen.until + Span::from_micros(1))).await?,
             };
@@ -256,6 +257,20 @@ impl Lab {
         Closed { judged, capture, failure: lost.or(broken) }
     }
 
+    fn is_too_long(&self, now: Instant) -> bool {
+        self.context.scenario_limit.is_some_and(|limit| now - self.begun >= limit)
+    }
+
+    /// What is still to come will not be waited for: that is no verdict on the phone.
+    fn cut_short(&mut self) -> StepFailure {
+        let limit = self.context.scenario_limit.unwrap_or(Span::ZERO).as_secs_f64();
+        let precondition = format!(
+            "the scenario is over within {limit} s, its limit as a whole (more with --scenario-limit SECONDS)"
+        );
+        self.mark(Mark::Unmet { precondition: precondition.clone() });
+        StepFailure::Unmet(precondition)
+    }
+
     fn look<T>(&self, look: &mut impl FnMut(&Timeline, Instant) -> Look<T>, now: Instant) -> Look<T> {
         match self.record.lock().as_ref() {
             Some(recorder) => look(recorder.timeline(), now),
@@ -275,6 +290,8 @@ impl Lab {
 
     /// Lets time pass until something was seen, or until `until`.
     async fn pass(&mut self, until: Instant) -> Result<Seen, StepFailure> {
+        let limit = self.context.scenario_limit.map(|limit| self.begun + limit);
+        let until = limit.map_or(until, |limit| until.min(limit));
         let left = match &mut self.bench {
             Bench::Virtual(driver) => {
                 driver.step(until);

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sipfarm::capture::read::read;
+use sipfarm_judge::Mark;
 use sipfarm_judge::mark::Scene;
 
 use super::common::{Ran, captures, feature, program, results};
@@ -73,15 +74,29 @@ impl Running {
 
 #[test]
 fn ctrl_c_leaves_a_complete_bundle_and_nothing_else() {
+    an_interruption_leaves_a_complete_bundle_and_nothing_else("INT");
+}
+
+#[test]
+fn a_system_that_ends_the_run_leaves_a_complete_bundle_and_nothing_else() {
+    an_interruption_leaves_a_complete_bundle_and_nothing_else("TERM");
+}
+
+fn an_interruption_leaves_a_complete_bundle_and_nothing_else(signal: &str) {
     let running = Running::start();
     assert_eq!(phones(&running.scene).len(), 1, "the phone is a process of its own");
-    running.signal("INT");
+    running.signal(signal);
     let (ran, bundle, scene, _folder) = running.ends();
     assert_eq!(ran.code, 130, "{}{}", ran.out, ran.err);
-    assert!(ran.out.contains("interrupted"), "{}", ran.out);
+    assert!(ran.out.contains("1 passed  1 interrupted"), "{}", ran.out);
     let events = fs::read_to_string(bundle.join("run.jsonl")).unwrap();
-    let last: serde_json::Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    let events: Vec<serde_json::Value> =
+        events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = &events[events.len() - 1];
     assert_eq!((&last["event"], &last["exit"]), (&"finished".into(), &"interrupted".into()), "{last}");
+    assert_eq!(last["interrupted"], 1, "{last}");
+    let cut = events.iter().find(|event| event["event"] == "scenario-interrupted").unwrap();
+    assert_eq!((&cut["id"], &cut["name"]), (&1.into(), &"The primary is silent".into()), "{cut}");
     assert_eq!(results(&bundle)[0]["verdict"], "pass");
     captures_open(&bundle);
     nothing_is_left(&scene);
@@ -121,6 +136,28 @@ fn a_run_that_is_killed_leaves_captures_that_open_and_no_phone() {
     assert_eq!(results(&bundle)[0]["verdict"], "pass");
     captures_open(&bundle);
     nothing_is_left(&scene);
+}
+
+#[test]
+fn a_scenario_that_takes_too_long_as_a_whole_ends_without_a_verdict_on_the_phone() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("out");
+    let path = feature(folder.path(), LONG);
+    let limit = ["--net", "loopback", "--scenario-limit", "2", "--out", bundle.to_str().unwrap()];
+    let ran = Ran::from(program().args(["run", &path]).args(limit).output().unwrap());
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains("the scenario is over within 2 s") && ran.out.contains("1 passed"),
+        "{}",
+        ran.out
+    );
+    let silent = read(&bundle.join("001.pcapng")).unwrap().timeline;
+    let ends = silent.marks().map(|(_, mark)| mark).filter(|mark| matches!(mark, Mark::End)).count();
+    assert_eq!(ends, 1, "the capture is whole");
+    captures_open(&bundle);
+    nothing_is_left(&scene_of(&silent).unwrap());
+    let audit = Ran::from(program().arg("audit").arg(bundle.join("001.pcapng")).output().unwrap());
+    assert_eq!(audit.code, 4, "the capture says the same: {}", audit.out);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Machine, Output};
 use sipfarm_core::profile::{Profile, Source, load_for};
-use sipfarm_ua::{Defect, Phone, PhoneConfig, Server};
+use sipfarm_ua::{Defect, Destination, Phone, PhoneConfig, Server};
 
 use super::check::{rules, wrong_profile};
 use crate::error::{Error, Exit, Result};
@@ -53,11 +53,16 @@ pub fn phone(args: PhoneArgs) -> Result<Exit> {
     check_names(&args.servers)?;
     let mut input = Lines::new(std::io::stdin().lock());
     let profile = profile(&args.profile, &mut input)?;
-    let transport = profile.transport.default;
+    let transport = Some(profile.transport.default);
     let local = args.local;
     let config = PhoneConfig {
         profile,
-        servers: args.servers.into_iter().map(|(name, addr)| Server { name, addr, transport }).collect(),
+        servers: args
+            .servers
+            .into_iter()
+            .map(|(name, addr)| Server { name, at: Destination::Address(addr), transport })
+            .collect(),
+        dns: Vec::new(),
         local,
         user: args.user,
         password: std::env::var("SIPFARM_PASSWORD").unwrap_or_default(),

@@ -57,7 +57,9 @@ pub struct Core {
 }
 
 impl Core {
-    pub fn new(config: PhoneConfig) -> Self {
+    pub fn new(mut config: PhoneConfig) -> Self {
+        // Names are not looked up yet.
+        config.servers.retain(|server| server.target().is_some());
         let profile = &config.profile;
         let connect_timeout = profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
         let defects = &config.defects;
@@ -68,7 +70,7 @@ impl Core {
         let habits = Habits {
             times: profile.timers.clone(),
             defects: config.defects.clone(),
-            last_server: config.servers.last().map(Server::target),
+            last_server: config.servers.last().and_then(Server::target),
         };
         Core {
             ids: Ids::new(config.seed, defects),
@@ -97,6 +99,11 @@ impl Core {
 
     pub fn server(&self, index: usize) -> &Server {
         &self.config.servers[index]
+    }
+
+    /// Where requests to a server go.
+    pub fn target(&self, server: usize) -> Target {
+        self.server(server).target().unwrap_or(Target { addr: self.config.local, transport: Transport::Udp })
     }
 
     /// The URI at which the phone itself can be reached.
@@ -138,7 +145,7 @@ impl Core {
         last: bool,
         now: Instant,
     ) -> ClientId {
-        let target = self.server(server).target();
+        let target = self.target(server);
         let method = request.build().method().cloned().unwrap_or(Method::Options);
         let patience = locate::patience(self.profile(), &method, last);
         self.send(request, target, patience, now)

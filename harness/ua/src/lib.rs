@@ -17,4 +17,4 @@ mod transport;
 mod tx;
 
 pub use defect::{Defect, Defects};
-pub use phone::{Phone, PhoneConfig, Refusal, Report, Server};
+pub use phone::{Destination, Phone, PhoneConfig, Refusal, Report, Server};

@@ -253,7 +253,7 @@ impl Registration {
         let aor = NameAddr::new(core.aor());
         let mut from = aor.clone();
         from.params.set("tag", Some(&self.tag));
-        let contact = NameAddr::new(core.contact_uri(core.server(server).transport).to_string());
+        let contact = NameAddr::new(core.contact_uri(core.target(server).transport).to_string());
         let expires = if attempt.purpose == Purpose::Unbind { 0 } else { self.expires_s };
         let request = MessageBuilder::request(&Method::Register, &format!("sip:{}", core.config.domain))
             .header("Max-Forwards", 70)
@@ -356,7 +356,7 @@ impl Registration {
     /// The time that the registrar granted: of our Contact, else of the whole, else as asked
     /// (sections 10.2.4, 10.3).
     fn granted_s(&self, core: &Core, server: usize, response: &Message) -> u32 {
-        let ours = core.contact_uri(core.server(server).transport);
+        let ours = core.contact_uri(core.target(server).transport);
         let is_ours = |contact: &NameAddr| {
             contact
                 .sip_uri()

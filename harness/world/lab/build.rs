@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Mark, mark};
-use sipfarm_ua::{PhoneConfig, Server};
+use sipfarm_ua::{Destination, PhoneConfig, Server};
 use tokio::sync::Notify;
 
 use super::super::{Context, NetKind, PhoneChoice, Place, Plan, StepFailure};
@@ -225,12 +225,16 @@ async fn start_phone(
     let servers: Vec<(String, SocketAddr)> =
         profile.servers.order.iter().filter_map(|name| Some((name.clone(), nodes.get(name)?.1))).collect();
     if context.net == NetKind::Virtual {
-        let transport = profile.transport.default;
+        let transport = Some(profile.transport.default);
         return Ok(PhoneDriver::reference(
             bench,
             PhoneConfig {
                 profile: profile.clone(),
-                servers: servers.into_iter().map(|(name, addr)| Server { name, addr, transport }).collect(),
+                servers: servers
+                    .into_iter()
+                    .map(|(name, addr)| Server { name, at: Destination::Address(addr), transport })
+                    .collect(),
+                dns: Vec::new(),
                 local: addresses.phone(),
                 user: PHONE_USER.to_owned(),
                 password: PASSWORD.to_owned(),

@@ -240,7 +240,7 @@ impl Call {
         let Side::Caller(caller) = &mut self.side else { return };
         caller.no_answer_at = None;
         let Some(hunt) = &mut caller.hunt else { return };
-        let transport = core.server(hunt.server).transport;
+        let transport = core.target(hunt.server).transport;
         let mut from = NameAddr::new(core.aor());
         from.params.set("tag", Some(&caller.tag));
         let request = MessageBuilder::request(&Method::Invite, &caller.target)
@@ -288,7 +288,7 @@ impl Call {
             return;
         }
         let Some(hunt) = &caller.hunt else { return };
-        let through = core.server(hunt.server).target();
+        let through = core.target(hunt.server);
         let Some(invite) = hunt.client.and_then(|client| core.tx.client_request(client)).cloned() else {
             return;
         };

@@ -27,6 +27,8 @@ pub struct PhoneConfig {
     pub profile: Profile,
     /// Its servers in the order in which it tries them.
     pub servers: Vec<Server>,
+    /// The DNS servers that it asks, in order.
+    pub dns: Vec<SocketAddr>,
     /// Where it listens, over UDP and TCP.
     pub local: SocketAddr,
     /// The user part of its address of record, and its name in digest.
@@ -47,6 +49,7 @@ impl fmt::Debug for PhoneConfig {
         f.debug_struct("PhoneConfig")
             .field("profile", &self.profile.id)
             .field("servers", &self.servers)
+            .field("dns", &self.dns)
             .field("local", &self.local)
             .field("user", &self.user)
             .field("domain", &self.domain)
@@ -61,15 +64,36 @@ impl fmt::Debug for PhoneConfig {
 pub struct Server {
     /// `primary`, `secondary`, …
     pub name: String,
-    /// Where it listens.
-    pub addr: SocketAddr,
-    /// How the phone speaks to it.
-    pub transport: Transport,
+    /// Where it is.
+    pub at: Destination,
+    /// How the phone speaks to it. `None`: as RFC 3263 section 4.1 finds out, which for an address
+    /// is over UDP.
+    pub transport: Option<Transport>,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Destination {
+    /// At an address.
+    Address(SocketAddr),
+    /// Behind a name of DNS (RFC 3263 section 4).
+    Name {
+        /// The name.
+        host: String,
+        /// Its port; `None`: as DNS says, else 5060.
+        port: Option<u16>,
+    },
 }
 
 impl Server {
-    pub(crate) fn target(&self) -> Target {
-        Target { addr: self.addr, transport: self.transport }
+    /// Where its requests go, when it is at an address.
+    pub(crate) fn target(&self) -> Option<Target> {
+        match self.at {
+            Destination::Address(addr) => {
+                Some(Target { addr, transport: self.transport.unwrap_or(Transport::Udp) })
+            }
+            Destination::Name { .. } => None,
+        }
     }
 }
 

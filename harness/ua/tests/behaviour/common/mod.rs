@@ -10,7 +10,7 @@ use sipfarm_core::machine::{ConnectError, IcmpKind, Input, Machine, Output, Stre
 use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::{Defect, DefectKind, Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
-use sipfarm_ua::{Defects, Phone, PhoneConfig, Report, Server};
+use sipfarm_ua::{Defects, Destination, Phone, PhoneConfig, Report, Server};
 
 pub const NAMES: [&str; 3] = ["primary", "secondary", "fallback"];
 
@@ -78,10 +78,15 @@ impl Bench {
     }
 
     pub fn with_servers(profile: Profile, count: usize, transport: Transport) -> Bench {
-        let server = |n: usize| Server { name: NAMES[n].to_owned(), addr: addr(n), transport };
+        let server = |n: usize| Server {
+            name: NAMES[n].to_owned(),
+            at: Destination::Address(addr(n)),
+            transport: Some(transport),
+        };
         let phone = Phone::new(PhoneConfig {
             profile,
             servers: (0..count).map(server).collect(),
+            dns: Vec::new(),
             local: phone_addr(),
             user: "1001".to_owned(),
             password: "secret".to_owned(),

@@ -75,12 +75,21 @@ pub enum Error {
         column: usize,
     },
     /// `file:line` where there is no scenario.
-    #[error("no scenario at line {line} of {}", path.display())]
+    #[error(
+        "no scenario at line {line} of {}, which has {}{}",
+        path.display(),
+        count(*last, "line"),
+        nearest.as_ref().map(|(line, name)| format!("; the nearest is at line {line}: {name}")).unwrap_or_default()
+    )]
     NoScenarioAtLine {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
+        /// The last line of the file.
+        last: usize,
+        /// The line and the name of the scenario nearest to it.
+        nearest: Option<(usize, String)>,
     },
     /// The filters leave no scenario.
     #[error("nothing selected: none of {} {filter}", count(*of, "scenario"))]
@@ -227,7 +236,15 @@ mod tests {
             (Error::Unreadable { path: "a.feature".into(), source: denied() }, Exit::Usage),
             (Error::Unwritable { path: "/captures".into(), source: denied() }, Exit::Usage),
             (Error::TagExpression { expression: "@a nad @b".into(), column: 4 }, Exit::Usage),
-            (Error::NoScenarioAtLine { path: "a.feature".into(), line: 99 }, Exit::Usage),
+            (
+                Error::NoScenarioAtLine {
+                    path: "a.feature".into(),
+                    line: 99,
+                    last: 12,
+                    nearest: Some((7, "The primary answers".into())),
+                },
+                Exit::Usage,
+            ),
             (
                 Error::NothingSelected { of: 42, filter: "has the tags `@nothing`".into() },
                 Exit::NothingSelected,
@@ -267,7 +284,7 @@ mod tests {
              ^
           help: tags begin with @ and are joined by `and`, `or`, `not` and brackets: "@YL-04 and not (@tcp or @slow)"
 
-        error[no-scenario-at-line]: no scenario at line 99 of a.feature
+        error[no-scenario-at-line]: no scenario at line 99 of a.feature, which has 12 lines; the nearest is at line 7: The primary answers
           help: see them all: sipfarm run --list a.feature
 
         error[nothing-selected]: nothing selected: none of 42 scenarios has the tags `@nothing`

@@ -104,6 +104,16 @@ pub fn looks_like_id(tag: &str) -> bool {
     prefix.len() == 2 && is_letters(prefix) && has_digits && is_letters(letters)
 }
 
+/// The two letters that ids of the list begin with.
+const PREFIXES: [&str; 5] = ["AM", "AR", "CC", "PA", "YL"];
+
+/// Whether a word is meant as an id of this list: it looks like one, and begins with letters that
+/// ids here begin with, be they capitals or not.
+pub fn is_meant_as_id(word: &str) -> bool {
+    let begins = |prefix: &str| word.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    looks_like_id(word) && PREFIXES.into_iter().any(begins)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -152,6 +162,17 @@ mod tests {
         assert!(list("{id: YL-01, source: b, class: [N], text: x}").unwrap_err().contains("no title"));
         assert!(list("{id: YL-01, source: a, class: [], text: x}").unwrap_err().contains("needed"));
         assert!(list("{id: YL-01, source: a, class: [X], text: x}").unwrap_err().contains("line 2"));
+    }
+
+    #[test]
+    fn every_id_is_meant_as_one_and_strangers_are_not() {
+        assert!(Requirements::load_embedded().iter().all(|requirement| is_meant_as_id(&requirement.id)));
+        for word in ["yl-4", "Yl_04", "PA-6B"] {
+            assert!(is_meant_as_id(word), "{word}");
+        }
+        for word in ["qa-17", "yl", "YL-04-2", "é-1"] {
+            assert!(!is_meant_as_id(word), "{word}");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What feature files are checked against before anything runs.
 
+use sipfarm_core::nearest::nearest;
 use sipfarm_core::profile::{LoadError, Profile, check_rule};
 use sipfarm_judge::catalogue;
 
-use crate::error::{Diagnostic, Error, Result};
+use crate::error::{Diagnostic, Error, Result, count};
 use crate::farm::FaultSpec;
 use crate::lint::{Complaint, Facts, StepCatalogue};
 use crate::phone::profiles;
@@ -16,7 +17,17 @@ use crate::world::World;
 /// # Errors
 /// Any error in any file; nothing is run then.
 pub fn check(selection: &Selection) -> Result<(Selected, Vec<Diagnostic>)> {
-    with_facts(|steps, facts| selection.gate(steps, facts))
+    let checked = with_facts(|steps, facts| selection.gate(steps, facts))?;
+    tell_built_in(checked.0.built_in);
+    Ok(checked)
+}
+
+/// Says so when files were not found here and come from the program itself.
+pub fn tell_built_in(number: usize) {
+    if number > 0 {
+        let files = count(number, "feature file");
+        eprintln!("note: not found in this folder; taking {files} that sipfarm brings along");
+    }
 }
 
 /// Hands over what the other rooms know about the words of a feature file.
@@ -24,7 +35,10 @@ pub fn with_facts<T>(use_them: impl FnOnce(&StepCatalogue, &Facts<'_>) -> T) -> 
     let requirements = Requirements::load_embedded();
     let requirement = |id: &str| match requirements.contains(id) {
         true => Ok(()),
-        false => Err(Complaint::from(format!("there is no requirement {id}"))),
+        false => Err(Complaint {
+            message: format!("there is no requirement {id}"),
+            help: nearest_id(id, &requirements).map(|near| format!("did you mean @{near}?")),
+        }),
     };
     let fault = |words: &str| words.parse::<FaultSpec>().map(|_| ()).map_err(Complaint::from);
     let rules = rules();
@@ -58,6 +72,18 @@ pub fn rules() -> Vec<&'static str> {
     catalogue().into_iter().map(|rule| rule.id).collect()
 }
 
+/// The requirement that was probably meant: the same letters and number, however written, or else
+/// the one that takes the fewest slips.
+fn nearest_id<'a>(id: &str, requirements: &'a Requirements) -> Option<&'a str> {
+    let plain = |id: &str| {
+        let id = id.to_lowercase().replace('_', "-");
+        let (letters, rest) = id.split_once('-').unwrap_or((&id, ""));
+        (letters.to_owned(), rest.trim_start_matches('0').to_owned())
+    };
+    let ids = || requirements.iter().map(|requirement| requirement.id.as_str());
+    ids().find(|known| plain(known) == plain(id)).or_else(|| nearest(id, ids()))
+}
+
 /// Whether a setting, if it adds a known issue, names a rule that there is.
 fn known_issue(path: &str, rules: &[&str], at: usize) -> std::result::Result<(), (usize, Complaint)> {
     let Some(rule) = path.strip_prefix("known_issues.") else { return Ok(()) };
@@ -73,6 +99,16 @@ mod tests {
     fn the_profiles_of_the_program_know_no_issue_of_a_rule_that_there_is_not() {
         for name in profiles::names() {
             assert!(profile(name).is_ok(), "{name}: {:?}", profile(name));
+        }
+    }
+
+    #[test]
+    fn a_requirement_that_is_meant_is_named() {
+        let help = |id: &str| with_facts(|_, facts| (facts.requirement)(id)).unwrap_err().help;
+        for (written, meant) in
+            [("yl-04", "YL-04"), ("YL-4", "YL-04"), ("PA_06B", "PA-06b"), ("AM-032", "AM-02")]
+        {
+            assert_eq!(help(written).unwrap(), format!("did you mean @{meant}?"), "{written}");
         }
     }
 

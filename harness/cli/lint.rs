@@ -1,7 +1,7 @@
 //! `sipfarm lint`: feature files are checked and not run.
 
-use super::check::with_facts;
-use crate::error::{Error, Exit, Result, Severity};
+use super::check::{tell_built_in, with_facts};
+use crate::error::{Error, Exit, Result, Severity, count};
 use crate::lint::{in_order, lint as lint_files};
 use crate::run::select::Selection;
 
@@ -22,6 +22,8 @@ pub struct LintArgs {
 pub fn lint(args: &LintArgs) -> Result<Exit> {
     let selection = Selection { paths: args.paths.clone(), ..Selection::default() };
     let reading = selection.read()?;
+    tell_built_in(reading.built_in);
+    let read = reading.files.len() + reading.problems.len();
     let mut problems = reading.problems;
     problems.extend(with_facts(|steps, facts| lint_files(&reading.files, steps, facts)));
     let problems = in_order(problems);
@@ -36,7 +38,8 @@ pub fn lint(args: &LintArgs) -> Result<Exit> {
             for problem in &problems {
                 println!("{problem}\n");
             }
-            println!("{} files, {errors} errors, {} warnings", reading.files.len(), problems.len() - errors);
+            let warnings = count(problems.len() - errors, "warning");
+            println!("{}, {}, {warnings}", count(read, "file"), count(errors, "error"));
         }
     }
     Ok(if errors > 0 { Exit::Usage } else { Exit::Passed })

@@ -4,6 +4,7 @@
 use sipfarm_core::nearest::distance;
 
 use crate::error::{Diagnostic, Place, Severity};
+use crate::requirements::is_meant_as_id;
 
 /// A line that is not what its author meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +207,13 @@ impl Reader<'_> {
             self.add("no-feature", at, "expected `Feature:`", Some(&help), true);
             return;
         }
+        if text.split_whitespace().all(is_meant_as_id) {
+            let tags: Vec<String> = text.split_whitespace().map(|id| format!("@{id}")).collect();
+            let help =
+                format!("write {}, above the scenario or the feature that it belongs to", tags.join(" "));
+            self.add("tag-without-at", at, "a tag begins with @", Some(&help), self.began);
+            return;
+        }
         let header = misspelt_header(text);
         let step = matches!(self.block, Block::Steps { .. }).then(|| self.misspelt_step(text)).flatten();
         let help = header.or(step);
@@ -349,6 +357,17 @@ mod tests {
         let outline = "Feature: F\n  Scenario Outline: s\n    Given a phone\n    Exmples:\n      | a |\n";
         assert_eq!(found(outline), [("not-a-step", 4, true)]);
         assert_eq!(found("Featre: F\n"), [("no-feature", 1, true)]);
+    }
+
+    #[test]
+    fn a_tag_without_its_sign_is_found_above_below_and_between() {
+        let scenario = "  Scenario: s\n    Given a phone\n";
+        assert_eq!(found(&format!("Feature: F\n  YL-04 AR-02\n{scenario}")), [("tag-without-at", 2, false)]);
+        assert_eq!(
+            found(&format!("Feature: F\n{scenario}\n  yl-05\n{}", scenario.replace(": s", ": t"))),
+            [("tag-without-at", 5, true)]
+        );
+        assert_eq!(found(&format!("Feature: F\n  YL-04 is described here.\n{scenario}")), []);
     }
 
     #[test]

@@ -105,6 +105,30 @@ fn a_time_that_is_none_is_found() {
 }
 
 #[test]
+fn a_time_or_count_of_nothing_is_found() {
+    let source = |then: &str| with_step("When the phone dials the far end") + "    And " + then + "\n";
+    for then in [
+        "the phone sends INVITE to \"primary\" within 0 s",
+        "the phone sends INVITE to \"primary\" within 0.0 s",
+        "the phone sends no INVITE for 0 s",
+        "the phone sends REGISTER to \"primary\", in 0 rounds",
+        "the phone sends INVITE to \"primary\" exactly 0 times",
+    ] {
+        let found: Vec<String> =
+            codes(&source(then)).into_iter().filter(|code| code.starts_with("vac")).collect();
+        assert_eq!(found.len(), 1, "{then}: {found:?}");
+    }
+    assert_eq!(codes(&source("the call ends after 2 s")).len(), 1, "which is ambiguous, and no more");
+}
+
+#[test]
+fn a_setting_that_stands_twice_is_found_at_its_second_row() {
+    let rows = "And a phone with settings\n      | timers.t1_ms | 100 |\n      | timers.t1_ms | 200 |";
+    let found = codes(&with_step(rows));
+    assert!(found.contains(&"setting-twice 7:9".to_owned()), "{found:?}");
+}
+
+#[test]
 fn an_ambiguous_step_names_all_that_match() {
     let source = with_step("When the phone dials the far end") + "    And the call ends after 2 s\n";
     let found = diagnose(&source);
@@ -120,6 +144,7 @@ fn names_that_nobody_bears_are_found() {
         codes(&format!("@YL-04 @YL-99 @slow # @YL-98\n{}", with_step("And a phone"))),
         ["unknown-requirement 1:8"]
     );
+    assert_eq!(codes(&format!("@yl-04 @qa-17\n{}", with_step("And a phone"))), ["unknown-requirement 1:1"]);
     assert_eq!(codes(&format!("@retry(3).after(1s)\n{}", with_step("And a phone"))), ["tag-retry 1:1"]);
     let farmless =
         "Feature: F\n  Scenario: s\n    Given a phone\n    Then the phone sends INVITE to \"primary\"\n";

@@ -6,6 +6,7 @@
 //! | Code | What it says |
 //! |---|---|
 //! | `syntax`, `no-feature`, `not-a-step`, `table-cells`, `docstring-open`, `background-late`, `step-after-examples` | gherkin cannot read the file, because of this line |
+//! | `unreadable` | the file or folder cannot be read at all |
 //! | `language` | the file is not written in English, so that its words could not be checked |
 //! | `second-feature`, `keyword-in-description` | gherkin passes over this line in silence |
 //! | `feature-empty`, `rule-empty`, `scenario-empty`, `examples-empty`, `outline-without-examples` | nothing of it would run |
@@ -14,9 +15,11 @@
 //! | `placeholder-unknown`, `column-unused` (warning) | placeholders and examples do not fit together |
 //! | `step-undefined`, `step-ambiguous` | no step matches, or several do |
 //! | `number-without-unit`, `number-expected` | a time that is none |
+//! | `vacuous` | a time or a count of 0, which nothing can fail |
 //! | `unknown-method`, `no-status-code` | SIP has no such method, no such response |
-//! | `table-missing`, `table-not-taken`, `table-row` | a table where none is read, none where one is, a row of another form |
+//! | `table-missing`, `table-not-taken`, `table-row`, `setting-twice` | a table where none is read, none where one is, a row of another form, a row that another undoes |
 //! | `unknown-node`, `unknown-fault`, `unknown-profile`, `unknown-setting`, `unknown-requirement` | nothing bears this name |
+//! | `tag-without-at` | an id that is meant as a tag and is only description |
 //! | `tag-retry` | a tag that would try failures away |
 
 use std::collections::BTreeMap;

@@ -46,6 +46,7 @@ impl FileLint<'_> {
         for step in all {
             self.matches_one(step);
             self.times(step);
+            self.counts(step);
             self.names(step, &nodes);
             self.settings(step);
             self.methods(step);
@@ -106,19 +107,46 @@ impl FileLint<'_> {
         candidates.into_iter().find(|text| !self.steps.matching(step.ty, text).is_empty())
     }
 
-    /// A time must be a number of seconds, and a day at most.
+    /// A time must be a number of seconds, and a day at most; what must happen within no time, or
+    /// must not happen for no time, says nothing.
     fn times(&mut self, step: &Step) {
         static TIME: LazyLock<Option<Regex>> =
-            LazyLock::new(|| Regex::new(r"\b(?:within|for|after) (\S+) s\b").ok());
+            LazyLock::new(|| Regex::new(r"\b(within|for|after) (\S+) s\b").ok());
         let written = TIME.as_ref().into_iter().flat_map(|form| form.captures_iter(&step.value));
         for found in written {
-            let seconds = found.get(1).and_then(|number| number.as_str().parse::<f64>().ok());
+            let seconds = found.get(2).and_then(|number| number.as_str().parse::<f64>().ok());
+            let vacuous = match &found[1] {
+                "within" => Some("leave `within` away, and the profile says how long it may take"),
+                "for" => Some("write how long it must stay so, as in `for 40 s`"),
+                _ => None,
+            };
+            if let (Some(help), Some(0.0)) = (vacuous, seconds) {
+                self.vacuous(step, &found[0], help);
+                continue;
+            }
             if !seconds.is_some_and(|seconds| (0.0..=86_400.0).contains(&seconds)) {
                 let place = self.place_of(step.position.line, &found[0]);
                 let message = "this is no number of seconds from 0 to 86400";
                 self.add(step.position.line, "number-expected", message, None).place = place;
             }
         }
+    }
+
+    /// A count of nothing expects nothing.
+    fn counts(&mut self, step: &Step) {
+        static COUNT: LazyLock<Option<Regex>> =
+            LazyLock::new(|| Regex::new(r"\b(?:in 0+ rounds|(?:exactly )?0+ times)$").ok());
+        if let Some(found) = COUNT.as_ref().and_then(|form| form.find(&step.value)) {
+            let help =
+                "count from 1; that nothing is sent is  the phone sends no INVITE to \"primary\" for 40 s";
+            self.vacuous(step, found.as_str(), help);
+        }
+    }
+
+    fn vacuous(&mut self, step: &Step, words: &str, help: &str) {
+        let place = self.place_of(step.position.line, words);
+        let message = "this expects nothing, whatever the phone does";
+        self.add(step.position.line, "vacuous", message, Some(help)).place = place;
     }
 
     /// Nodes, faults and profiles must exist.
@@ -173,14 +201,32 @@ impl FileLint<'_> {
             };
             settings.push((path.clone(), value.clone()));
         }
+        let twice = settings
+            .iter()
+            .enumerate()
+            .find(|(at, (path, _))| settings[..*at].iter().any(|(p, _)| p == path));
+        if let Some((_, (path, _))) = twice {
+            let line = self.row_of(step, path, 1);
+            let place = self.place_of(line, path);
+            let message = "this setting stands twice in the table";
+            self.add(line, "setting-twice", message, Some("write it once, with the value that counts"))
+                .place = place;
+            return;
+        }
         let Err((at, complaint)) = (self.facts.settings)(&settings) else { return };
         let path = &settings[at].0;
-        let below = self.file.source.lines().enumerate().skip(step.position.line);
-        let mut table = below.take_while(|(_, line)| !line.trim().is_empty());
-        let found = table.find(|(_, line)| line.contains(path.as_str()));
-        let line = found.map_or(step.position.line, |(at, _)| at + 1);
+        let line = self.row_of(step, path, 0);
         let place = self.place_of(line, path);
         self.add(line, "unknown-setting", complaint.message, complaint.help.as_deref()).place = place;
+    }
+
+    /// The line of the row below a step in which a setting stands, after so many others of it.
+    fn row_of(&self, step: &Step, path: &str, before: usize) -> usize {
+        let below = self.file.source.lines().enumerate().skip(step.position.line);
+        let table = below.take_while(|(_, line)| !line.trim().is_empty());
+        let is_it = |line: &str| line.split('|').any(|cell| cell.trim() == path);
+        let found = table.filter(|(_, line)| is_it(line)).nth(before);
+        found.map_or(step.position.line, |(at, _)| at + 1)
     }
 
     /// What stands in capitals outside of quotes is a method, or a transport.

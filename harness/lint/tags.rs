@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{Complaint, FileLint};
+use crate::requirements::is_meant_as_id;
 
 impl FileLint<'_> {
-    /// A tag in the form of a requirement id must be one. `@retry` is cucumber's: it runs a scenario
+    /// A tag in the form of a requirement id must be one, letter by letter. `@retry` is cucumber's: it runs a scenario
     /// again until it passes, but what a phone has done wrong once is a fact.
     pub(super) fn tags(&mut self) {
         static ID: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^[A-Z]{2,4}-[0-9]+[a-z]*$").ok());
@@ -20,7 +21,7 @@ impl FileLint<'_> {
             for tag in words.filter_map(|word| word.strip_prefix('@')) {
                 let complaint = if tag.starts_with("retry") {
                     Some(("tag-retry", "a failure is a fact; it is not tried away".into()))
-                } else if ID.as_ref().is_some_and(|form| form.is_match(tag)) {
+                } else if is_meant_as_id(tag) || ID.as_ref().is_some_and(|form| form.is_match(tag)) {
                     (self.facts.requirement)(tag).err().map(|complaint| ("unknown-requirement", complaint))
                 } else {
                     None

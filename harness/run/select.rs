@@ -11,8 +11,9 @@ use cucumber::tag::Ext as _;
 use gherkin::tagexpr::TagOperation;
 use gherkin::{Feature, Scenario};
 
+use super::built_in;
 use super::events::ScenarioId;
-use crate::error::{Diagnostic, Error, Result, Severity};
+use crate::error::{Diagnostic, Error, Place, Result, Severity};
 use crate::lint::{self, Facts, FeatureFile, StepCatalogue, row_count};
 
 /// A feature file larger than this is a mistake.
@@ -21,7 +22,8 @@ const MAX_FILE_OCTETS: u64 = 1 << 20;
 /// What was asked for on the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Files, folders, or `file:line`; the folder `features` when empty.
+    /// Files, folders, or `file:line`; the folder `features` when empty. Those of the program itself
+    /// need not be here.
     pub paths: Vec<String>,
     /// `--tags`.
     pub tags: Option<TagExpression>,
@@ -62,6 +64,8 @@ pub struct Reading {
     pub files: Vec<FeatureFile>,
     /// Errors with their places.
     pub problems: Vec<Diagnostic>,
+    /// How many of the files are part of the program, because there are none of that name here.
+    pub built_in: usize,
     /// Files of which only the scenarios at these lines are wanted.
     lines: BTreeMap<PathBuf, Vec<usize>>,
 }
@@ -92,19 +96,23 @@ pub struct Selected {
     pub scenarios: Vec<Chosen>,
     /// Expanded, and with the chosen scenarios only: what to hand to `cucumber`.
     pub features: Vec<Feature>,
+    /// How many of the files read are part of the program.
+    pub built_in: usize,
 }
 
 impl Selection {
-    /// Finds and reads the feature files. A file that cannot be parsed becomes a problem.
+    /// Finds and reads the feature files. A file that cannot be read or parsed becomes a problem.
     ///
     /// # Errors
-    /// A path that leads nowhere, a file that cannot be read, no feature file at all.
+    /// A path that leads nowhere, no feature file at all.
     pub fn read(&self) -> Result<Reading> {
         let mut reading = Reading::default();
-        for (path, lines) in self.find()? {
-            let source = read_source(&path)?;
+        for Found { path, lines, built_in } in self.find(&mut reading.problems)? {
+            reading.built_in += usize::from(built_in.is_some());
             reading.lines.extend(lines.map(|lines| (path.clone(), lines)));
-            match FeatureFile::parse(&path, source) {
+            let source = built_in.map_or_else(|| read_source(&path), |text| Ok(text.to_owned()));
+            let source = source.map_err(|error| Box::new(unreadable(&path, &error)));
+            match source.and_then(|source| FeatureFile::parse(&path, source)) {
                 Ok(file) => reading.files.push(file),
                 Err(problem) => reading.problems.push(*problem),
             }
@@ -117,7 +125,8 @@ impl Selection {
     /// # Errors
     /// A line at which no scenario stands; nothing left to run.
     pub fn choose(&self, reading: &Reading) -> Result<Selected> {
-        let mut selected = Selected { scenarios: Vec::new(), features: Vec::new() };
+        let mut selected =
+            Selected { built_in: reading.built_in, scenarios: Vec::new(), features: Vec::new() };
         let mut of = 0;
         for file in &reading.files {
             let wanted = reading.lines.get(&file.path).map(|lines| scenarios_at(file, lines)).transpose()?;
@@ -194,49 +203,77 @@ impl Selection {
         if words.is_empty() { "could run".to_owned() } else { words.join(" and ") }
     }
 
-    /// The files with the lines wanted of each, in order of their paths, none twice.
-    fn find(&self) -> Result<Vec<(PathBuf, Option<Vec<usize>>)>> {
+    /// The files in order of their paths, none twice. Where there is nothing of that name here, one
+    /// that is part of the program will do.
+    fn find(&self, problems: &mut Vec<Diagnostic>) -> Result<Vec<Found>> {
         let default = ["features".to_owned()];
         let paths = if self.paths.is_empty() { &default[..] } else { &self.paths };
-        let mut found: BTreeMap<PathBuf, (PathBuf, Option<Vec<usize>>)> = BTreeMap::new();
+        let mut found: BTreeMap<PathBuf, Found> = BTreeMap::new();
         for path in paths {
             let (path, line) = split_line(path);
-            let mut files = Vec::new();
+            let mut files: Vec<(PathBuf, Option<&'static str>)> = Vec::new();
             if path.is_dir() {
-                collect(&path, &mut files)?;
+                let mut below = Vec::new();
+                collect(&path, &mut below, problems);
+                files.extend(below.into_iter().map(|file| (file, None)));
             } else if path.exists() {
-                files.push(path);
+                files.push((path, None));
             } else {
-                return Err(Error::NoSuchPath { path });
+                files.extend(built_in::below(&path).map(|(name, text)| (PathBuf::from(name), Some(text))));
+                if files.is_empty() {
+                    return Err(Error::NoSuchPath { path });
+                }
             }
-            for file in files {
+            for (file, built_in) in files {
                 let key = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
-                let (_, lines) = found.entry(key).or_insert((file, Some(Vec::new())));
-                match (line, &mut *lines) {
+                let lines = Some(Vec::new());
+                let entry = found.entry(key).or_insert(Found { path: file, lines, built_in });
+                match (line, &mut entry.lines) {
                     (Some(line), Some(lines)) => lines.push(line),
-                    _ => *lines = None,
+                    _ => entry.lines = None,
                 }
             }
         }
-        if found.is_empty() {
+        if found.is_empty() && problems.is_empty() {
             return Err(Error::NoFeatureFile { paths: paths.iter().map(PathBuf::from).collect() });
         }
         Ok(found.into_values().collect())
     }
 }
 
+/// A file to read.
+struct Found {
+    path: PathBuf,
+    /// Only the scenarios at these lines are wanted.
+    lines: Option<Vec<usize>>,
+    /// Its text, when it is part of the program.
+    built_in: Option<&'static str>,
+}
+
 /// The lines of the scenarios that stand at these lines.
 fn scenarios_at(file: &FeatureFile, lines: &[usize]) -> Result<Vec<usize>> {
     let blocks = blocks(file);
+    let last = file.source.lines().count();
     let mut wanted = Vec::new();
     for &line in lines {
         let block = blocks.iter().rev().find(|(start, _)| *start <= line);
         match block {
-            Some((_, scenarios)) if !scenarios.is_empty() => wanted.extend(scenarios),
-            _ => return Err(Error::NoScenarioAtLine { path: file.path.clone(), line }),
+            Some((_, scenarios)) if line <= last && !scenarios.is_empty() => wanted.extend(scenarios),
+            _ => {
+                let (path, nearest) = (file.path.clone(), nearest_scenario(file, line));
+                return Err(Error::NoScenarioAtLine { path, line, last, nearest });
+            }
         }
     }
     Ok(wanted)
+}
+
+/// The line and the name of the scenario that begins nearest to a line.
+fn nearest_scenario(file: &FeatureFile, line: usize) -> Option<(usize, String)> {
+    let Feature { scenarios, rules, .. } = &file.expanded;
+    let all = scenarios.iter().chain(rules.iter().flat_map(|rule| &rule.scenarios));
+    let nearest = all.min_by_key(|scenario| scenario.position.line.abs_diff(line))?;
+    Some((nearest.position.line, nearest.name.clone()))
 }
 
 /// Where each block begins (its tags included), and the lines of the scenarios it stands for.
@@ -319,24 +356,39 @@ fn split_line(path: &str) -> (PathBuf, Option<usize>) {
 }
 
 /// The feature files below a folder, sorted; links to folders and hidden folders are not followed.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let unreadable = |source| Error::Unreadable { path: folder.to_owned(), source };
-    let mut entries = fs::read_dir(folder)
-        .and_then(|entries| entries.collect::<io::Result<Vec<_>>>())
-        .map_err(unreadable)?;
+fn collect(folder: &Path, files: &mut Vec<PathBuf>, problems: &mut Vec<Diagnostic>) {
+    let read = fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+    let mut entries = match read {
+        Ok(entries) => entries,
+        Err(source) => {
+            let error = Error::Unreadable { path: folder.to_owned(), source };
+            return problems.push(unreadable(folder, &error));
+        }
+    };
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             if !hidden {
-                collect(&path, files)?;
+                collect(&path, files, problems);
             }
         } else if path.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("feature")) {
             files.push(path);
         }
     }
-    Ok(())
+}
+
+/// A file that cannot be read, as a problem of that file: the others are looked at all the same.
+fn unreadable(path: &Path, error: &Error) -> Diagnostic {
+    Diagnostic {
+        code: "unreadable".to_owned(),
+        severity: Severity::Error,
+        place: Place { path: path.to_owned(), line: 1, column: 1, length: 1 },
+        snippet: String::new(),
+        message: error.to_string(),
+        help: error.hint().into_iter().collect(),
+    }
 }
 
 fn read_source(path: &Path) -> Result<String> {

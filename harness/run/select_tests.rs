@@ -122,6 +122,48 @@ fn a_line_above_the_feature_selects_nothing() {
 }
 
 #[test]
+fn a_line_below_the_last_names_the_nearest_scenario() {
+    let folder = folder(&[("n.feature", OUTLINE)]);
+    let path = folder.path().join("n.feature").display().to_string();
+    let error = select(&[format!("{path}:99")], None, None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "no scenario at line 99 of {path}, which has 32 lines; the nearest is at line 31: under the rule"
+        )
+    );
+    assert_eq!(error.exit(), Exit::Usage);
+}
+
+#[test]
+fn what_is_not_here_may_be_part_of_the_program() {
+    // Tests run where `features/` is, so another way of writing it is needed to find nothing there.
+    let selected = select(&["./nowhere/../features/calls".to_owned()], None, None).map(|s| s.built_in);
+    assert!(matches!(selected, Err(Error::NoSuchPath { .. })), "paths are compared as they are written");
+    let names = |path: &str| built_in::below(Path::new(path)).map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names("features/calls/basic.feature"), ["features/calls/basic.feature"]);
+    assert_eq!(names("./features/calls/"), ["features/calls/basic.feature"]);
+    assert_eq!(names("features/cal"), Vec::<&str>::new(), "half a name is no folder");
+}
+
+#[test]
+fn every_feature_file_is_part_of_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("features"), &mut files, &mut Vec::new());
+    let there: Vec<(String, String)> = files
+        .iter()
+        .map(|file| {
+            let name = file.strip_prefix(root).unwrap().display().to_string();
+            (name, fs::read_to_string(file).unwrap())
+        })
+        .collect();
+    let built_in = built_in::below(Path::new("features"));
+    let built_in: Vec<_> = built_in.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    assert!(!there.is_empty() && there == built_in);
+}
+
+#[test]
 fn tags_and_text_choose_among_the_scenarios() {
     let folder = folder(&[
         ("n.feature", OUTLINE),
@@ -184,8 +226,13 @@ fn a_file_that_is_no_text_is_an_error_with_a_hint() {
     let folder = folder(&[]);
     let path = folder.path().join("x.feature");
     fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
-    let error = select(&[path.display().to_string()], None, None).unwrap_err();
-    assert_eq!(error.hint().as_deref(), Some("save the file as UTF-8"));
+    fs::write(folder.path().join("y.feature"), OUTLINE).unwrap();
+    let paths = vec![folder.path().display().to_string()];
+    let reading = Selection { paths, ..Selection::default() }.read().unwrap();
+    let [problem] = &reading.problems[..] else { panic!("{:?}", reading.problems) };
+    assert_eq!((problem.code.as_str(), &problem.place.path), ("unreadable", &path));
+    assert_eq!(problem.help, ["save the file as UTF-8"]);
+    assert_eq!(reading.files.len(), 1, "the other is read all the same");
 }
 
 #[test]

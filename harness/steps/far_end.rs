@@ -3,6 +3,7 @@
 use cucumber::gherkin::Step;
 use cucumber::{given, then, when};
 use sipfarm_core::Span;
+use sipfarm_judge::Mark;
 
 use super::text::seconds;
 use crate::farm::{Behaviour, FarEnd};
@@ -58,8 +59,13 @@ async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResu
 async fn hangs_up(world: &mut World, #[step] step: &Step) -> StepResult {
     world.begin(step);
     world.react().await?;
-    world.lab().await?.far_end(|far_end: &mut FarEnd, now| far_end.hang_up(now));
-    Ok(())
+    let lab = world.lab().await?;
+    if lab.far_end(|far_end: &mut FarEnd, now| far_end.hang_up(now)) {
+        return Ok(());
+    }
+    let precondition = "the far end has an answered call to hang up".to_owned();
+    lab.mark(Mark::Unmet { precondition: precondition.clone() });
+    Err(world.stop(StepFailure::Unmet(precondition)))
 }
 
 /// Waits for a response of the farm; says nothing of the phone.

@@ -104,6 +104,50 @@ fn the_list_runs_nothing() {
     assert!(ran.out.contains("features/failover/order.feature"), "{}", ran.out);
 }
 
+#[test]
+fn without_a_folder_of_features_the_program_brings_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        common::Ran::from(common::program().current_dir(folder.path()).args(arguments).output().unwrap())
+    };
+    let all = run(&["run"]);
+    assert_eq!(all.code, 0, "{}{}", all.out, all.err);
+    assert!(all.err.contains("that sipfarm brings along"), "{}", all.err);
+    let here = sipfarm(&["run", "--list"]);
+    let there = run(&["run", "--list"]);
+    assert_eq!(there.out, here.out, "the same scenarios, by the same names");
+    assert!(!here.err.contains("brings along"), "{}", here.err);
+    let one = run(&["run", "features/calls/basic.feature", "--list"]);
+    assert_eq!(one.code, 0, "what a repeat command names is found: {}", one.err);
+    assert_eq!(run(&["lint"]).code, 0);
+    assert_eq!(run(&["run", "features/nothing.feature"]).code, 2);
+}
+
+#[test]
+fn the_far_end_hangs_up_calls_only() {
+    let ran = run(&format!(
+        "Feature: F\n  Scenario: S\n    {FARM}    And the far end stays silent\n    When the phone dials the far end\n    And the far end hangs up\n    Then the phone sends INVITE to \"primary\"\n"
+    ));
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("the far end has an answered call to hang up"), "{}", ran.out);
+}
+
+#[test]
+fn lint_goes_on_after_a_file_that_it_cannot_read() {
+    let folder = tempfile::tempdir().unwrap();
+    feature(folder.path(), "Feature: F\n  YL-04\n  Scenario: S\n    Gven a phone\n    Then the call fails\n");
+    std::fs::write(folder.path().join("b.feature"), [0xff, 0xfe]).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let ran = sipfarm(&["lint", path, "--format", "json"]);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    let problems: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let codes: Vec<&str> =
+        problems.as_array().unwrap().iter().map(|problem| problem["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["tag-without-at", "keyword-in-description", "unreadable"]);
+    let ran = sipfarm(&["lint", path]);
+    assert!(ran.out.contains("2 files, 3 errors, 0 warnings"), "{}", ran.out);
+}
+
 /// One scenario in which the phone repeats its INVITE, and two in which it need not.
 const SILENT_AND_WELL: &str = "Feature: F
   Background:

@@ -147,8 +147,11 @@ impl Lab {
     }
 
     /// Commands the far end.
-    pub fn far_end(&mut self, command: impl FnOnce(&mut FarEnd, Instant) + Send + 'static) {
-        self.bench.command(self.far_end, command);
+    pub fn far_end<R: Send + 'static>(
+        &mut self,
+        command: impl FnOnce(&mut FarEnd, Instant) -> R + Send + 'static,
+    ) -> R {
+        self.bench.command(self.far_end, command)
     }
 
     /// The address of a node.

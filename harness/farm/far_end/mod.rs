@@ -103,16 +103,19 @@ impl FarEnd {
 
     /// Ends every call that is established, with BYE; one whose ACK has not come yet as soon as it
     /// comes (RFC 3261 section 15).
-    pub fn hang_up(&mut self, now: Instant) {
+    pub fn hang_up(&mut self, now: Instant) -> bool {
+        let mut any = false;
         let keys: Vec<CallKey> = self.calls.keys().cloned().collect();
         for key in keys {
             match self.calls.get_mut(&key) {
                 Some(Call { state: State::Established { .. }, .. }) => self.bye(&key, now),
                 Some(call @ Call { state: State::Answered { .. }, .. }) => call.ends = true,
-                _ => {}
+                _ => continue,
             }
+            any = true;
         }
         self.serve(now);
+        any
     }
 
     /// How many calls are established.

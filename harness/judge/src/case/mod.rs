@@ -30,7 +30,7 @@ pub use dialog::Dialog;
 pub use exchange::{ClientExchange, Failure, ServerExchange, status};
 pub use limits::{Ladder, Limits};
 pub use names::Names;
-pub use notes::{FaultWindow, Notes, Trouble};
+pub use notes::{FaultWindow, MOMENT, Notes, Trouble};
 pub use patience::Patience;
 pub use register::{Grant, Purpose, Registration};
 pub use seen::{Seen, SeenRef};

@@ -5,6 +5,9 @@ use sipfarm_core::{Instant, Span};
 use crate::mark::{Expected, Mark, Scene};
 use crate::timeline::Timeline;
 
+/// How far apart the marks of one and the same doing may lie.
+pub const MOMENT: Span = Span::from_millis(50);
+
 /// What the harness noted, by kind.
 #[derive(Debug, Clone, Default)]
 pub struct Notes<'a> {
@@ -123,7 +126,7 @@ impl<'a> Notes<'a> {
     /// Whether what happened at `at`, give or take a moment, was a fault that was switched on or off
     /// rather than a command to the phone. Marks after `asked` come too late to be the trigger.
     pub fn triggered_by_fault(&self, at: Instant, asked: Instant) -> bool {
-        let near = |time: Instant| (at - time).abs() <= Span::from_millis(50) && time <= asked;
+        let near = |time: Instant| (at - time).abs() <= MOMENT && time <= asked;
         let fault = self.faults.iter().any(|fault| near(fault.from) || near(fault.to));
         fault && !self.commands.iter().any(|(time, _)| near(*time))
     }

@@ -1,9 +1,10 @@
 //! Expectations about calls and registrations: `call-established`, `call-fails`, `call-ends`,
 //! `registered`, `answers`.
-use crate::common::{Story, span};
+use crate::common::{Story, span, when};
 use sipfarm_core::sip::Method;
+use sipfarm_judge::mark::Expected;
 use sipfarm_judge::timeline::TcpStep;
-use sipfarm_judge::{Expectation, Verdict};
+use sipfarm_judge::{Expectation, Mark, Verdict};
 
 fn established(within: Option<f64>) -> Expectation {
     Expectation::CallEstablished { through: "primary".into(), within: within.map(span) }
@@ -45,6 +46,58 @@ fn a_call_through_another_node_is_not_it_and_is_named() {
     let finding = story.run(&expected, 10.0);
     assert_eq!(finding.verdict, Verdict::Fail);
     assert_eq!(finding.nearest[0].why, "other node");
+    assert_eq!(finding.seen, "200 to INVITE from \"secondary\" +0.20 s, none through \"primary\"");
+}
+
+#[test]
+fn a_failure_to_establish_says_what_was_late_and_what_never_came() {
+    // Within 2 s, and the grace of the judge: what comes at 5 s is late by the rest.
+    let seen = |answered: f64, acknowledged: Option<f64>| {
+        let mut story = Story::new();
+        let expected = story.expect(0.0, established(Some(2.0)));
+        story.at(0.1).phone().sends("INVITE", "primary");
+        story.at(answered).node("primary").answers("INVITE", 200);
+        if let Some(at) = acknowledged {
+            story.at(at).phone().acks("primary");
+        }
+        let finding = story.live(&expected, 10.0);
+        assert_eq!(finding.verdict, Verdict::Fail);
+        let grace = finding.window.unwrap().to - when(2.0);
+        let late = span(3.0) - grace;
+        (finding.seen, format!("late by {late:.2}"))
+    };
+    let (told, _) = seen(1.0, None);
+    assert_eq!(told, "200 to INVITE +1.00 s (packet 2), never acknowledged");
+    let (told, late) = seen(1.0, Some(5.0));
+    assert_eq!(
+        told,
+        format!("200 to INVITE +1.00 s (packet 2), acknowledged only +5.00 s (packet 3), {late}")
+    );
+    let (told, late) = seen(5.0, Some(5.1));
+    assert_eq!(told, format!("200 to INVITE +5.00 s (packet 2), {late}"));
+}
+
+#[test]
+fn what_a_window_counts_from_is_named_by_the_mark_of_it_and_no_other() {
+    let counted = |mark: &dyn Fn(&mut Story)| {
+        let mut story = Story::new();
+        story.at(-0.1).fault("primary", "silent", true);
+        mark(&mut story);
+        let asked = story.expect(0.001, established(Some(2.0)));
+        let expected = Expected { since: when(0.0), ..asked };
+        let finding = story.live(&expected, 10.0);
+        finding.expected.rsplit_once(" after ").unwrap().1.to_owned()
+    };
+    // On a real network a command is noted a moment after the time that events count from.
+    assert_eq!(counted(&|story| story.at(0.0002).command("dial 1002")), "\"dial 1002\"");
+    assert_eq!(counted(&|story| story.at(0.0).command("dial 1002")), "\"dial 1002\"");
+    let ends = |story: &mut Story| story.at(0.0).fault("primary", "silent", false);
+    assert_eq!(counted(&ends), "the end of fault \"silent\" at \"primary\"");
+    let far_end_calls = |story: &mut Story| {
+        let mark = Mark::Step { keyword: "When".into(), text: "the far end calls".into(), line: 12 };
+        story.at(-0.1).mark(mark);
+    };
+    assert_eq!(counted(&far_end_calls), "line 12", "nothing was told to the phone then");
 }
 
 #[test]

@@ -49,7 +49,14 @@ pub(super) fn judge(asked: &Asked<'_, '_>, through: &str, within: Option<Span>) 
             if nearest.is_empty() {
                 nearest = near::requests(case, Some(&Method::Bye), Some(through), window);
             }
-            draft.seen("no 2xx to BYE").nearest(nearest).fail_at(window.to)
+            let seen = match right {
+                Some((_, late)) => {
+                    let (what, at, packet) = (late.what(), asked.after(late.at), late.packet());
+                    format!("{what} {at} (packet {packet}), late by {:.2}", late.at - window.to)
+                }
+                None => format!("no 2xx to BYE through \"{through}\""),
+            };
+            draft.seen(seen).nearest(nearest).fail_at(window.to)
         }
     }
 }

@@ -1,11 +1,11 @@
 //! A call is up: 2xx to an INVITE of the phone, acknowledged (RFC 3261 section 13.2.2.4), or an
 //! INVITE to the phone that the phone answers 2xx and the other side acknowledges.
 
-use sipfarm_core::Span;
 use sipfarm_core::sip::Method;
+use sipfarm_core::{Instant, Span};
 
 use super::{Asked, near};
-use crate::case::{Seen, status};
+use crate::case::{Seen, SeenRef, status};
 use crate::finding::Finding;
 use crate::rules::RuleInfo;
 
@@ -24,56 +24,75 @@ pub(super) fn judge(asked: &Asked<'_, '_>, through: &str, within: Option<Span>) 
     let sentence =
         format!("2xx to INVITE through {}, acknowledged, {}", asked.node(through), asked.show_window(window));
     let draft = asked.draft(&RULE, sentence).window(window);
-    let in_time = |seen: &&Seen<'_>| seen.at >= asked.since() && seen.at <= window.to;
-    let outgoing =
-        case.client.iter().filter(|e| e.method == Method::Invite && asked.goes_to(e, through)).flat_map(
-            |e| {
-                let accepted = e.finals().filter(|r| is_2xx(r));
-                accepted.flat_map(|accepted| {
-                    e.acks.iter().filter(move |ack| ack.at >= accepted.at).map(move |ack| (accepted, ack))
-                })
-            },
-        );
-    let incoming = case
-        .server
+    let in_time = |at: Instant| at >= asked.since() && at <= window.to;
+    let answers = answers(asked, through);
+    let established = answers
         .iter()
-        .filter(|e| e.method == Method::Invite && asked.comes_from(e.from, e.transport, through))
-        .flat_map(|e| {
-            let accepted = e.responses.iter().filter(|r| is_2xx(r));
-            accepted.flat_map(|accepted| {
-                e.acks.iter().filter(move |ack| ack.at >= accepted.at).map(move |ack| (accepted, ack))
-            })
-        });
-    let established = outgoing
-        .chain(incoming)
-        .filter(|(accepted, ack)| in_time(&&***accepted) && in_time(&&***ack))
+        .filter_map(|(accepted, ack)| Some((accepted, (*ack)?)))
+        .filter(|(accepted, ack)| in_time(accepted.at) && in_time(ack.at))
         .min_by_key(|(_, ack)| ack.at);
     if let Some((accepted, ack)) = established {
         let seen = format!("{} {} (packet {})", accepted.what(), asked.after(accepted.at), accepted.packet());
         return draft.seen(seen).message(accepted).message(ack).pass();
     }
-    let unacknowledged = case
-        .client
-        .iter()
-        .filter(|e| e.method == Method::Invite && asked.goes_to(e, through))
-        .filter_map(|e| e.finals().find(|r| is_2xx(r) && r.at >= asked.since()))
-        .next();
-    if let Some(accepted) = unacknowledged {
-        let why = "never acknowledged in time".to_owned();
-        let nearest = near::messages(case, [(&**accepted, why)]);
-        return draft.seen("2xx without ACK").message(accepted).nearest(nearest).fail_at(window.to);
+    let unfinished = answers.iter().find(|(accepted, _)| accepted.at >= asked.since());
+    if let Some((accepted, ack)) = unfinished {
+        let answer =
+            format!("{} {} (packet {})", accepted.what(), asked.after(accepted.at), accepted.packet());
+        let late = |at: Instant| format!("late by {:.2}", at - window.to);
+        let seen = match ack {
+            _ if accepted.at > window.to => format!("{answer}, {}", late(accepted.at)),
+            Some(ack) => {
+                let (at, packet) = (asked.after(ack.at), ack.packet());
+                format!("{answer}, acknowledged only {at} (packet {packet}), {}", late(ack.at))
+            }
+            None => format!("{answer}, never acknowledged"),
+        };
+        return draft.seen(seen).message(accepted).fail_at(window.to);
     }
     let others = case.client.iter().filter(|e| e.method == Method::Invite && e.t0() >= asked.since());
-    let finals = others.filter_map(|e| e.final_response().map(|response| (e, response)));
-    let nearest = finals.map(|(e, response)| {
+    let finals: Vec<_> = others.filter_map(|e| e.final_response().map(|response| (e, response))).collect();
+    let elsewhere = finals.iter().find(|(e, response)| is_2xx(response) && !asked.goes_to(e, through));
+    let seen = match elsewhere {
+        Some((e, response)) => {
+            let from = case.names.show(e.to, e.transport);
+            format!(
+                "{} from {from} {}, none through \"{through}\"",
+                response.what(),
+                asked.after(response.at)
+            )
+        }
+        None => format!("no 2xx to INVITE through \"{through}\""),
+    };
+    let nearest = finals.iter().map(|(e, response)| {
         let why = if asked.goes_to(e, through) { "not a 2xx" } else { "other node" };
-        (&**response, why.to_owned())
+        (&***response, why.to_owned())
     });
     let mut nearest = near::messages(case, nearest.collect::<Vec<_>>());
     if nearest.is_empty() {
         nearest = near::requests(case, Some(&Method::Invite), Some(through), window);
     }
-    draft.seen("no 2xx to INVITE").nearest(nearest).fail_at(window.to)
+    draft.seen(seen).nearest(nearest).fail_at(window.to)
+}
+
+/// A 2xx, and the first ACK after it.
+type Answer<'c, 'a> = (&'c SeenRef<'a>, Option<&'c SeenRef<'a>>);
+
+/// Every 2xx to an INVITE of the phone through that node, or of the phone to one from there.
+fn answers<'c, 'a>(asked: &Asked<'c, 'a>, through: &str) -> Vec<Answer<'c, 'a>> {
+    let of = |responses: &'c [SeenRef<'a>], acks: &'c [SeenRef<'a>]| {
+        let accepted = responses.iter().filter(|response| is_2xx(response));
+        accepted.map(|accepted| (accepted, acks.iter().find(|ack| ack.at >= accepted.at)))
+    };
+    let outgoing =
+        asked.case.client.iter().filter(|e| e.method == Method::Invite && asked.goes_to(e, through));
+    let incoming = asked
+        .case
+        .server
+        .iter()
+        .filter(|e| e.method == Method::Invite && asked.comes_from(e.from, e.transport, through));
+    let outgoing = outgoing.flat_map(|e| of(&e.responses, &e.acks));
+    outgoing.chain(incoming.flat_map(|e| of(&e.responses, &e.acks))).collect()
 }
 
 pub(super) fn is_2xx(response: &Seen<'_>) -> bool {

@@ -24,7 +24,7 @@ use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
 use super::RuleInfo;
-use crate::case::{Case, ClientExchange, SeenRef};
+use crate::case::{Case, ClientExchange, FaultWindow, MOMENT, SeenRef};
 use crate::expectation::Expectation;
 use crate::finding::{Finding, Window};
 use crate::mark::Expected;
@@ -117,17 +117,20 @@ impl<'c, 'a> Asked<'c, 'a> {
         format!("{:.2} to {:.2} s after {}", seconds(window.from), seconds(window.to), self.trigger())
     }
 
-    /// What happened last before the time from which events count.
+    /// What was done when events began to count.
     fn trigger(&self) -> String {
-        let upto = self.since();
-        let command = self.case.notes.commands.iter().rfind(|(at, _)| *at <= upto);
-        let fault = self.case.notes.faults.iter().filter(|fault| fault.from <= upto).max_by_key(|f| f.from);
-        match (command, fault) {
-            (Some((at, command)), fault) if fault.is_none_or(|fault| *at >= fault.from) => {
-                format!("\"{command}\"")
-            }
-            (_, Some(fault)) => format!("fault \"{}\" at \"{}\"", fault.fault, fault.node),
-            _ => "the last trigger".to_owned(),
+        let (notes, since, asked) = (&self.case.notes, self.since(), self.asked_at());
+        // On a real network the mark of what was done lies a moment after the time it counts from.
+        let is_it = |at: Instant| (at - since).abs() <= MOMENT && at <= asked;
+        let commands = notes.commands.iter().map(|(at, command)| (*at, format!("\"{command}\"")));
+        let fault = |fault: &FaultWindow<'_>| format!("fault \"{}\" at \"{}\"", fault.fault, fault.node);
+        let begun = notes.faults.iter().map(|window| (window.from, fault(window)));
+        let ended = notes.faults.iter().map(|window| (window.to, format!("the end of {}", fault(window))));
+        let done = commands.chain(begun).chain(ended).filter(|(at, _)| is_it(*at)).max_by_key(|(at, _)| *at);
+        match (done, notes.line_at(since)) {
+            (Some((_, what)), _) => what,
+            (None, Some(line)) => format!("line {line}"),
+            (None, None) => "the last trigger".to_owned(),
         }
     }
 

@@ -27,18 +27,23 @@ pub enum Fit {
 /// How well the sends of a request fit the best schedule that the packets allow. On a lossy tap sends
 /// may be missing, the first among them.
 pub fn fit(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant]) -> Fit {
-    let slots = case.limits.slots(&exchange.method);
     let mut schedules = whole_schedules(case, exchange, sends[0]);
     if !case.sees_all() {
-        schedules.extend((1..slots.len()).map(|lost| {
-            let t0 = sends[0] - slots[lost];
-            let mut schedule = Schedule::from_slots(case, t0, &slots);
-            schedule.0.drain(..lost);
-            schedule.0[0] = Window { from: sends[0], to: sends[0] };
-            schedule
-        }));
+        schedules.extend(late_schedules(case, sends[0], &case.limits.slots(&exchange.method)));
     }
     best(schedules.iter().map(|schedule| schedule.fit(sends, !case.sees_all())))
+}
+
+/// The schedules on which the first send that was seen is not the first that was sent.
+fn late_schedules(case: &Case<'_>, seen: Instant, slots: &[Span]) -> Vec<Schedule> {
+    let lost = 1..slots.len();
+    lost.map(|lost| {
+        let mut schedule = Schedule::from_slots(case, seen - slots[lost], slots);
+        schedule.0.drain(..lost);
+        schedule.0[0] = Window { from: seen, to: seen };
+        schedule
+    })
+    .collect()
 }
 
 /// The same with no send missing: what an expectation of the whole schedule needs to pass.
@@ -63,7 +68,7 @@ fn whole_schedules(case: &Case<'_>, exchange: &ClientExchange<'_>, t0: Instant) 
 }
 
 /// How well the sends of a final response fit the schedule of an unacknowledged one. On a lossy tap
-/// sends may be missing.
+/// sends may be missing, the first among them.
 pub fn fit_response(case: &Case<'_>, sends: &[&SeenRef<'_>]) -> Fit {
     fit_final(case, sends, !case.sees_all())
 }
@@ -75,7 +80,12 @@ pub fn fit_whole_response(case: &Case<'_>, sends: &[&SeenRef<'_>]) -> Fit {
 
 fn fit_final(case: &Case<'_>, sends: &[&SeenRef<'_>], gaps: bool) -> Fit {
     let sends: Vec<Instant> = sends.iter().map(|send| send.at).collect();
-    Schedule::from_slots(case, sends[0], &case.limits.response_slots()).fit(&sends, gaps)
+    let slots = case.limits.response_slots();
+    let mut schedules = vec![Schedule::from_slots(case, sends[0], &slots)];
+    if gaps {
+        schedules.extend(late_schedules(case, sends[0], &slots));
+    }
+    best(schedules.iter().map(|schedule| schedule.fit(&sends, gaps)))
 }
 
 /// The sends of a final response that no repeated request called for: while a server transaction is

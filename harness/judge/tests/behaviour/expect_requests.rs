@@ -1,6 +1,7 @@
 //! Expectations about requests: `sends`, `sends-nothing`, `order`.
-use crate::common::{Story, span};
+use crate::common::{Story, span, when};
 use sipfarm_core::sip::Method;
+use sipfarm_judge::mark::Expected;
 use sipfarm_judge::{Expectation, Mark, Verdict};
 
 fn sends(method: Method, node: &str, within: f64) -> Expectation {
@@ -308,4 +309,24 @@ fn a_capture_of_a_scenario_that_is_cut_before_its_end_never_passes() {
     assert_eq!(verdict(&story.judge_at(0.1)), Verdict::Inconclusive);
     story.at(0.1).mark(Mark::End);
     assert_ne!(verdict(&story.judge_at(0.1)), Verdict::Inconclusive);
+}
+
+/// However long a phone takes to dial: the step before has waited for that very call.
+#[test]
+fn the_call_that_was_dialled_is_no_call_too_many() {
+    for (second_call, verdict) in [(None, Verdict::Pass), (Some(5.0), Verdict::Fail)] {
+        let mut story = Story::new();
+        story.at(0.0).command("dial 1002");
+        story.expect(0.0, Expectation::CallFails { code: Some(486) });
+        story.at(0.3).phone().sends("INVITE", "primary");
+        story.at(0.4).node("primary").answers("INVITE", 486);
+        story.at(0.4).phone().acks("primary");
+        let expectation = nothing(Some(Method::Invite), None, 10.0);
+        let expected = Expected { id: 2, text: "a step".into(), line: 8, since: when(0.0), expectation };
+        story.at(0.5).mark(Mark::Expect(expected.clone()));
+        if let Some(at) = second_call {
+            story.at(at).phone().new_call().sends("INVITE", "secondary");
+        }
+        assert_eq!(story.run(&expected, 20.0).verdict, verdict);
+    }
 }

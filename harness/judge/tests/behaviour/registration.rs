@@ -237,3 +237,13 @@ fn a_user_may_ask_again_at_once_and_a_connection_may_be_opened_again() {
     story.at(0.2).phone().sends("REGISTER", "primary");
     assert_eq!(story.verdict("no-hammering", 1.0), Verdict::NotExercised);
 }
+
+/// An ICMP error quotes neither Call-ID nor branch: it does not say that an earlier request failed.
+#[test]
+fn an_icmp_error_after_the_next_request_is_not_for_the_one_before() {
+    let mut story = Story::new().lossy();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(60.0).phone().sends("REGISTER", "primary");
+    story.at(60.001).icmp("primary");
+    assert_ne!(story.verdict("no-hammering", 70.0), Verdict::Fail);
+}

@@ -27,6 +27,14 @@ fn an_unacknowledged_refusal_is_repeated_on_the_schedule_of_timer_g() {
     assert_eq!(answered(Story::new(), 486, &LADDER[..3]).verdict(rule, 3.0), Verdict::Pass);
 }
 
+/// On a lossy tap the first send may be the one that is missing.
+#[test]
+fn a_refusal_whose_first_send_was_lost_is_not_out_of_time() {
+    let seen = &LADDER[1..];
+    assert_ne!(answered(Story::new().lossy(), 486, seen).verdict("refusal-repetition", 60.0), Verdict::Fail);
+    assert_eq!(answered(Story::new(), 486, seen).verdict("refusal-repetition", 60.0), Verdict::Fail);
+}
+
 #[test]
 fn an_acknowledgement_ends_the_repetitions() {
     let rule = "refusal-repetition";

@@ -38,7 +38,8 @@ pub(super) fn judge(
         first.is_some_and(|first| first != at && case.client[first].t0() >= asked.since())
     };
     let breaks = |at: usize, exchange: &&ClientExchange<'_>| {
-        (exchange.t0() >= window.from || goes_on(at))
+        !(node.is_none() && is_the_call_itself(asked, at))
+            && (exchange.t0() >= window.from || goes_on(at))
             && exchange.t0() < window.to
             && method.is_none_or(|method| *method == exchange.method)
             && node.is_none_or(|node| asked.goes_to(exchange, node))
@@ -59,6 +60,22 @@ pub(super) fn judge(
         }
         None => draft.seen("none").pass_at(window.to),
     }
+}
+
+/// Whether a step before this one has waited for what came of the same trigger, and the exchange is the
+/// call that the trigger asked for: however long the phone took to dial, it is no call too many.
+fn is_the_call_itself(asked: &Asked<'_, '_>, at: usize) -> bool {
+    let (case, own) = (asked.case, asked.expected);
+    let asked_before =
+        case.notes.expected.iter().any(|(_, other)| other.since == own.since && other.id < own.id);
+    let first = |exchange: usize| {
+        case.client[exchange].method == Method::Invite && case.client[exchange].t0() >= asked.since()
+    };
+    asked_before
+        && case.notes.commanded(&["dial"], asked.since(), case.client[at].t0())
+        && case.attempt_of(at).is_some_and(|attempt| attempt.exchanges[0] == at)
+        && (0..case.client.len()).find(|&exchange| first(exchange)) == Some(at)
+        && case.client[at].t0() <= asked.asked_at()
 }
 
 /// How long after the trigger a packet may still have been on its way. After a fault the catalogue

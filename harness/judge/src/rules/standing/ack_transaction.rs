@@ -37,7 +37,13 @@ impl Rule for AckTransaction {
                     .message(ack);
                 let too_early = exchange.final_response().is_some_and(|response| ack.at < response.at);
                 match fault(case, exchange, ack) {
-                    Some(fault) => docket.add(draft.seen(fault).fail()),
+                    Some(fault) if is_surely_for(exchange, ack) => docket.add(draft.seen(fault).fail()),
+                    Some(fault) => {
+                        let draft = draft.seen(fault);
+                        docket.add(
+                            draft.fail_unless_lossy("the tap may have missed the INVITE that it is for"),
+                        );
+                    }
                     None if too_early => {
                         let draft = draft.seen("before any final response");
                         docket.add(draft.fail_unless_lossy("the tap may have missed the response"));
@@ -48,6 +54,13 @@ impl Rule for AckTransaction {
         }
         docket.close()
     }
+}
+
+/// Whether its branch or its To tag ties the ACK to that exchange. By Call-ID and CSeq number alone it
+/// may as well be for another INVITE of the same call.
+fn is_surely_for(exchange: &ClientExchange<'_>, ack: &Seen<'_>) -> bool {
+    let tagged = || ack.to_tag.is_some() && exchange.finals().any(|response| response.to_tag == ack.to_tag);
+    ack.branch == exchange.branch || tagged()
 }
 
 fn fault(case: &Case<'_>, exchange: &ClientExchange<'_>, ack: &Seen<'_>) -> Option<String> {

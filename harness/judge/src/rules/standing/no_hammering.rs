@@ -33,12 +33,15 @@ impl Rule for NoHammering {
             case.registrations.iter().filter(|r| r.purpose.is_attempt()).collect();
         for (place, registration) in attempts.iter().enumerate() {
             let exchange = &case.client[registration.exchange];
-            let Some(failed) = failed_at(case, exchange) else { continue };
-            let window = Window { from: failed, to: failed + soon(case) };
             let next = attempts[place + 1..]
                 .iter()
                 .map(|next| (next.exchange, &case.client[next.exchange]))
                 .find(|(_, next)| next.to == exchange.to && next.from.ip() == exchange.from.ip());
+            // What comes back after the next request may be for that one.
+            let known = next.map_or(case.horizon, |(_, next)| next.t0());
+            let outcome = outcome_by(exchange, known);
+            let Some(failed) = failed_at(case, exchange, outcome) else { continue };
+            let window = Window { from: failed, to: failed + soon(case) };
             let Some((at, next)) = next.filter(|(_, next)| next.t0() < window.to) else {
                 if case.horizon > window.to {
                     docket.kept(exchange.last().packets);
@@ -59,7 +62,7 @@ impl Rule for NoHammering {
                     next.t0() - failed,
                     next.first().packet()
                 ));
-            docket.add(match exchange.outcome() {
+            docket.add(match outcome {
                 Outcome::Silence => draft.fail_unless_lossy("a response may have been lost"),
                 _ => draft.fail(),
             });
@@ -68,9 +71,19 @@ impl Rule for NoHammering {
     }
 }
 
-/// When a REGISTER failed for the phone, at the earliest; `None` while it has not.
-fn failed_at(case: &Case<'_>, exchange: &ClientExchange<'_>) -> Option<Instant> {
+/// How an exchange had ended by that time. An ICMP error does not say which of two requests it is for.
+fn outcome_by(exchange: &ClientExchange<'_>, known: Instant) -> Outcome {
     match exchange.outcome() {
+        Outcome::Unreachable if exchange.failures.iter().all(|failure| failure.at > known) => {
+            exchange.response().map_or(Outcome::Silence, |_| Outcome::Provisional)
+        }
+        outcome => outcome,
+    }
+}
+
+/// When a REGISTER failed for the phone, at the earliest; `None` while it has not.
+fn failed_at(case: &Case<'_>, exchange: &ClientExchange<'_>, outcome: Outcome) -> Option<Instant> {
+    match outcome {
         Outcome::Final(200..=399 | 401 | 407 | 423) | Outcome::Provisional => None,
         Outcome::Final(_) => exchange.final_response().map(|response| response.at),
         // A lost connection may be opened again at once (YL-07).

@@ -12,7 +12,8 @@ use crate::auth::Auth;
 use crate::defect::Defect;
 use crate::ids::Ids;
 use crate::locate::{self, Locator};
-use crate::phone::{PhoneConfig, Report, Server};
+use crate::phone::{PhoneConfig, Report};
+use crate::places::Places;
 use crate::transport::TransportLayer;
 use crate::tx::{ClientId, Habits, Patience, ServerId, Target, Transactions};
 
@@ -50,6 +51,7 @@ pub struct Core {
     pub tx: Transactions,
     pub auth: Auth,
     pub locator: Locator,
+    pub places: Places,
     pub reports: VecDeque<Report>,
     pub errands: VecDeque<Errand>,
     /// Whether a call is up or coming about.
@@ -57,9 +59,7 @@ pub struct Core {
 }
 
 impl Core {
-    pub fn new(mut config: PhoneConfig) -> Self {
-        // Names are not looked up yet.
-        config.servers.retain(|server| server.target().is_some());
+    pub fn new(config: PhoneConfig) -> Self {
         let profile = &config.profile;
         let connect_timeout = profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
         let defects = &config.defects;
@@ -67,16 +67,18 @@ impl Core {
             profile.transport.icmp_sensitive != Some(false) && !defects.has(Defect::IgnoresIcmp);
         let transport = TransportLayer::new(config.local, connect_timeout, icmp_sensitive);
         let tcp_allowed = profile.transport.allowed.contains(&Transport::Tcp);
+        let places = Places::new(&config);
         let habits = Habits {
             times: profile.timers.clone(),
             defects: config.defects.clone(),
-            last_server: config.servers.last().and_then(Server::target),
+            last_server: config.servers.len().checked_sub(1).and_then(|last| places.target(last)),
         };
         Core {
             ids: Ids::new(config.seed, defects),
             tx: Transactions::new(transport, habits, tcp_allowed),
             auth: Auth::new(&config.user, &config.password, defects),
             locator: Locator::new(config.servers.len()),
+            places,
             reports: VecDeque::new(),
             errands: VecDeque::new(),
             busy: false,
@@ -97,13 +99,17 @@ impl Core {
         self.profile().timers.t1()
     }
 
-    pub fn server(&self, index: usize) -> &Server {
-        &self.config.servers[index]
+    /// The name of a server, also of one that is an address behind another's name.
+    pub fn server_name(&self, server: usize) -> String {
+        let server = self.config.servers.get(self.places.owner(server));
+        server.map(|server| server.name.clone()).unwrap_or_default()
     }
 
-    /// Where requests to a server go.
+    /// Where requests to a server go. Requests are sent to a name only when its address is known
+    /// (see [`locate::Hunt`]): a name by itself leads back to the phone, and so nowhere.
     pub fn target(&self, server: usize) -> Target {
-        self.server(server).target().unwrap_or(Target { addr: self.config.local, transport: Transport::Udp })
+        let nowhere = Target { addr: self.config.local, transport: Transport::Udp };
+        self.places.target(server).unwrap_or(nowhere)
     }
 
     /// The URI at which the phone itself can be reached.
@@ -194,6 +200,7 @@ impl Core {
         self.tx.clear();
         self.auth.clear();
         self.locator = Locator::new(self.config.servers.len());
+        self.places.forget();
         self.errands.clear();
         self.busy = false;
     }

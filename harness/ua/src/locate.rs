@@ -1,7 +1,7 @@
 //! Server choice over an ordered list (RFC 3263 section 4.3, RFC 3261 section 21.5.4): who is next,
 //! who is to be left alone, how long to wait for whom.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sipfarm_core::profile::{Counts, FailbackMode, HonourRetryAfter, Profile, RetryRule, Trigger};
 use sipfarm_core::sip::{Message, Method};
@@ -10,10 +10,16 @@ use sipfarm_core::{Instant, Span};
 use crate::auth::is_stale;
 use crate::core::Core;
 use crate::defect::Defect;
+use crate::phone::Report;
+use crate::places::Whereabouts;
 use crate::tx::{ClientId, Failure, Patience};
 
 /// How often one server's challenges are answered for one request.
 const MAX_CHALLENGES: u32 = 3;
+
+/// How many addresses that DNS gave are tried for one request. A name that has another address each
+/// time that it is asked for leads a request no further.
+const MAX_TRIED: usize = 32;
 
 /// What is known of the servers. They are numbered by their place in the list.
 #[derive(Debug)]
@@ -105,11 +111,30 @@ pub fn patience(profile: &Profile, method: &Method, last: bool) -> Patience {
 #[derive(Debug)]
 pub struct Hunt {
     left: VecDeque<usize>,
+    /// The addresses that had the request, of those that DNS gave.
+    tried: BTreeSet<usize>,
+    /// It ends before this server.
+    until: Option<usize>,
+    /// It goes to its one server or nowhere.
+    alone: bool,
+    /// The server that it waits for DNS to find.
+    awaits: Option<usize>,
     /// The server that has the request now.
     pub server: usize,
     /// Its transaction there.
     pub client: Option<ClientId>,
     challenges: u32,
+}
+
+/// Whether a request can go to its server.
+#[derive(Debug)]
+pub enum Way {
+    /// It can.
+    Clear,
+    /// When DNS has answered.
+    Asked,
+    /// It cannot.
+    Barred(Outcome),
 }
 
 /// How the server that has the request dealt with it.
@@ -137,12 +162,100 @@ impl Hunt {
     pub fn new(servers: impl IntoIterator<Item = usize>) -> Option<Hunt> {
         let mut left: VecDeque<usize> = servers.into_iter().collect();
         let server = left.pop_front()?;
-        Some(Hunt { left, server, client: None, challenges: 0 })
+        Some(Hunt { left, ..Hunt::at(server) })
+    }
+
+    /// For one server and none besides, not even for others behind the same name.
+    pub fn only(server: usize) -> Hunt {
+        Hunt { alone: true, ..Hunt::at(server) }
+    }
+
+    fn at(server: usize) -> Hunt {
+        Hunt {
+            left: VecDeque::new(),
+            tried: BTreeSet::new(),
+            until: None,
+            alone: false,
+            awaits: None,
+            server,
+            client: None,
+            challenges: 0,
+        }
+    }
+
+    /// Ends before that server, when it comes to it.
+    pub fn until(mut self, server: Option<usize>) -> Hunt {
+        self.until = server;
+        self
+    }
+
+    /// Whether it waits for DNS to find that server.
+    pub fn awaits(&self, server: usize) -> bool {
+        self.awaits == Some(server)
+    }
+
+    /// Makes sure that the current server is an address that DNS still gives, if it is one of DNS.
+    /// A name, or an address that its name no longer has, is replaced by the addresses that the
+    /// name has now; so no request goes to what has expired. To be asked before each new request.
+    pub fn locate(&mut self, core: &mut Core, now: Instant) -> Way {
+        self.awaits = None;
+        if !core.places.is_of_dns(self.server) {
+            return Way::Clear;
+        }
+        let owner = core.places.owner(self.server);
+        let list = match core.places.locate(owner, now) {
+            Whereabouts::At(list) => list,
+            Whereabouts::Asked => {
+                self.awaits = Some(owner);
+                return Way::Asked;
+            }
+            Whereabouts::Nowhere(reason) => {
+                let (server, reason) = (core.server_name(owner), reason.to_string());
+                core.report(Report::NotFound { server, reason });
+                return Way::Barred(self.on_not_found(core, now));
+            }
+        };
+        if list.contains(&self.server) {
+            self.tried.insert(self.server);
+            return Way::Clear;
+        }
+        if self.alone {
+            return Way::Barred(self.on_not_found(core, now));
+        }
+        self.left.retain(|server| core.places.owner(*server) != owner);
+        let list = list.into_iter().take_while(|server| Some(*server) != self.until);
+        let room = MAX_TRIED.saturating_sub(self.tried.len());
+        let fresh: Vec<usize> = list.filter(|server| !self.tried.contains(server)).take(room).collect();
+        for server in fresh.into_iter().rev() {
+            self.left.push_front(server);
+        }
+        match self.advance(core, now) {
+            true => self.locate(core, now),
+            false => Way::Barred(Outcome::Failed { response: None, exhausted: true }),
+        }
+    }
+
+    /// DNS has not found the current server.
+    pub fn on_not_found(&mut self, core: &mut Core, now: Instant) -> Outcome {
+        self.awaits = None;
+        let owner = core.places.owner(self.server);
+        self.left.retain(|server| core.places.owner(*server) != owner);
+        self.fail(core, Some(Trigger::Dns), None, now)
     }
 
     /// Whether there is no other server to be tried.
     pub fn is_last(&self, core: &Core, now: Instant) -> bool {
-        !self.left.iter().any(|server| core.locator.is_fit(*server, now))
+        let is_another = |server: &usize| core.locator.is_fit(*server, now) && self.has_more(core, *server);
+        !self.left.iter().any(is_another)
+    }
+
+    /// Whether a server has addresses that were not tried, as far as that is known.
+    fn has_more(&self, core: &Core, server: usize) -> bool {
+        let Some(known) = core.places.known(server) else { return true };
+        known
+            .iter()
+            .take_while(|server| Some(**server) != self.until)
+            .any(|server| !self.tried.contains(server))
     }
 
     /// Whether the event of that transaction is this hunt's.

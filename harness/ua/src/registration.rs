@@ -6,9 +6,13 @@ use sipfarm_core::{Instant, Span};
 
 use crate::core::{Core, Errand};
 use crate::defect::Defect;
-use crate::locate::{Hunt, Outcome};
+use crate::locate::{Hunt, Outcome, Way};
 use crate::phone::Report;
 use crate::tx::{ClientId, Failure};
+
+/// The life of a DNS answer that is taken as shorter counts as this long when a better server is
+/// tried at its end: an answer that may not be kept at all is no leave to try without a pause.
+const LEAST_TTL: Span = Span::from_secs(5);
 
 /// One binding of the phone, kept alive at one server at a time.
 #[derive(Debug)]
@@ -106,16 +110,16 @@ impl Registration {
     }
 
     /// Whether that server is one of this registration's.
-    pub fn serves(&self, server: usize) -> bool {
-        self.servers.contains(&server)
+    pub fn serves(&self, core: &Core, server: usize) -> bool {
+        self.servers.contains(&core.places.owner(server))
     }
 
     /// Registers with one server, because a call is about to go there.
     pub fn visit(&mut self, core: &mut Core, server: usize, now: Instant) {
         if self.attempt.is_some() {
             self.visit = Some(server);
-        } else if let Some(hunt) = Hunt::new([server]) {
-            self.start(Purpose::Visit, hunt, core, now);
+        } else {
+            self.start(Purpose::Visit, Hunt::only(server), core, now);
         }
     }
 
@@ -137,6 +141,18 @@ impl Registration {
         let Some(mut attempt) = self.attempt.take() else { return };
         let outcome = attempt.hunt.on_failure(core, failure, now);
         self.proceed(attempt, outcome, core, now);
+        self.visit_if_waiting(core, now);
+    }
+
+    /// DNS was asked about a server: it was found, or not.
+    pub fn on_located(&mut self, core: &mut Core, server: usize, found: bool, now: Instant) {
+        let Some(mut attempt) = self.attempt.take_if(|attempt| attempt.hunt.awaits(server)) else { return };
+        if found {
+            self.send(attempt, core, now);
+        } else {
+            let outcome = attempt.hunt.on_not_found(core, now);
+            self.proceed(attempt, outcome, core, now);
+        }
         self.visit_if_waiting(core, now);
     }
 
@@ -202,17 +218,21 @@ impl Registration {
     }
 
     fn unbind(&mut self, core: &mut Core, now: Instant) {
-        if let Some(hunt) = Hunt::new(self.standing.map(|standing| standing.server)) {
-            self.start(Purpose::Unbind, hunt, core, now);
+        if let Some(standing) = self.standing {
+            self.start(Purpose::Unbind, Hunt::only(standing.server), core, now);
         }
     }
 
     fn try_better(&mut self, core: &mut Core, now: Instant) {
         self.failback = Failback::Never;
         let standing = self.standing.map(|standing| standing.server);
-        let better = self.servers.iter().copied().take_while(|server| Some(*server) != standing);
-        match Hunt::new(better.filter(|server| core.locator.is_fit(*server, now)).collect::<Vec<_>>()) {
-            Some(hunt) => self.start(Purpose::Return, hunt, core, now),
+        let owner = standing.map(|server| core.places.owner(server));
+        let before = self.servers.iter().copied().take_while(|server| Some(*server) != owner);
+        // Better addresses behind the same name.
+        let own = owner.filter(|owner| core.places.is_of_dns(*owner));
+        let better = before.chain(own).filter(|server| core.locator.is_fit(*server, now));
+        match Hunt::new(better.collect::<Vec<_>>()) {
+            Some(hunt) => self.start(Purpose::Return, hunt.until(standing), core, now),
             None => self.plan_failback(core, now),
         }
     }
@@ -246,6 +266,11 @@ impl Registration {
 
     /// Sends the REGISTER with the current CSeq to the hunt's current server.
     fn send(&mut self, mut attempt: Attempt, core: &mut Core, now: Instant) {
+        match attempt.hunt.locate(core, now) {
+            Way::Clear => {}
+            Way::Asked => return self.attempt = Some(attempt),
+            Way::Barred(outcome) => return self.proceed(attempt, outcome, core, now),
+        }
         if core.has(Defect::NewCallIdPerRegister) {
             self.call_id = core.ids.call_id();
         }
@@ -290,7 +315,7 @@ impl Registration {
         self.failed_rounds = 0;
         if attempt.purpose == Purpose::Unbind {
             self.drop_standing(core);
-            core.report(Report::Unregistered { server: core.server(server).name.clone() });
+            core.report(Report::Unregistered { server: core.server_name(server) });
             if self.wanted {
                 self.bind(core, now);
             }
@@ -302,7 +327,7 @@ impl Registration {
         self.stood_with = Some(server);
         core.locator.set_working(self.index, Some(server));
         if before.is_none_or(|before| before.server != server) {
-            core.report(Report::Registered { server: core.server(server).name.clone() });
+            core.report(Report::Registered { server: core.server_name(server) });
         }
         if attempt.purpose == Purpose::Visit {
             core.errands.push_back(Errand::RegisteredAt { server, stands: true });
@@ -333,7 +358,7 @@ impl Registration {
             }
             Purpose::Bind | Purpose::Unbind => {}
         }
-        let server = core.server(attempt.hunt.server).name.clone();
+        let server = core.server_name(attempt.hunt.server);
         core.report(Report::RegistrationFailed { server, code });
         self.drop_standing(core);
         self.failback = Failback::Never;
@@ -371,13 +396,19 @@ impl Registration {
     fn plan_failback(&mut self, core: &Core, now: Instant) {
         self.failback = Failback::Never;
         let Some(standing) = self.standing else { return };
-        if self.servers.first() == Some(&standing.server) {
+        if core.places.is_first(&self.servers, standing.server) {
             return;
         }
         let profile = core.profile();
-        let on_fallback = self.servers.last() == Some(&standing.server);
+        let on_fallback = self.servers.last() == Some(&core.places.owner(standing.server));
         let probed = profile.failback.mode == FailbackMode::OnPrimaryUp
             || (profile.registration.method == RegistrationMethod::Successive && on_fallback);
+        if core.failback_mode() == FailbackMode::DnsTtl {
+            if let Some(at) = self.end_of_answer(core, standing.server, now) {
+                self.failback = Failback::At(at);
+            }
+            return;
+        }
         let after_s = match (profile.failback.mode, profile.registration.fallback_probe_s) {
             (FailbackMode::Duration, _) => Some(profile.failback.timeout_s),
             (FailbackMode::Never | FailbackMode::Manual, _) => None,
@@ -386,6 +417,18 @@ impl Registration {
         if let Some(after_s) = after_s {
             self.failback = Failback::At(now + Span::from_secs(after_s.into()));
         }
+    }
+
+    /// When mode `dns_ttl` tries a server better than that one: when what DNS said has run out, and
+    /// a little later (YL-16: by up to a tenth of its life). When it has run out already, its life
+    /// is counted from now. `None`: DNS said nothing about a server that is as good.
+    fn end_of_answer(&self, core: &Core, standing: usize, now: Instant) -> Option<Instant> {
+        let owner = core.places.owner(standing);
+        let before = self.servers.iter().copied().take_while(|server| *server != owner);
+        let (ttl, expires) = before.chain([owner]).find_map(|server| core.places.life(server))?;
+        let ttl = ttl.max(LEAST_TTL);
+        let end = if expires > now { expires } else { now + ttl };
+        Some(end + ttl.scale(0.05))
     }
 
     /// The time until the next round of attempts.

@@ -9,7 +9,7 @@ use super::{Call, Phase, Side, bye};
 use crate::core::{Core, Errand};
 use crate::defect::Defect;
 use crate::dialog::Dialog;
-use crate::locate::{Hunt, Outcome};
+use crate::locate::{Hunt, Outcome, Way};
 use crate::phone::Report;
 use crate::tx::{ClientId, Failure, Target};
 
@@ -36,6 +36,8 @@ pub(super) struct Caller {
     no_answer_at: Option<Instant>,
     /// The servers are gone through once more then.
     restart_at: Option<Instant>,
+    /// The phone registers with the server before it sends the INVITE there, unless it is.
+    registers_first: bool,
     /// The next server waits until the phone is registered there.
     waits_for_registration: bool,
     /// The ACK of the dialog that became the call.
@@ -76,6 +78,7 @@ impl Call {
             cancelled_by: None,
             no_answer_at: None,
             restart_at: None,
+            registers_first: false,
             waits_for_registration: false,
             ack: None,
             strays: Vec::new(),
@@ -160,6 +163,20 @@ impl Call {
         }
     }
 
+    /// DNS was asked about a server: it was found, or not.
+    pub fn on_located(&mut self, core: &mut Core, server: usize, found: bool, now: Instant) {
+        let Side::Caller(caller) = &mut self.side else { return };
+        let Some(hunt) = caller.hunt.as_mut().filter(|hunt| hunt.awaits(server)) else { return };
+        if self.phase != Phase::Setup || self.hung_up {
+            return;
+        }
+        if found {
+            return self.send_invite(core, now);
+        }
+        let outcome = hunt.on_not_found(core, now);
+        self.proceed(core, outcome, now);
+    }
+
     /// The registration that an INVITE to this server waits for stands, or could not be had.
     pub fn on_registered_at(&mut self, core: &mut Core, server: usize, stands: bool, now: Instant) {
         let Side::Caller(caller) = &mut self.side else { return };
@@ -204,15 +221,11 @@ impl Call {
 
     fn go_to_next(&mut self, core: &mut Core, now: Instant) {
         let Side::Caller(caller) = &mut self.side else { return };
-        let Some(hunt) = &caller.hunt else { return };
         if core.has(Defect::ChangesBody) {
             self.media.version += 1;
             caller.offer = Session::offer(&self.media).to_string();
         }
-        if core.profile().failover.register_before_invite && !core.locator.is_working(hunt.server) {
-            caller.waits_for_registration = true;
-            return core.errands.push_back(Errand::RegisterAt(hunt.server));
-        }
+        caller.registers_first = core.profile().failover.register_before_invite;
         self.send_invite(core, now);
     }
 
@@ -240,6 +253,15 @@ impl Call {
         let Side::Caller(caller) = &mut self.side else { return };
         caller.no_answer_at = None;
         let Some(hunt) = &mut caller.hunt else { return };
+        match hunt.locate(core, now) {
+            Way::Clear => {}
+            Way::Asked => return,
+            Way::Barred(outcome) => return self.proceed(core, outcome, now),
+        }
+        if std::mem::take(&mut caller.registers_first) && !core.locator.is_working(hunt.server) {
+            caller.waits_for_registration = true;
+            return core.errands.push_back(Errand::RegisterAt(hunt.server));
+        }
         let transport = core.target(hunt.server).transport;
         let mut from = NameAddr::new(core.aor());
         from.params.set("tag", Some(&caller.tag));

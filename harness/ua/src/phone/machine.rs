@@ -5,25 +5,29 @@ use std::any::Any;
 use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Machine, Output};
 
-use super::Phone;
+use super::{Phone, Report};
 use crate::core::Errand;
+use crate::dns::NotFound;
 use crate::tx::{ClientId, Failure, TxEvent};
 
 impl Machine for Phone {
     fn handle(&mut self, input: Input, now: Instant) {
-        self.core.tx.handle(input, now);
+        if let Some(input) = self.core.places.handle(input, now) {
+            self.core.tx.handle(input, now);
+        }
         self.settle(now);
         self.fire(now);
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.core.tx.poll_output()
+        self.core.tx.poll_output().or_else(|| self.core.places.poll_output())
     }
 
     fn deadline(&self) -> Option<Instant> {
         let registrations = self.registrations.iter().filter_map(|registration| registration.deadline());
         let calls = self.calls.iter().filter_map(|call| call.deadline());
-        registrations.chain(calls).chain(self.core.tx.deadline()).min()
+        let core = self.core.tx.deadline().into_iter().chain(self.core.places.deadline());
+        registrations.chain(calls).chain(core).min()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
@@ -35,6 +39,7 @@ impl Phone {
     /// Does what is due: transactions first, then registrations, then calls.
     fn fire(&mut self, now: Instant) {
         while self.deadline().is_some_and(|at| at <= now) {
+            self.core.places.fire(now);
             self.core.tx.fire(now);
             self.settle(now);
             for registration in &mut self.registrations {
@@ -53,6 +58,10 @@ impl Phone {
             while let Some(event) = self.core.tx.poll_event() {
                 self.on_event(event, now);
             }
+            if let Some((server, end)) = self.core.places.poll_ended() {
+                self.on_located(server, end, now);
+                continue;
+            }
             if let Some(errand) = self.core.errands.pop_front() {
                 self.run_errand(errand, now);
                 continue;
@@ -70,11 +79,26 @@ impl Phone {
         }
     }
 
+    /// A server was found, or was not: what waited for that goes on.
+    fn on_located(&mut self, server: usize, end: Result<(), NotFound>, now: Instant) {
+        let Phone { core, registrations, calls } = self;
+        if let Err(reason) = end {
+            let (server, reason) = (core.server_name(server), reason.to_string());
+            core.report(Report::NotFound { server, reason });
+        }
+        for registration in registrations {
+            registration.on_located(core, server, end.is_ok(), now);
+        }
+        for call in calls {
+            call.on_located(core, server, end.is_ok(), now);
+        }
+    }
+
     fn run_errand(&mut self, errand: Errand, now: Instant) {
         let Phone { core, registrations, calls } = self;
         match errand {
             Errand::RegisterAt(server) => {
-                if let Some(owner) = registrations.iter_mut().find(|owner| owner.serves(server)) {
+                if let Some(owner) = registrations.iter_mut().find(|owner| owner.serves(core, server)) {
                     owner.visit(core, server, now);
                 }
             }

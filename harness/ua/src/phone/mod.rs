@@ -16,7 +16,6 @@ use crate::call::Call;
 use crate::core::Core;
 use crate::defect::Defects;
 use crate::registration::Registration;
-use crate::tx::Target;
 
 pub use report::{Refusal, Report};
 
@@ -83,18 +82,6 @@ pub enum Destination {
         /// Its port; `None`: as DNS says, else 5060.
         port: Option<u16>,
     },
-}
-
-impl Server {
-    /// Where its requests go, when it is at an address.
-    pub(crate) fn target(&self) -> Option<Target> {
-        match self.at {
-            Destination::Address(addr) => {
-                Some(Target { addr, transport: self.transport.unwrap_or(Transport::Udp) })
-            }
-            Destination::Name { .. } => None,
-        }
-    }
 }
 
 /// The reference phone.

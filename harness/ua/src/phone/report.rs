@@ -16,6 +16,13 @@ pub enum Report {
         /// At which server.
         server: String,
     },
+    /// A server that is known by name was not found.
+    NotFound {
+        /// Which.
+        server: String,
+        /// Why.
+        reason: String,
+    },
     /// No server took the registration.
     RegistrationFailed {
         /// The last one tried.
@@ -49,6 +56,7 @@ impl fmt::Display for Report {
         match self {
             Report::Registered { server } => write!(f, "registered with {server}"),
             Report::Unregistered { server } => write!(f, "unregistered at {server}"),
+            Report::NotFound { server, reason } => write!(f, "cannot find {server}: {reason}"),
             Report::RegistrationFailed { server, code: Some(code) } => {
                 write!(f, "registration failed: {code} from {server}")
             }

@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+pub mod dns;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use self::dns::Resolvers;
 use sipfarm_core::machine::{ConnectError, IcmpKind, Input, Machine, Output, StreamEnd, StreamId, Transport};
 use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::{Defect, DefectKind, Message, MessageBuilder, Method};
@@ -56,6 +59,7 @@ pub struct Bench {
     icmp: BTreeMap<SocketAddr, IcmpKind>,
     pub tcp: BTreeMap<SocketAddr, Tcp>,
     streams: BTreeMap<StreamId, SocketAddr>,
+    pub dns: Resolvers,
     /// Bare CRLF that the phone sent on streams.
     pub pongs: usize,
 }
@@ -83,7 +87,7 @@ impl Bench {
             at: Destination::Address(addr(n)),
             transport: Some(transport),
         };
-        let phone = Phone::new(PhoneConfig {
+        Bench::of(PhoneConfig {
             profile,
             servers: (0..count).map(server).collect(),
             dns: Vec::new(),
@@ -93,7 +97,11 @@ impl Bench {
             domain: "example.org".to_owned(),
             defects: Defects::default(),
             seed: 1,
-        });
+        })
+    }
+
+    pub fn of(config: PhoneConfig) -> Bench {
+        let phone = Phone::new(config);
         let mut bench = Bench {
             phone,
             now: EPOCH,
@@ -104,6 +112,7 @@ impl Bench {
             icmp: BTreeMap::new(),
             tcp: BTreeMap::new(),
             streams: BTreeMap::new(),
+            dns: Resolvers::default(),
             pongs: 0,
         };
         bench.drain();
@@ -210,9 +219,19 @@ impl Bench {
         loop {
             while let Some(output) = self.phone.poll_output() {
                 match output {
-                    Output::Datagram { local, remote, payload } => {
-                        assert_eq!(local, phone_addr());
+                    Output::Datagram { local, remote, payload } if local != phone_addr() => {
+                        for input in self.dns.on_datagram(self.now, local, remote, &payload) {
+                            self.phone.handle(input, self.now);
+                        }
+                    }
+                    Output::Datagram { remote, payload, .. } => {
                         self.on_sent(remote, None, &payload, &mut replies);
+                    }
+                    Output::StreamData { stream, data } if self.dns.serves(self.streams[&stream]) => {
+                        let remote = self.streams[&stream];
+                        for input in self.dns.on_stream(self.now, stream, remote, &data) {
+                            self.phone.handle(input, self.now);
+                        }
                     }
                     Output::StreamData { stream, data } => {
                         let remote = self.streams[&stream];

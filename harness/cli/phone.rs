@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::io::{BufRead, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sipfarm_core::Instant;
@@ -25,9 +25,13 @@ pub struct PhoneArgs {
     /// The profile to behave by: a name, a file, or `-` to read YAML from standard input up to a line `...`
     #[arg(long, default_value = "rfc3261")]
     profile: String,
-    /// A server of the list, in order: primary=192.0.2.11:5060
-    #[arg(long = "server", value_name = "NAME=ADDR", required = true, value_parser = server)]
-    servers: Vec<(String, SocketAddr)>,
+    /// A server of the list, in order: primary=192.0.2.11:5060, or by name: main=sip.example.test,
+    /// main=sip.example.test:5070;transport=tcp
+    #[arg(long = "server", value_name = "NAME=HOST[:PORT][;transport=udp|tcp]", required = true)]
+    servers: Vec<Server>,
+    /// A DNS server that finds the servers given by name; several are asked in order
+    #[arg(long = "dns", value_name = "ADDR", value_parser = dns_server)]
+    dns: Vec<SocketAddr>,
     /// The phone's own address for SIP over UDP and TCP
     #[arg(long, default_value = "127.0.0.1:5070")]
     local: SocketAddr,
@@ -50,19 +54,19 @@ pub struct PhoneArgs {
 /// # Errors
 /// The profile cannot be read, or the address cannot be taken.
 pub fn phone(args: PhoneArgs) -> Result<Exit> {
-    check_names(&args.servers)?;
+    check_servers(&args)?;
     let mut input = Lines::new(std::io::stdin().lock());
     let profile = profile(&args.profile, &mut input)?;
-    let transport = Some(profile.transport.default);
     let local = args.local;
+    let mut servers = args.servers;
+    // How to speak to a name is for DNS to say (RFC 3263 section 4.1); nobody says it of an address.
+    for server in servers.iter_mut().filter(|server| matches!(server.at, Destination::Address(_))) {
+        server.transport.get_or_insert(profile.transport.default);
+    }
     let config = PhoneConfig {
         profile,
-        servers: args
-            .servers
-            .into_iter()
-            .map(|(name, addr)| Server { name, at: Destination::Address(addr), transport })
-            .collect(),
-        dns: Vec::new(),
+        servers,
+        dns: args.dns,
         local,
         user: args.user,
         password: std::env::var("SIPFARM_PASSWORD").unwrap_or_default(),
@@ -159,23 +163,30 @@ fn profile(name: &str, input: &mut Lines<impl BufRead>) -> Result<Profile> {
     }
 }
 
-fn server(text: &str) -> std::result::Result<(String, SocketAddr), String> {
-    let (name, addr) = text
-        .split_once('=')
-        .filter(|(name, _)| !name.trim().is_empty())
-        .ok_or("it looks like primary=192.0.2.11:5060")?;
-    let addr =
-        addr.parse().map_err(|_| format!("{addr:?} is no address with a port, like 192.0.2.11:5060"))?;
-    Ok((name.to_owned(), addr))
+/// A DNS server listens on port 53 unless told otherwise (RFC 1035 section 4.2).
+fn dns_server(text: &str) -> std::result::Result<SocketAddr, String> {
+    let ip = || text.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    text.parse().or_else(|_| ip()).map_err(|_| "it is an address like 192.0.2.9 or 192.0.2.9:5353".to_owned())
 }
 
-fn check_names(servers: &[(String, SocketAddr)]) -> Result<()> {
+fn check_servers(args: &PhoneArgs) -> Result<()> {
     let mut names = BTreeSet::new();
-    match servers.iter().find(|(name, _)| !names.insert(name)) {
-        None => Ok(()),
-        Some((name, _)) => {
-            Err(Error::usage(format!("--server {name}: the name stands twice"), "give each its own"))
-        }
+    if let Some(server) = args.servers.iter().find(|server| !names.insert(&server.name)) {
+        let message = format!("--server {}: the name stands twice", server.name);
+        return Err(Error::usage(message, "give each its own"));
+    }
+    let is_named = |server: &&Server| matches!(server.at, Destination::Name { .. });
+    let named = args.servers.iter().find(is_named);
+    match (named, args.dns.iter().find(|dns| dns.is_ipv4() != args.local.is_ipv4())) {
+        (Some(server), _) if args.dns.is_empty() => Err(Error::usage(
+            format!("--server {server}: that is a domain name, and there is no DNS server to ask"),
+            "add --dns ADDR, or give the server's address: --server NAME=192.0.2.11:5060",
+        )),
+        (_, Some(dns)) => Err(Error::usage(
+            format!("--dns {dns}: the phone at {} cannot reach it", args.local.ip()),
+            "give both an IPv4 address, or both an IPv6 address",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -245,15 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn a_server_has_a_name_and_an_address_with_a_port() {
-        assert_eq!(
-            server("primary=192.0.2.11:5060"),
-            Ok(("primary".to_owned(), "192.0.2.11:5060".parse().unwrap()))
-        );
-        for wrong in ["primary", "=192.0.2.11:5060", "primary=192.0.2.11", "primary=localhost:5060"] {
-            assert!(server(wrong).is_err(), "{wrong}");
+    fn a_dns_server_is_an_address_and_its_port_is_53_unless_told_otherwise() {
+        for (text, expected) in
+            [("192.0.2.9", "192.0.2.9:53"), ("192.0.2.9:5353", "192.0.2.9:5353"), ("[::1]", "[::1]:53")]
+        {
+            assert_eq!(dns_server(text), Ok(expected.parse().unwrap()));
         }
-        let twice = ["a=192.0.2.11:5060", "a=192.0.2.12:5060"].map(|text| server(text).unwrap());
-        assert!(check_names(&twice).is_err());
+        assert!(dns_server("dns.test").is_err());
     }
 }

@@ -3,13 +3,14 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use common::{Ran, program};
 use sipfarm::net::Slice;
+use sipfarm_core::dns::{DnsMessage, Record, RecordData, RecordKind, ResponseCode, Srv};
 
 const SERVER: &str = "primary=192.0.2.11:5060";
 
@@ -31,18 +32,29 @@ fn piped(args: &[&str]) -> Command {
 fn the_help_says_what_it_can_be_told() {
     let ran = phone(&["--help"], b"");
     assert_eq!(ran.code, 0, "{}", ran.err);
-    for part in ["--server <NAME=ADDR>", "dial TARGET", "reject CODE", "refused: REASON", "SIPFARM_PASSWORD"]
-    {
+    for part in [
+        "--server <NAME=HOST[:PORT]",
+        "--dns <ADDR>",
+        "dial TARGET",
+        "reject CODE",
+        "refused: REASON",
+        "SIPFARM_PASSWORD",
+    ] {
         assert!(ran.out.contains(part), "{part} is missing in:\n{}", ran.out);
     }
 }
 
 #[test]
 fn wrong_arguments_are_the_users_and_say_what_is_right() {
-    let table: [(&[&str], &str); 7] = [
+    let table: [(&[&str], &str); 12] = [
         (&[], "--server"),
         (&["--server", "192.0.2.11:5060"], "primary=192.0.2.11:5060"),
-        (&["--server", "primary=192.0.2.11"], "192.0.2.11:5060"),
+        (&["--server", "primary=192.0.2"], "192.0.2.11:5060"),
+        (&["--server", "primary=192.0.2.11:0"], "1 to 65535"),
+        (&["--server", "main=sip.example.test"], "--dns"),
+        (&["--server", "main=sip.example.test;transport=tls"], "transport=tcp"),
+        (&["--server", "main=sip.example.test", "--dns", "dns.test"], "192.0.2.9"),
+        (&["--server", "main=sip.example.test", "--dns", "[2001:db8::9]"], "IPv6"),
         (&["--server", "=192.0.2.11:5060"], "primary=192.0.2.11:5060"),
         (&["--server", SERVER, "--server", SERVER], "stands twice"),
         (&["--server", SERVER, "--profile", "yealnk-t5x"], "yealink-t5x"),
@@ -110,4 +122,56 @@ fn it_does_as_told_while_it_is_told() {
     drop(input);
     assert!(child.wait().unwrap().success());
     UdpSocket::bind(&local).unwrap();
+}
+
+/// The next datagram, whatever signal comes before.
+fn receive(socket: &UdpSocket, octets: &mut [u8]) -> (usize, SocketAddr) {
+    loop {
+        match socket.recv_from(octets) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            received => return received.unwrap(),
+        }
+    }
+}
+
+/// A DNS server that knows one host, `one.pbx.test`, behind the service of `pbx.test` over UDP.
+fn answer_questions(dns: &UdpSocket, host: SocketAddr) {
+    let mut octets = [0; 512];
+    loop {
+        let (length, from) = receive(dns, &mut octets);
+        let query = DnsMessage::decode(&octets[..length]).unwrap();
+        let question = query.question().unwrap().clone();
+        let data = match (question.kind, question.name.as_str(), host) {
+            (RecordKind::Srv, "_sip._udp.pbx.test", _) => {
+                let target = "one.pbx.test".to_owned();
+                Some(RecordData::Srv(Srv { priority: 0, weight: 0, port: host.port(), target }))
+            }
+            (RecordKind::A, "one.pbx.test", SocketAddr::V4(host)) => Some(RecordData::A(*host.ip())),
+            _ => None,
+        };
+        let records = data.map(|data| Record { name: question.name, ttl_s: 60, data });
+        let answer = query.answer(ResponseCode::NoError, records.into_iter().collect(), Vec::new());
+        dns.send_to(&answer.encode().unwrap(), from).unwrap();
+    }
+}
+
+#[test]
+fn it_finds_a_server_by_name() {
+    let slice = Slice::claim().unwrap();
+    let [server, local] = [11, 200].map(|host| SocketAddr::new(slice.ip(host), 5060));
+    let dns = UdpSocket::bind((slice.ip(9), 5353)).unwrap();
+    let dns_addr = dns.local_addr().unwrap().to_string();
+    std::thread::spawn(move || answer_questions(&dns, server));
+    let one = UdpSocket::bind(server).unwrap();
+    one.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let args = ["--server", "main=pbx.test", "--dns", &dns_addr, "--local", &local.to_string()];
+    let mut child = piped(&args).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    writeln!(input, "register").unwrap();
+    let mut request = [0; 2_000];
+    let (length, from) = receive(&one, &mut request);
+    assert_eq!(from, local);
+    assert!(request[..length].starts_with(b"REGISTER sip:lab.example SIP/2.0\r\n"));
+    drop(input);
+    assert!(child.wait().unwrap().success());
 }

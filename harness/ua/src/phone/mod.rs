@@ -2,13 +2,13 @@
 
 mod machine;
 mod report;
+mod server;
 mod uas_core;
 
 use std::fmt;
 use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
-use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{Profile, RegistrationMethod};
 use sipfarm_core::sip::{DefectKind, MessageBuilder, Method, Uri};
 
@@ -18,6 +18,7 @@ use crate::defect::Defects;
 use crate::registration::Registration;
 
 pub use report::{Refusal, Report};
+pub use server::{Destination, Server};
 
 /// Who the phone is.
 #[derive(Clone)]
@@ -56,32 +57,6 @@ impl fmt::Debug for PhoneConfig {
             .field("seed", &self.seed)
             .finish_non_exhaustive()
     }
-}
-
-/// A server as the phone is configured with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    /// `primary`, `secondary`, …
-    pub name: String,
-    /// Where it is.
-    pub at: Destination,
-    /// How the phone speaks to it. `None`: as RFC 3263 section 4.1 finds out, which for an address
-    /// is over UDP.
-    pub transport: Option<Transport>,
-}
-
-/// Where a server is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Destination {
-    /// At an address.
-    Address(SocketAddr),
-    /// Behind a name of DNS (RFC 3263 section 4).
-    Name {
-        /// The name.
-        host: String,
-        /// Its port; `None`: as DNS says, else 5060.
-        port: Option<u16>,
-    },
 }
 
 /// The reference phone.

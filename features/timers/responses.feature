@@ -46,6 +46,18 @@ Feature: The phone's repetitions as a server
       | UDP       |
       | TCP       |
 
+  @rfc3261-15
+  Scenario: Who hangs up before the ACK has come waits for it
+    Given a phone
+    And the phone is registered with "primary"
+    And "primary" has fault "drop direction=out method=ACK first=2"
+    When the far end calls the phone through "primary"
+    Then the phone answers INVITE from "primary" with 180
+    When the phone answers
+    Then the phone answers INVITE from "primary" with 200
+    When the phone hangs up
+    Then the call ends through "primary"
+
   @rfc3261-13.3.1.4
   Scenario Outline: An unacknowledged acceptance over <transport>
     Given a phone that speaks <transport>

@@ -174,6 +174,8 @@ defects! {
     No2xxRepetitionOverTcp = "no-2xx-repetition-over-tcp", caught by ["acceptance-repetition"];
     /// Keeps a call whose 2xx nobody has acknowledged.
     NoByeAfterUnacked2xx = "no-bye-after-unacked-2xx", caught by ["sends"];
+    /// Hangs up without waiting for the ACK to its 2xx.
+    ByeBeforeAck = "bye-before-ack", caught by ["bye-timing"];
     /// Answers BYE with 180 before 200.
     RingsForBye = "rings-for-bye", caught by ["non-invite-responses"];
 

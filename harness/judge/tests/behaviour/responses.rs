@@ -134,3 +134,24 @@ fn a_response_repeats_what_identifies_the_request() {
     story.at(0.1).phone().answers_with(200, |b| b.set("From", "<sip:1002@example.com>;tag=other"));
     assert_eq!(story.verdict("well-formed", 1.0), Verdict::Fail);
 }
+
+#[test]
+fn a_phone_that_is_called_waits_for_the_ack_before_bye() {
+    let rule = "bye-timing";
+    let hung_up = |acknowledged: Option<f64>, at: f64| {
+        let mut story = answered(Story::new(), 200, &LADDER[..2]);
+        if let Some(acknowledged) = acknowledged {
+            story.at(acknowledged).node("primary").acks();
+        }
+        story.at(at).phone().sends_with("BYE", "primary", |b| {
+            let (from, to) = ("<sip:1001@example.com>;tag=phone-tag", "<sip:1002@example.com>;tag=caller");
+            b.set("Call-ID", "in-0").set("From", from).set("To", to)
+        });
+        story
+    };
+    assert_eq!(hung_up(Some(0.6), 1.0).verdict(rule, 60.0), Verdict::Pass);
+    assert_eq!(hung_up(None, 32.0).verdict(rule, 60.0), Verdict::Pass);
+    assert_eq!(hung_up(None, 1.0).verdict(rule, 60.0), Verdict::Fail);
+    assert_eq!(hung_up(Some(1.5), 1.0).verdict(rule, 60.0), Verdict::Fail);
+    assert_eq!(hung_up(None, 1.0).lossy().verdict(rule, 60.0), Verdict::Inconclusive);
+}

@@ -162,7 +162,9 @@ impl Call {
             (Phase::Setup, Side::Callee(_)) => return self.reject(core, 486, now),
             (Phase::Setup, Side::Caller(_)) => self.cancel(core, now),
             // No BYE before the ACK or the end of waiting for it (section 15).
-            (Phase::Up, Side::Callee(callee)) if self.answered.is_some() && !callee.established => {
+            (Phase::Up, Side::Callee(callee))
+                if self.answered.is_some() && !callee.established && !core.has(Defect::ByeBeforeAck) =>
+            {
                 self.hung_up = true;
             }
             (Phase::Up, _) => self.send_bye(core, now),

@@ -5,6 +5,7 @@ mod ack_acceptance;
 mod ack_refusal;
 mod ack_transaction;
 mod branch;
+mod bye_timing;
 mod cancel_timing;
 mod cancel_transaction;
 mod cseq;
@@ -43,6 +44,7 @@ pub const ALL: &[&dyn Rule] = &[
     &ack_refusal::AckRefusal,
     &ack_transaction::AckTransaction,
     &ack_acceptance::AckAcceptance,
+    &bye_timing::ByeTiming,
     &cancel_timing::CancelTiming,
     &cancel_transaction::CancelTransaction,
     &cseq::CSeqGrows,

@@ -1,6 +1,7 @@
 //! What a scenario owns: its plan, its lab, and what it has been told to expect.
 
 mod context;
+mod dns;
 mod failure;
 mod lab;
 mod plan;
@@ -13,6 +14,7 @@ use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one, mark};
 
 pub use self::context::{Context, NetKind, PhoneChoice};
+pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::StepFailure;
 pub use self::lab::{Closed, Lab, Look};
 pub use self::plan::Plan;

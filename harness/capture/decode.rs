@@ -4,16 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use sipfarm_core::Instant;
+use sipfarm_core::dns::DnsMessage;
 use sipfarm_core::frame::Frame;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Message;
 use sipfarm_judge::mark::Mark;
-use sipfarm_judge::timeline::{Event, EventKind, SipEvent};
+use sipfarm_judge::timeline::{DnsEvent, Event, EventKind, SipEvent};
 
 use super::fragments::Reassembler;
 use super::ip::{self, protocol};
 use super::octets::u16_at;
-use super::sip::SipPorts;
+use super::sip::{Ports, Service};
 use super::tcp::Streams;
 use super::{icmp, link, marks, sip};
 
@@ -21,10 +22,11 @@ use super::{icmp, link, marks, sip};
 /// (fragments, parts of streams) is bounded, whatever the frames say.
 ///
 /// An event's time is that of the frame that completed it, and the last of its packets is that
-/// frame. Frames without SIP, ICMP errors, TCP handshakes or marks give nothing.
+/// frame. Frames without SIP, DNS, ICMP errors, TCP handshakes or marks give nothing, and
+/// neither does what stands on a port of DNS and cannot be read as DNS.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    ports: SipPorts,
+    ports: Ports,
     fragments: Reassembler,
     streams: Streams,
 }
@@ -51,7 +53,10 @@ impl Decoder {
     fn mark(&mut self, packet_number: u32, frame: &Frame) -> Option<Event> {
         let mark = marks::from_frame(frame)?;
         if let Mark::Scenario(scene) = &mark {
-            scene.nodes.iter().for_each(|node| self.ports.add(node.addr.port()));
+            for node in &scene.nodes {
+                let service = if node.dns { Service::Dns } else { Service::Sip };
+                self.ports.add(node.addr.port(), service);
+            }
         }
         Some(Event { at: frame.at, packets: vec![packet_number], kind: EventKind::Mark(mark) })
     }
@@ -103,8 +108,14 @@ impl Decoder {
             0 => data.len(), // a jumbo datagram (RFC 2675)
             octets => octets.min(data.len()),
         };
-        let on_sip_port = self.ports.contain(src.port(), dst.port());
-        let message = sip::in_datagram(data.get(8..end)?, on_sip_port)?;
+        let service = self.ports.service(src.port(), dst.port());
+        let payload = data.get(8..end)?;
+        if service == Service::Dns {
+            let message = Arc::new(DnsMessage::decode(payload).ok()?);
+            let kind = EventKind::Dns(DnsEvent { transport: Transport::Udp, src, dst, message });
+            return Some(Event { at: carried.at, packets: carried.packets, kind });
+        }
+        let message = sip::in_datagram(payload, service == Service::Sip)?;
         let kind = if carried.cut_off > 0 {
             let what =
                 format!("the capture cut {} octets off a SIP message from {src} to {dst}", carried.cut_off);
@@ -127,6 +138,7 @@ impl Carried<'_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use sipfarm_core::dns::{RecordKind, ResponseCode};
     use sipfarm_core::frame::LinkType;
     use sipfarm_core::machine::IcmpKind;
     use sipfarm_core::sip::Method;
@@ -243,6 +255,62 @@ mod tests {
         frame.data.truncate(70);
         let events = decode(&[frame]);
         assert!(matches!(&events[0].kind, EventKind::Mark(Mark::Trouble { .. })), "{events:?}");
+    }
+
+    fn dns(event: &Event) -> String {
+        match &event.kind {
+            EventKind::Dns(dns) => format!("{} {} > {}: {dns}", dns.transport, dns.src, dns.dst),
+            other => panic!("not DNS: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn dns_is_read_on_its_port_and_where_the_scene_has_a_dns_server() {
+        let query = DnsMessage::query(7, "_sip._udp.example.test", RecordKind::Srv).encode().unwrap();
+        let on_53 = datagram(0, "127.0.1.1:33000", "127.0.1.9:53", &query);
+        let elsewhere = datagram(0, "127.0.1.1:33000", "127.0.1.9:5353", &query);
+        let events = decode(&[on_53, elsewhere.clone()]);
+        assert_eq!(
+            events.iter().map(dns).collect::<Vec<_>>(),
+            ["UDP 127.0.1.1:33000 > 127.0.1.9:53: DNS SRV _sip._udp.example.test"]
+        );
+        let mut decoder = Decoder::default();
+        decoder.ports.add(5353, Service::Dns);
+        assert_eq!(decoder.push(1, &elsewhere).iter().map(dns).count(), 1);
+    }
+
+    #[test]
+    fn an_answer_says_what_came_of_it() {
+        let query = DnsMessage::query(7, "example.test", RecordKind::Naptr);
+        let said = |answer: DnsMessage| {
+            dns(&decode(&[datagram(0, "127.0.1.9:53", "127.0.1.1:33000", &answer.encode().unwrap())])[0])
+                .rsplit_once("DNS NAPTR example.test: ")
+                .unwrap()
+                .1
+                .to_owned()
+        };
+        let bare = |code| query.answer(code, Vec::new(), Vec::new());
+        assert_eq!(said(bare(ResponseCode::NxDomain)), "NXDOMAIN");
+        assert_eq!(said(bare(ResponseCode::NoError)), "no such record");
+        assert_eq!(said(DnsMessage { truncated: true, ..bare(ResponseCode::NoError) }), "truncated");
+    }
+
+    #[test]
+    fn what_is_no_dns_is_no_event_on_a_port_of_dns() {
+        let query = DnsMessage::query(7, "example.test", RecordKind::A).encode().unwrap();
+        let payloads = [b"".as_slice(), b"hello", &query[..query.len() - 1], &[0xff; 600], &options("a")];
+        for payload in payloads {
+            assert_eq!(decode(&[datagram(0, "127.0.1.1:33000", "127.0.1.9:53", payload)]), []);
+        }
+        let stream = |payload: &[u8]| {
+            decode(&[
+                segment(0, "127.0.1.1:33000", "127.0.1.9:53", SYN, 1, 0, b""),
+                segment(0, "127.0.1.1:33000", "127.0.1.9:53", ACK, 2, 1, payload),
+            ])
+            .len()
+        };
+        assert_eq!(stream(b"\0\x05hello"), 1, "the SYN");
+        assert_eq!(stream(&[b"\0\x05hello\0\x1e", query.as_slice()].concat()), 2, "what follows is read");
     }
 
     #[test]

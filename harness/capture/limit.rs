@@ -17,6 +17,8 @@ impl Limit {
     pub const MAX_OCTETS: usize = 128 << 20;
     /// What an event counts besides its message.
     const EVENT: usize = 256;
+    /// What a question or a record of DNS counts: names have at most 255 octets.
+    const RECORD: usize = 512;
 
     pub fn new(octets: usize) -> Self {
         Limit { room: octets, full: false }
@@ -32,6 +34,11 @@ impl Limit {
         let octets = match &event.kind {
             EventKind::Mark(_) => 0,
             EventKind::Sip(sip) => Self::EVENT + sip.message.raw.len(),
+            EventKind::Dns(dns) => {
+                let parts =
+                    dns.message.questions.len() + dns.message.answers.len() + dns.message.additional.len();
+                Self::EVENT + parts * Self::RECORD
+            }
             _ => Self::EVENT,
         };
         let at = event.at;

@@ -1,27 +1,50 @@
-//! Which octets are SIP. Other things flow between the same addresses: RTP, STUN, HTTP, TLS.
+//! Which octets are SIP, by port and by form. Other things flow between the same addresses: RTP, STUN, HTTP, TLS.
 
 use std::collections::BTreeSet;
 
-/// Ports where whatever looks like text counts as SIP, however broken its first line is.
-#[derive(Debug, Clone)]
-pub struct SipPorts(BTreeSet<u16>);
+/// What is spoken at a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Whatever looks like text counts as SIP, however broken its first line is.
+    Sip,
+    /// DNS.
+    Dns,
+    /// Anything; SIP is known by its first line.
+    Any,
+}
 
-/// The registered ports of SIP over UDP and TCP and over TLS.
-impl Default for SipPorts {
+/// Ports of which it is known what is spoken there.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    sip: BTreeSet<u16>,
+    dns: BTreeSet<u16>,
+}
+
+/// The registered ports of SIP over UDP and TCP and over TLS, and that of DNS.
+impl Default for Ports {
     fn default() -> Self {
-        SipPorts(BTreeSet::from([5060, 5061]))
+        Ports { sip: BTreeSet::from([5060, 5061]), dns: BTreeSet::from([53]) }
     }
 }
 
-impl SipPorts {
+impl Ports {
     /// Adds a port at which a node of the farm listens.
-    pub fn add(&mut self, port: u16) {
-        self.0.insert(port);
+    pub fn add(&mut self, port: u16, service: Service) {
+        match service {
+            Service::Sip => _ = self.sip.insert(port),
+            Service::Dns => _ = self.dns.insert(port),
+            Service::Any => {}
+        }
     }
 
-    /// Whether either end is a port of SIP.
-    pub fn contain(&self, src: u16, dst: u16) -> bool {
-        self.0.contains(&src) || self.0.contains(&dst)
+    /// What is spoken between two ports.
+    pub fn service(&self, src: u16, dst: u16) -> Service {
+        let either = |ports: &BTreeSet<u16>| ports.contains(&src) || ports.contains(&dst);
+        match () {
+            () if either(&self.sip) => Service::Sip,
+            () if either(&self.dns) => Service::Dns,
+            () => Service::Any,
+        }
     }
 }
 

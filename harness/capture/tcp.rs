@@ -1,4 +1,4 @@
-//! TCP (RFC 9293): the life of connections, and the SIP messages in their streams.
+//! TCP (RFC 9293): the life of connections, and the SIP and DNS messages in their streams.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,10 +8,10 @@ use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Message;
 use sipfarm_judge::mark::Mark;
-use sipfarm_judge::timeline::{Event, EventKind, SipEvent, TcpEvent, TcpStep};
+use sipfarm_judge::timeline::{DnsEvent, Event, EventKind, SipEvent, TcpEvent, TcpStep};
 
 use super::octets::{u8_at, u16_at, u32_at};
-use super::sip::SipPorts;
+use super::sip::{Ports, Service};
 
 mod messages;
 mod order;
@@ -98,20 +98,20 @@ impl Streams {
         packets: &[u32],
         way: (IpAddr, IpAddr),
         data: &[u8],
-        ports: &SipPorts,
+        ports: &Ports,
     ) -> Option<Vec<Event>> {
         let segment = Segment::parse(way, data)?;
         let (src, dst) = segment.way;
-        let on_sip_port = ports.contain(src.port(), dst.port());
+        let service = ports.service(src.port(), dst.port());
         let carrier = Carrier { at, packets: packets.to_vec() };
         self.clock += 1;
 
         let mut events = Vec::new();
         if let Some(acknowledged) = segment.acknowledged {
-            events.extend(self.acknowledge((dst, src), acknowledged, &carrier, on_sip_port));
+            events.extend(self.acknowledge((dst, src), acknowledged, &carrier, service));
         }
         if segment.flags & RST == 0 {
-            events.extend(self.flow(&segment, &carrier, on_sip_port));
+            events.extend(self.flow(&segment, &carrier, service));
         } else {
             self.forget((src, dst));
             self.forget((dst, src));
@@ -131,16 +131,16 @@ impl Streams {
         way: Way,
         acknowledged: u32,
         carrier: &Carrier,
-        on_sip_port: bool,
+        service: Service,
     ) -> Vec<Event> {
         self.with_flow(way, |flow| {
             let pieces = flow.order.acknowledge(acknowledged);
-            flow.take(way, pieces, carrier, on_sip_port)
+            flow.take(way, pieces, carrier, service)
         })
         .unwrap_or_default()
     }
 
-    fn flow(&mut self, segment: &Segment<'_>, carrier: &Carrier, on_sip_port: bool) -> Vec<Event> {
+    fn flow(&mut self, segment: &Segment<'_>, carrier: &Carrier, service: Service) -> Vec<Event> {
         let carries_data = segment.flags & SYN != 0 || !segment.payload.is_empty();
         if carries_data {
             self.flows.entry(segment.way).or_default();
@@ -157,7 +157,7 @@ impl Streams {
                 }
             }
             let pieces = flow.order.push(sequence, segment.payload, carrier);
-            let mut events = flow.take(segment.way, pieces, carrier, on_sip_port);
+            let mut events = flow.take(segment.way, pieces, carrier, service);
             let end = sequence.wrapping_add(segment.payload.len() as u32);
             if segment.flags & FIN != 0 && flow.order.is_whole_up_to(end) {
                 let found = flow.messages.finish(carrier);
@@ -197,17 +197,17 @@ impl Streams {
 }
 
 impl Flow {
-    fn take(&mut self, way: Way, pieces: Vec<Piece>, now: &Carrier, on_sip_port: bool) -> Vec<Event> {
+    fn take(&mut self, way: Way, pieces: Vec<Piece>, now: &Carrier, service: Service) -> Vec<Event> {
         let mut events = Vec::new();
         for piece in pieces {
             match piece {
                 Piece::Data { octets, carrier } => {
                     self.whole_until = Some(carrier.at);
-                    let found = self.messages.push(&octets, carrier, on_sip_port);
+                    let found = self.messages.push(&octets, carrier, service);
                     events.extend(found.into_iter().map(|found| event(way, found)));
                 }
                 Piece::Gap => {
-                    if self.messages.may_be_sip(on_sip_port) {
+                    if self.messages.may_matter(service) {
                         let since = self.whole_until.unwrap_or(now.at);
                         events.push(lost(way, since, now, "the capture lacks a part of it"));
                     }
@@ -226,6 +226,11 @@ impl Flow {
 fn event((src, dst): Way, found: Found) -> Event {
     match found {
         Found::Message { message, carrier } => message_event((src, dst), message, carrier),
+        Found::Dns { message, carrier } => {
+            let message = Arc::new(message);
+            let kind = EventKind::Dns(DnsEvent { transport: Transport::Tcp, src, dst, message });
+            Event { at: carrier.at, packets: carrier.packets, kind }
+        }
         Found::TooLong { carrier } => {
             lost((src, dst), carrier.at, &carrier, "a SIP message in it is longer than is held")
         }
@@ -239,7 +244,7 @@ fn message_event((src, dst): Way, message: Message, carrier: Carrier) -> Event {
 
 /// Messages may be missing on the timeline: the judge must know.
 fn lost((src, dst): Way, since: Instant, carrier: &Carrier, why: &str) -> Event {
-    let what = format!("SIP over TCP from {src} to {dst} could not be followed: {why}");
+    let what = format!("messages over TCP from {src} to {dst} could not be followed: {why}");
     let kind = EventKind::Mark(Mark::Trouble { what, since: Some(since) });
     Event { at: carrier.at, packets: carrier.packets.clone(), kind }
 }

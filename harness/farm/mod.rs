@@ -3,6 +3,7 @@
 //! Nothing here owns a clock or a socket, and nothing here shares code with the phone side: a
 //! node and a far end are machines ([`sipfarm_core::machine::Machine`]).
 
+mod dns;
 mod far_end;
 mod faults;
 mod node;
@@ -10,6 +11,9 @@ mod stack;
 #[cfg(test)]
 mod testing;
 
+pub use dns::{DnsConfig, DnsNode, Row};
 pub use far_end::{Behaviour, FarEnd, FarEndConfig};
-pub use faults::{Direction, FaultError, FaultId, FaultInfo, FaultSpec, ParameterInfo, fault_catalogue};
+pub use faults::{
+    Direction, FaultError, FaultId, FaultInfo, FaultSpec, NodeKind, ParameterInfo, fault_catalogue,
+};
 pub use node::{Account, Binding, Node, NodeConfig};

@@ -160,7 +160,7 @@ impl Lab {
                     (icmp.src, icmp.dst, format!("ICMP {}/{}", icmp.kind.kind, icmp.kind.code), None)
                 }
                 EventKind::Tcp(tcp) => (tcp.src.ip(), tcp.dst.ip(), tcp_word(tcp.what), None),
-                EventKind::Mark(_) => continue,
+                EventKind::Dns(_) | EventKind::Mark(_) => continue,
             };
             let packet = Packet { at: 0.0, from: name(from), to: name(to), what, message };
             packets.push((event.at, packet));

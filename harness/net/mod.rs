@@ -9,7 +9,7 @@ pub mod frames;
 mod real;
 mod slices;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod trouble;
 mod virtual_net;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sipfarm::capture::read::{Recording, read};
 use sipfarm::capture::recorder::{Mode, Recorder};
+use sipfarm_core::dns::{DnsMessage, Record, RecordData, RecordKind, ResponseCode, Srv, to_stream};
 use sipfarm_core::frame::Frame;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
@@ -125,7 +126,12 @@ fn ipv6_and_fragments(wire: &mut Wire) {
 }
 
 fn scene() -> Scene {
-    let node = |name: &str, addr: &str| Node { name: name.into(), addr: addr.parse().unwrap(), server: true };
+    let node = |name: &str, addr: &str| Node {
+        name: name.into(),
+        addr: addr.parse().unwrap(),
+        server: true,
+        dns: false,
+    };
     Scene {
         name: "a made-up scenario".into(),
         feature: "features/made_up.feature".into(),
@@ -136,6 +142,7 @@ fn scene() -> Scene {
         sight: Sight { frames: true, lossy: false, latency: Span::ZERO },
         phone: vec![addr(PHONE).ip()],
         nodes: vec![node("primary", PRIMARY), node("secondary", PRIMARY_V6)],
+        servers: Vec::new(),
         profile: Profile::default(),
     }
 }
@@ -258,6 +265,98 @@ fn wireshark_sees_the_same_icmp_errors_and_the_same_life_of_connections() {
     let filter = "tcp.flags.syn == 1 or tcp.flags.fin == 1 or tcp.flags.reset == 1";
     assert_eq!(tcp.len(), 4);
     assert_eq!(tshark::fields(&file, filter, &["frame.number", "tcp.flags"]), tcp);
+}
+
+/// Queries and answers over UDP and TCP; two answers in one segment, one of them in two segments.
+fn dns_wire() -> Vec<Frame> {
+    let (phone, phone_tcp, dns) = ("127.0.1.1:33000", "127.0.1.1:40125", "127.0.1.9:53");
+    let mut wire = Wire::default();
+    let query = |id, name: &str, kind| DnsMessage::query(id, name, kind);
+    let answer = |query: &DnsMessage, priorities: &[u16]| {
+        let srv = |&priority| Record {
+            name: query.questions[0].name.clone(),
+            ttl_s: 30,
+            data: RecordData::Srv(Srv { priority, weight: 0, port: 5060, target: "p.example.test".into() }),
+        };
+        query.answer(ResponseCode::NoError, priorities.iter().map(srv).collect(), Vec::new())
+    };
+    let srv = query(1, "_sip._udp.example.test", RecordKind::Srv);
+    wire.udp(phone, dns, &srv.encode().unwrap());
+    wire.udp(dns, phone, &DnsMessage { truncated: true, ..answer(&srv, &[]) }.encode().unwrap());
+    let gone = query(2, "nobody.example.test", RecordKind::A);
+    wire.udp(phone, dns, &gone.encode().unwrap());
+    wire.udp(dns, phone, &gone.answer(ResponseCode::NxDomain, Vec::new(), Vec::new()).encode().unwrap());
+    let asked = to_stream(&srv.encode().unwrap()).unwrap();
+    let told = to_stream(&answer(&srv, &[10, 20]).encode().unwrap()).unwrap();
+    let (head, tail) = told.split_at(30);
+    let (asked_end, head_end) = (101 + asked.len() as u32, 901 + head.len() as u32);
+    wire.tcp(phone_tcp, dns, SYN, 100, 0, b"");
+    wire.tcp(dns, phone_tcp, SYN | ACK, 900, 101, b"");
+    wire.tcp(phone_tcp, dns, ACK, 101, 901, b"");
+    wire.tcp(phone_tcp, dns, ACK | PSH, 101, 901, &asked);
+    wire.tcp(dns, phone_tcp, ACK, 901, asked_end, head);
+    wire.tcp(dns, phone_tcp, ACK | PSH, head_end, asked_end, &[tail, &told].concat());
+    wire.frames
+}
+
+#[test]
+fn wireshark_reads_the_same_dns() {
+    if !tshark::is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("001.pcapng");
+    let mut recorder = Recorder::new(Some(file.clone()), Mode::Buffered).unwrap();
+    for frame in dns_wire() {
+        recorder.frame(frame);
+    }
+    let timeline = recorder.timeline().clone();
+    recorder.finish().unwrap();
+    let ours = timeline.dns().map(|(event, dns)| {
+        let message = &dns.message;
+        let question = message.question().unwrap();
+        let is = |yes: bool| if yes { "True" } else { "False" }.to_owned();
+        let code = if message.code == ResponseCode::NxDomain { 3 } else { 0 };
+        (
+            *event.packets.last().unwrap(),
+            [
+                question.name.clone(),
+                is(message.is_response),
+                is(message.is_response && message.truncated),
+                if message.is_response { code.to_string() } else { String::new() },
+                if message.is_response { message.answers.len().to_string() } else { "0".to_owned() },
+            ],
+        )
+    });
+    let mut ours_by_packet: BTreeMap<u32, Vec<[String; 5]>> = BTreeMap::new();
+    ours.for_each(|(packet, fields)| ours_by_packet.entry(packet).or_default().push(fields));
+    let fields = [
+        "frame.number",
+        "dns.qry.name",
+        "dns.flags.response",
+        "dns.flags.truncated",
+        "dns.flags.rcode",
+        "dns.count.answers",
+    ];
+    let mut theirs: BTreeMap<u32, Vec<[String; 5]>> = BTreeMap::new();
+    for row in tshark::fields(&file, "dns", &fields) {
+        let values: Vec<Vec<&str>> = row[1..].iter().map(|values| values.split(',').collect()).collect();
+        for at in 0..values[0].len() {
+            let value = |field: usize| {
+                let value = values[field].get(at).copied().unwrap_or_default();
+                match value {
+                    "1" if (1..3).contains(&field) => "True",
+                    "0" if (1..3).contains(&field) => "False",
+                    value => value,
+                }
+                .to_owned()
+            };
+            theirs.entry(row[0].parse().unwrap()).or_default().push(std::array::from_fn(value));
+        }
+    }
+    assert_eq!(ours_by_packet.values().map(Vec::len).sum::<usize>(), 7);
+    assert_eq!(ours_by_packet, theirs);
+    assert_eq!(tshark::complaints(&file), "");
 }
 
 #[test]

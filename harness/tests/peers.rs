@@ -133,6 +133,7 @@ fn scene(slice: &Slice, servers: &[&str]) -> Scene {
         name: name.to_owned(),
         addr: SocketAddr::new(slice.ip(host), 5060),
         server,
+        dns: false,
     };
     let mut nodes: Vec<_> = servers.iter().zip(11..).map(|(name, host)| node(name, host, true)).collect();
     nodes.push(node("far end", 100, false));
@@ -146,6 +147,7 @@ fn scene(slice: &Slice, servers: &[&str]) -> Scene {
         sight: Sight { frames: true, lossy: false, latency: LATENCY },
         phone: vec![slice.ip(200)],
         nodes,
+        servers: Vec::new(),
         profile: Profile::default(),
     }
 }

@@ -12,6 +12,9 @@ use sipfarm::farm::{Account, FaultSpec, Node, NodeConfig};
 use sipfarm::net::{MachineId, RealLab, RealOptions, Slice};
 use sipfarm_core::frame::Frame;
 
+#[path = "wire/dig.rs"]
+mod dig;
+
 /// How long the phone waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it listens for what must not come. The kernel answers within microseconds.

@@ -15,10 +15,10 @@ use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Mark, Timeline};
 use tokio::sync::Notify;
 
-use super::{Context, StepFailure};
+use super::{Context, DNS_NODE, StepFailure};
 use crate::capture::recorder::Recorder;
 use crate::capture::tap::{Loss, Subscription, TapError};
-use crate::farm::{FarEnd, FaultSpec, Node};
+use crate::farm::{DnsNode, FarEnd, FaultSpec, Node, NodeKind};
 use crate::net::{Bench, MachineId, Slice, Trouble};
 use crate::phone::{Key, PhoneDriver, PressError};
 
@@ -88,6 +88,7 @@ pub struct Lab {
     profile: Profile,
     nodes: BTreeMap<String, (MachineId, SocketAddr)>,
     far_end: MachineId,
+    dns: Option<MachineId>,
     phone: PhoneDriver,
     /// How the phone was lost.
     lost: Option<StepFailure>,
@@ -174,7 +175,9 @@ impl Lab {
     /// # Errors
     /// The node has none such.
     pub fn fault_on(&mut self, node: &str, fault: &FaultSpec) -> Result<(), StepFailure> {
-        let (id, _) = self.nodes.get(node).copied().ok_or_else(|| StepFailure::bug("unchecked node"))?;
+        let place = self.place(node).ok_or_else(|| StepFailure::bug("unchecked node"))?;
+        let kind = if place.1 { NodeKind::Dns } else { NodeKind::Sip };
+        fault.fits(kind).map_err(|error| StepFailure::Setup(error.to_string()))?;
         self.mark(Mark::Fault { node: node.to_owned(), fault: fault.to_string(), on: true });
         if self.sees_only_sockets() && fault.hides_from_sockets() {
             let what = format!(
@@ -183,9 +186,15 @@ impl Lab {
             self.mark(Mark::Trouble { what, since: None });
         }
         let spec = fault.clone();
-        self.bench
-            .command(id, move |node: &mut Node, now| node.fault_on(&spec, now).map(|_| ()))
-            .map_err(|error| StepFailure::Setup(error.to_string()))?;
+        let switched = match place {
+            (id, true) => {
+                self.bench.command(id, move |node: &mut DnsNode, now| node.fault_on(&spec, now).map(|_| ()))
+            }
+            (id, false) => {
+                self.bench.command(id, move |node: &mut Node, now| node.fault_on(&spec, now).map(|_| ()))
+            }
+        };
+        switched.map_err(|error| StepFailure::Setup(error.to_string()))?;
         self.check_bindings()
     }
 
@@ -194,17 +203,31 @@ impl Lab {
     /// # Errors
     /// A port that a fault had closed was taken by somebody else.
     pub fn faults_off(&mut self, node: &str) -> Result<(), StepFailure> {
-        if let Some((id, _)) = self.nodes.get(node).copied() {
-            let ended = self.bench.command(id, |node: &mut Node, now| {
-                let on: Vec<String> = node.faults().map(|(_, fault)| fault.to_string()).collect();
-                node.faults_off(now);
-                on
-            });
+        if let Some((id, is_dns)) = self.place(node) {
+            let ended: Vec<String> = if is_dns {
+                self.bench.command(id, |node: &mut DnsNode, now| {
+                    let on = node.faults().map(|(_, fault)| fault.to_string()).collect();
+                    node.faults_off(now);
+                    on
+                })
+            } else {
+                self.bench.command(id, |node: &mut Node, now| {
+                    let on = node.faults().map(|(_, fault)| fault.to_string()).collect();
+                    node.faults_off(now);
+                    on
+                })
+            };
             for fault in ended {
                 self.mark(Mark::Fault { node: node.to_owned(), fault, on: false });
             }
         }
         self.check_bindings()
+    }
+
+    /// A node's machine, and whether it speaks DNS rather than SIP.
+    fn place(&self, node: &str) -> Option<(MachineId, bool)> {
+        let dns = self.dns.filter(|_| node == DNS_NODE).map(|id| (id, true));
+        self.nodes.get(node).map(|(id, _)| (*id, false)).or(dns)
     }
 
     /// Looks at the timeline until the look is done: whenever something new was seen, and at the

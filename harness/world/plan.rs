@@ -4,7 +4,7 @@ use sipfarm_core::Span;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 
-use super::StepFailure;
+use super::{DNS_NODE, DnsPlan, StepFailure};
 use crate::farm::Behaviour;
 
 /// What the `Given` steps ask for.
@@ -22,6 +22,11 @@ pub struct Plan {
     pub granted_s: Option<u32>,
     /// The shortest expiry that registrars grant, in seconds.
     pub min_expires_s: Option<u32>,
+    /// The farm's DNS, when it has one.
+    pub dns: Option<DnsPlan>,
+    /// What the phone is told to use, in order: names of nodes and domain names. Empty: the servers of
+    /// its profile by their addresses.
+    pub servers: Vec<String>,
     /// What the far end does when it is called.
     pub far_end: Behaviour,
 }
@@ -35,6 +40,8 @@ impl Default for Plan {
             transport: None,
             granted_s: None,
             min_expires_s: None,
+            dns: None,
+            servers: Vec::new(),
             far_end: Behaviour::Answer { after: Span::ZERO },
         }
     }
@@ -46,8 +53,12 @@ impl Plan {
     /// # Errors
     /// It has not; the message names those that it has.
     pub fn check_node(&self, name: &str) -> Result<(), StepFailure> {
-        if self.nodes.iter().any(|node| node == name) {
+        if self.nodes.iter().any(|node| node == name) || name == DNS_NODE && self.dns.is_some() {
             return Ok(());
+        }
+        if name == DNS_NODE {
+            let help = "the farm has no DNS yet: write  Given DNS for \"example.test\" with \"primary\", then \"secondary\"";
+            return Err(StepFailure::Setup(help.to_owned()));
         }
         let there = match self.nodes.as_slice() {
             [] => "the scenario has no farm yet: start with  Given a farm with servers \"primary\" and \"secondary\"".to_owned(),

@@ -1,11 +1,12 @@
-//! The SIP messages in one direction of a connection.
+//! The SIP or DNS messages in one direction of a connection.
 
 use std::collections::VecDeque;
 
 use sipfarm_core::Instant;
+use sipfarm_core::dns::{DnsMessage, StreamFramer};
 use sipfarm_core::sip::{Framed, Framer, FramingLoss, Message};
 
-use super::super::sip::{first_line, is_header_line, is_start_line, is_text, without_line_ends};
+use super::super::sip::{Service, first_line, is_header_line, is_start_line, is_text, without_line_ends};
 
 /// The longest first line, in octets.
 const MAX_LINE: usize = 8 << 10;
@@ -28,6 +29,13 @@ pub enum Found {
     Message {
         /// The message.
         message: Message,
+        /// What carried it.
+        carrier: Carrier,
+    },
+    /// A message of DNS.
+    Dns {
+        /// The message.
+        message: DnsMessage,
         /// What carried it.
         carrier: Carrier,
     },
@@ -56,6 +64,8 @@ enum State {
     Unknown { octets: Vec<u8>, after_gap: bool },
     /// It is SIP.
     Sip(Framer),
+    /// It is DNS.
+    Dns(StreamFramer),
     /// It is something else: HTTP, TLS.
     Other,
 }
@@ -68,13 +78,16 @@ impl Default for State {
 
 impl Messages {
     /// Takes octets; gives the messages that they complete.
-    pub fn push(&mut self, octets: &[u8], carrier: Carrier, on_sip_port: bool) -> Vec<Found> {
+    pub fn push(&mut self, octets: &[u8], carrier: Carrier, service: Service) -> Vec<Found> {
         self.pushed += octets.len() as u64;
         self.carriers.push_back((self.pushed, carrier));
         let mut found = Vec::new();
+        if service == Service::Dns && self.cut_dns(octets, &mut found) {
+            return found;
+        }
         let mut rest = octets.to_vec();
         // Each turn leaves less: what comes after a message whose end cannot be told.
-        while let Some(octets) = self.identify(rest, on_sip_port) {
+        while let Some(octets) = self.identify(rest, service) {
             let after_loss = self.cut(&mut found);
             rest = octets[octets.len() - after_loss..].to_vec();
         }
@@ -99,12 +112,12 @@ impl Messages {
         Some(Found::Message { message, carrier })
     }
 
-    /// Whether SIP messages may have been in a part that is missing.
-    pub fn may_be_sip(&self, on_sip_port: bool) -> bool {
+    /// Whether messages that count may have been in a part that is missing.
+    pub fn may_matter(&self, service: Service) -> bool {
         match &self.state {
-            State::Sip(_) => true,
+            State::Sip(_) | State::Dns(_) => true,
             // Nothing came yet: where a capture begins, nothing is known to be missing.
-            State::Unknown { .. } => on_sip_port && self.pushed > 0,
+            State::Unknown { .. } => service != Service::Any && self.pushed > 0,
             State::Other => false,
         }
     }
@@ -115,10 +128,10 @@ impl Messages {
     }
 
     /// Hands octets on to the framer, once it is known that they are SIP; gives those that it got.
-    fn identify(&mut self, new: Vec<u8>, on_sip_port: bool) -> Option<Vec<u8>> {
+    fn identify(&mut self, new: Vec<u8>, service: Service) -> Option<Vec<u8>> {
         let (mut octets, after_gap) = match &mut self.state {
             _ if new.is_empty() => return None,
-            State::Other => return None,
+            State::Other | State::Dns(_) => return None,
             State::Sip(framer) => {
                 framer.push(&new);
                 return Some(new);
@@ -126,7 +139,7 @@ impl Messages {
             State::Unknown { octets, after_gap } => (std::mem::take(octets), *after_gap),
         };
         octets.extend(new);
-        let verdict = if after_gap { search(&octets) } else { judge_first(&octets, on_sip_port) };
+        let verdict = if after_gap { search(&octets) } else { judge_first(&octets, service == Service::Sip) };
         let useless = match verdict {
             Verdict::Sip { from } | Verdict::Unknown { from } => from,
             Verdict::Other => octets.len(),
@@ -169,6 +182,27 @@ impl Messages {
                 }
             }
         }
+    }
+
+    /// Takes DNS messages from the framer; those that cannot be read are left out. False where what
+    /// is known of the stream ends in a gap, for DNS has nothing by which it could be found again.
+    fn cut_dns(&mut self, octets: &[u8], found: &mut Vec<Found>) -> bool {
+        if let State::Unknown { after_gap: false, octets } = &self.state
+            && octets.is_empty()
+        {
+            self.state = State::Dns(StreamFramer::default());
+        }
+        let State::Dns(framer) = &mut self.state else {
+            self.state = State::Other;
+            return false;
+        };
+        for message in framer.push(octets) {
+            let carrier = self.consume(2 + message.len() as u64);
+            if let Ok(message) = DnsMessage::decode(&message) {
+                found.push(Found::Dns { message, carrier });
+            }
+        }
+        true
     }
 
     /// Counts octets as found; gives what carried them.

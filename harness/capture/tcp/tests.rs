@@ -180,7 +180,7 @@ fn connections_are_bounded() {
         let begin = tcp(src, dst, SYN, 9, 0, b"");
         let segment = tcp(src, dst, ACK, 11, 0, &octets);
         for data in [begin, segment] {
-            streams.push(Instant::EPOCH, &[1], way, &data, &SipPorts::default());
+            streams.push(Instant::EPOCH, &[1], way, &data, &Ports::default());
         }
         assert!(streams.flows.len() <= MAX_FLOWS && streams.held <= MAX_HELD);
     }

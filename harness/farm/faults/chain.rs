@@ -7,7 +7,7 @@ use sipfarm_core::machine::{PortState, Transport};
 
 use super::scope::Scope;
 use super::spec::{FaultError, FaultSpec};
-use super::{Action, ActsOn, FaultId, OpenStreams, Rule, Seen};
+use super::{Action, ActsOn, DnsAction, FaultId, OpenStreams, Rule, Seen, SeenDns};
 
 /// The active faults of a node.
 pub(in crate::farm) struct Chain {
@@ -77,6 +77,18 @@ impl Chain {
             .find_map(|fault| Some((fault.id, fault.see(seen)?)))
     }
 
+    /// As [`Chain::see`], at a DNS node.
+    pub(in crate::farm) fn see_dns(
+        &mut self,
+        seen: &SeenDns<'_>,
+        after: Option<FaultId>,
+    ) -> Option<(FaultId, DnsAction)> {
+        self.active
+            .iter_mut()
+            .filter(|fault| after.is_none_or(|after| fault.id > after))
+            .find_map(|fault| Some((fault.id, fault.see_dns(seen)?)))
+    }
+
     /// Whether a connection from there is to be reset as soon as it is open.
     pub(in crate::farm) fn resets_accepted(&mut self, peer: SocketAddr) -> bool {
         self.active.iter_mut().any(|fault| {
@@ -114,6 +126,14 @@ impl Active {
             return None;
         }
         let action = self.rule.see(seen)?;
+        self.acted += 1;
+        Some(action)
+    }
+    fn see_dns(&mut self, seen: &SeenDns<'_>) -> Option<DnsAction> {
+        if !self.scope.covers_dns(self.acts_on, seen, self.acted) || !self.scope.draws(&mut self.rng) {
+            return None;
+        }
+        let action = self.rule.see_dns(seen)?;
         self.acted += 1;
         Some(action)
     }

@@ -3,7 +3,7 @@
 use sipfarm_core::machine::{PortState, Transport};
 
 use super::declare::{fault, words};
-use super::{Action, OpenStreams, Rule, Seen};
+use super::{Action, NodeKind, OpenStreams, Rule, Seen};
 
 fault! {
     /// Closes the ports: the kernel answers ICMP port unreachable over UDP and RST over TCP.
@@ -27,6 +27,10 @@ impl Rule for Closed {
     /// Nobody is there: nothing is heard, nothing is said.
     fn follow_up(&mut self, _: &Seen<'_>) -> Option<Action> {
         Some(Action::Drop)
+    }
+
+    fn fits(&self, _: NodeKind) -> bool {
+        true
     }
 
     fn port_state(&self, _: Transport) -> Option<PortState> {

@@ -8,6 +8,7 @@ use sipfarm_core::Span;
 use sipfarm_core::sip::Method;
 
 use super::spec::FaultError;
+use crate::farm::dns::Row;
 
 /// A parameter as help, lint and README show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,6 +175,30 @@ impl Value for Method {
     /// A method that nobody sends would make a fault that never acts.
     fn read(text: &str) -> Option<Self> {
         Some(Method::from(text)).filter(|method| !matches!(method, Method::Other(_)))
+    }
+}
+
+/// A domain name.
+#[derive(Debug, Clone)]
+pub(super) struct Name(pub String);
+
+impl Value for Name {
+    const EXPECTED: &'static str = "a domain name such as sip.example.test";
+    fn read(text: &str) -> Option<Self> {
+        let good = !text.is_empty() && !text.contains(char::is_whitespace);
+        good.then(|| Name(sipfarm_core::dns::plain(text)))
+    }
+}
+
+/// Records of a zone.
+#[derive(Debug, Clone)]
+pub(super) struct Records(pub Vec<Row>);
+
+impl Value for Records {
+    const EXPECTED: &'static str = "a list such as \"p.example.test 30 A secondary; _sip._udp.example.test 30 SRV 10 0 5060 p.example.test\"";
+    fn read(text: &str) -> Option<Self> {
+        let rows: Option<Vec<Row>> = text.split(';').map(|row| row.parse().ok()).collect();
+        rows.map(Records)
     }
 }
 

@@ -2,7 +2,7 @@
 //! ends, what it still holds goes on at once: delay loses nothing.
 
 use super::declare::{Millis, fault};
-use super::{Action, Rule, Seen};
+use super::{Action, DnsAction, NodeKind, Rule, Seen, SeenDns};
 
 fault! {
     /// Holds messages back for a while.
@@ -15,6 +15,14 @@ fault! {
 impl Rule for Delay {
     fn see(&mut self, _: &Seen<'_>) -> Option<Action> {
         Some(Action::Delay(self.ms.0))
+    }
+
+    fn see_dns(&mut self, _: &SeenDns<'_>) -> Option<DnsAction> {
+        Some(DnsAction::Delay(self.ms.0))
+    }
+
+    fn fits(&self, _: NodeKind) -> bool {
+        true
     }
 }
 

@@ -3,7 +3,7 @@
 //! too, although its segments were acknowledged.
 
 use super::declare::{Count, fault};
-use super::{Action, Rule, Seen};
+use super::{Action, DnsAction, NodeKind, Rule, Seen, SeenDns};
 
 fault! {
     /// Loses messages: of every `n` that are in its scope, the first `k`.
@@ -26,9 +26,24 @@ impl Rule for Drop {
     }
 
     fn see(&mut self, _: &Seen<'_>) -> Option<Action> {
+        self.loses().then_some(Action::Drop)
+    }
+
+    fn see_dns(&mut self, _: &SeenDns<'_>) -> Option<DnsAction> {
+        self.loses().then_some(DnsAction::Drop)
+    }
+
+    fn fits(&self, _: NodeKind) -> bool {
+        true
+    }
+}
+
+impl Drop {
+    /// Whether the next message is lost.
+    fn loses(&mut self) -> bool {
         let lost = self.place < self.k.0;
         self.place = (self.place + 1) % self.n.0;
-        lost.then_some(Action::Drop)
+        lost
     }
 }
 

@@ -2,7 +2,7 @@
 //! phone's Timer D must absorb. When the fault ends, copies not yet sent are dropped.
 
 use super::declare::{Count, Millis, fault};
-use super::{Action, Rule, Seen};
+use super::{Action, DnsAction, NodeKind, Rule, Seen, SeenDns};
 
 /// More copies of one message have no use but to fill memory.
 const COPIES_MAX: u32 = 100;
@@ -25,6 +25,14 @@ impl Rule for Duplicate {
 
     fn see(&mut self, _: &Seen<'_>) -> Option<Action> {
         Some(Action::Duplicate { count: self.count.0, every: self.after_ms.0 })
+    }
+
+    fn see_dns(&mut self, _: &SeenDns<'_>) -> Option<DnsAction> {
+        Some(DnsAction::Duplicate { count: self.count.0, every: self.after_ms.0 })
+    }
+
+    fn fits(&self, _: NodeKind) -> bool {
+        true
     }
 }
 

@@ -12,6 +12,12 @@ mod spec;
 
 mod closed;
 mod delay;
+mod dns;
+mod dns_change;
+mod dns_nxdomain;
+mod dns_servfail;
+mod dns_silent;
+mod dns_truncated;
 mod drop;
 mod duplicate;
 mod silent;
@@ -30,9 +36,12 @@ use sipfarm_core::sip::Message;
 
 pub(in crate::farm) use chain::Chain;
 pub use declare::ParameterInfo;
+pub use dns::NodeKind;
+pub(in crate::farm) use dns::{DnsAction, SeenDns};
 pub use scope::Direction;
 pub use spec::{FaultError, FaultSpec};
 
+use super::dns::Row;
 use declare::Words;
 use scope::Scope;
 
@@ -48,6 +57,11 @@ const FAULTS: &[Declaration] = &[
     tcp_refuse::TcpRefuse::DECLARATION,
     tcp_blackhole::TcpBlackhole::DECLARATION,
     tcp_reset::TcpReset::DECLARATION,
+    dns_servfail::DnsServfail::DECLARATION,
+    dns_nxdomain::DnsNxdomain::DECLARATION,
+    dns_silent::DnsSilent::DECLARATION,
+    dns_truncated::DnsTruncated::DECLARATION,
+    dns_change::DnsChange::DECLARATION,
 ];
 
 /// Every fault with its parameters, for help, lint and the README.
@@ -152,6 +166,22 @@ pub(in crate::farm) trait Rule: fmt::Debug + Send {
         None
     }
 
+    /// As [`Rule::see`], at a DNS node.
+    fn see_dns(&mut self, seen: &SeenDns<'_>) -> Option<DnsAction> {
+        let _ = seen;
+        None
+    }
+
+    /// The records that stand instead of the zone's own while the fault is on.
+    fn records(&self) -> Vec<Row> {
+        Vec::new()
+    }
+
+    /// Whether it can be switched on at a node of that kind.
+    fn fits(&self, node: NodeKind) -> bool {
+        node == NodeKind::Sip
+    }
+
     /// What the node's port is to do while the fault is on; `None` has no wish.
     fn port_state(&self, transport: Transport) -> Option<PortState> {
         let _ = transport;
@@ -188,6 +218,10 @@ pub(in crate::farm) enum ActsOn {
     Requests,
     /// The state of the port.
     Ports,
+    /// DNS queries that come in.
+    Queries,
+    /// The records of a zone.
+    Records,
 }
 
 /// A fault in the list of all faults.

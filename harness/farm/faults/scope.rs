@@ -1,9 +1,10 @@
 //! Which messages a fault is meant for: said once, for all faults.
 
+use sipfarm_core::dns::RecordKind;
 use sipfarm_core::sip::{Message, Method};
 
-use super::declare::{Count, Peer, Probability, Value, parameters, words};
-use super::{ActsOn, Seen};
+use super::declare::{Count, Name, Peer, Probability, Value, parameters, words};
+use super::{ActsOn, NodeKind, Seen, SeenDns};
 
 parameters! {
     /// The words that every fault shares, as far as they have a meaning for it.
@@ -16,6 +17,10 @@ parameters! {
         kind: Option<Kind>,
         /// only responses with this code or of this class: 180, 1xx, 2xx, final
         response: Option<Responses>,
+        /// only DNS queries for this name
+        name: Option<Name>,
+        /// only DNS queries for this type of record: A, AAAA, SRV, NAPTR, CNAME
+        record: Option<RecordType>,
         /// only messages whose other side has this address, with or without a port
         from: Option<Peer>,
         /// how often the fault acts before it lets everything pass; without end when not given
@@ -31,7 +36,8 @@ impl Scope {
         match acts_on {
             ActsOn::Messages => &["method", "direction", "kind", "response", "from", "first", "probability"],
             ActsOn::Requests => &["method", "from", "first", "probability"],
-            ActsOn::Ports => &[],
+            ActsOn::Queries => &["name", "record", "from", "first", "probability"],
+            ActsOn::Ports | ActsOn::Records => &[],
         }
     }
 
@@ -40,7 +46,7 @@ impl Scope {
         let by_sort = match acts_on {
             ActsOn::Messages => true,
             ActsOn::Requests => self.is_new_request(seen),
-            ActsOn::Ports => false,
+            ActsOn::Ports | ActsOn::Queries | ActsOn::Records => false,
         };
         by_sort
             && self.first.is_none_or(|first| acted < first.0)
@@ -49,6 +55,29 @@ impl Scope {
             && self.from.is_none_or(|peer| peer.is(seen.peer))
             && self.method.as_ref().is_none_or(|method| method_of(seen.message).as_ref() == Some(method))
             && self.response.is_none_or(|responses| responses.hold(seen.message.status()))
+    }
+
+    /// As [`Scope::covers`], at a DNS node. A query counts as a request, an answer as a response.
+    pub(super) fn covers_dns(&self, acts_on: ActsOn, seen: &SeenDns<'_>, acted: u32) -> bool {
+        let by_sort = match acts_on {
+            ActsOn::Messages => true,
+            ActsOn::Queries | ActsOn::Requests => seen.direction == Direction::In,
+            ActsOn::Ports | ActsOn::Records => false,
+        };
+        let question = seen.message.question();
+        by_sort
+            && self.first.is_none_or(|first| acted < first.0)
+            && self.direction.is_none_or(|direction| direction == seen.direction)
+            && self.kind.is_none_or(|kind| (kind == Kind::Request) != seen.message.is_response)
+            && self.from.is_none_or(|peer| peer.is(seen.peer))
+            && self.name.as_ref().is_none_or(|name| question.is_some_and(|q| q.name == name.0))
+            && self.record.is_none_or(|record| question.is_some_and(|q| q.kind == record.0))
+    }
+
+    /// A word that has no meaning at a node of that kind, though the fault fits it.
+    pub(super) fn stranger(&self, node: NodeKind) -> Option<&'static str> {
+        let words = [("method", self.method.is_some()), ("response", self.response.is_some())];
+        words.into_iter().find(|(_, given)| *given && node == NodeKind::Dns).map(|(word, _)| word)
     }
 
     /// Whether the draw says so. Drawn only for messages that are covered, so that other traffic
@@ -91,6 +120,18 @@ words! {
         Response = "response",
     }
     expected "one of: request, response"
+}
+
+/// A type of record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RecordType(RecordKind);
+
+impl Value for RecordType {
+    const EXPECTED: &'static str = "one of: A, AAAA, SRV, NAPTR, CNAME";
+    fn read(text: &str) -> Option<Self> {
+        let known = [RecordKind::A, RecordKind::Aaaa, RecordKind::Srv, RecordKind::Naptr, RecordKind::Cname];
+        known.into_iter().find(|kind| kind.to_string() == text).map(RecordType)
+    }
 }
 
 /// Some responses, by code.

@@ -5,7 +5,7 @@
 //! Not to be confused with `closed`.
 
 use super::declare::fault;
-use super::{Action, Rule, Seen};
+use super::{Action, DnsAction, NodeKind, Rule, Seen, SeenDns};
 
 fault! {
     /// Stays bound and says nothing: what comes in is swallowed, nothing goes out.
@@ -15,6 +15,14 @@ fault! {
 impl Rule for Silent {
     fn see(&mut self, _: &Seen<'_>) -> Option<Action> {
         Some(Action::Drop)
+    }
+
+    fn see_dns(&mut self, _: &SeenDns<'_>) -> Option<DnsAction> {
+        Some(DnsAction::Drop)
+    }
+
+    fn fits(&self, _: NodeKind) -> bool {
+        true
     }
 
     fn is_mute(&self) -> bool {

@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use super::declare::Words;
 use super::scope::Scope;
-use super::{ActsOn, Declaration, FAULTS, Rule};
+use super::{ActsOn, Declaration, FAULTS, NodeKind, Rule};
+use crate::farm::dns::Row;
 
 /// A fault and its parameters, checked: `status code=503 retry-after=120 method=INVITE first=1`.
 ///
@@ -51,6 +52,37 @@ impl FaultSpec {
     /// then only packet capture can see it.
     pub fn hides_from_sockets(&self) -> bool {
         self.start().is_ok_and(|(rule, _)| rule.hides_from_sockets())
+    }
+
+    /// Whether it can be switched on at a node of that kind.
+    ///
+    /// # Errors
+    /// It cannot, or not with these parameters; the message says which faults can.
+    pub fn fits(&self, node: NodeKind) -> Result<(), FaultError> {
+        let (rule, scope) = self.start()?;
+        let fault = self.name.to_owned();
+        if !rule.fits(node) {
+            let fitting = |fault: &&Declaration| {
+                let spec = FaultSpec { name: fault.name, words: Vec::new() };
+                // What cannot start without its parameters is known by what it acts on.
+                let of_dns = node == NodeKind::Dns && fault.acts_on == ActsOn::Records;
+                spec.start().map_or(of_dns, |(rule, _)| rule.fits(node))
+            };
+            let names: Vec<_> = FAULTS.iter().filter(fitting).map(|fault| fault.name).collect();
+            return Err(FaultError::Misplaced { fault, node, fitting: names.join(", ") });
+        }
+        match scope.stranger(node) {
+            Some(word) => Err(FaultError::Contradiction {
+                fault,
+                problem: format!("\"{word}\" has no meaning at {node}"),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The records that stand instead of a zone's own while it is on.
+    pub(in crate::farm) fn records(&self) -> Vec<Row> {
+        self.start().map(|(rule, _)| rule.records()).unwrap_or_default()
     }
 
     /// What it acts on.
@@ -186,6 +218,16 @@ pub enum FaultError {
         /// What does not fit.
         problem: String,
     },
+    /// The fault is for nodes of another kind.
+    #[error("fault \"{fault}\" does nothing at {node}; there are: {fitting}")]
+    Misplaced {
+        /// The fault.
+        fault: String,
+        /// The kind of node.
+        node: NodeKind,
+        /// The faults that would do.
+        fitting: String,
+    },
     /// A quote that is never closed.
     #[error("a quote is not closed in: {text}")]
     OpenQuote {
@@ -315,7 +357,13 @@ mod tests {
     #[test]
     fn every_fault_starts_with_its_defaults() {
         for info in fault_catalogue() {
-            FaultSpec::new(info.name).unwrap();
+            match FaultSpec::new(info.name) {
+                Ok(_) => {}
+                Err(FaultError::Missing { parameter, .. }) => {
+                    assert!(info.parameters.iter().any(|p| p.name == parameter && p.default.is_none()));
+                }
+                Err(error) => panic!("{error}"),
+            }
         }
     }
 

@@ -2,8 +2,8 @@
 
 use sipfarm_core::machine::{PortState, Transport};
 
-use super::Rule;
 use super::declare::fault;
+use super::{NodeKind, Rule};
 
 fault! {
     /// Lets every SYN for the TCP port vanish without an answer.
@@ -11,6 +11,10 @@ fault! {
 }
 
 impl Rule for TcpBlackhole {
+    fn fits(&self, _: NodeKind) -> bool {
+        true
+    }
+
     fn port_state(&self, transport: Transport) -> Option<PortState> {
         (transport == Transport::Tcp).then_some(PortState::Blackhole)
     }

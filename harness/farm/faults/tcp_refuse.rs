@@ -2,8 +2,8 @@
 
 use sipfarm_core::machine::{PortState, Transport};
 
-use super::Rule;
 use super::declare::fault;
+use super::{NodeKind, Rule};
 
 fault! {
     /// Refuses new TCP connections with RST.
@@ -11,6 +11,10 @@ fault! {
 }
 
 impl Rule for TcpRefuse {
+    fn fits(&self, _: NodeKind) -> bool {
+        true
+    }
+
     fn port_state(&self, transport: Transport) -> Option<PortState> {
         (transport == Transport::Tcp).then_some(PortState::Closed)
     }

@@ -3,7 +3,7 @@
 use sipfarm_core::machine::Transport;
 
 use super::declare::{fault, words};
-use super::{Action, Rule, Seen};
+use super::{Action, DnsAction, NodeKind, Rule, Seen, SeenDns};
 
 fault! {
     /// Resets TCP connections, as soon as they are open or when a request has come.
@@ -25,6 +25,14 @@ words! {
 impl Rule for TcpReset {
     fn see(&mut self, seen: &Seen<'_>) -> Option<Action> {
         (self.when == When::Request && seen.transport == Transport::Tcp).then_some(Action::Reset)
+    }
+
+    fn see_dns(&mut self, seen: &SeenDns<'_>) -> Option<DnsAction> {
+        (self.when == When::Request && seen.transport == Transport::Tcp).then_some(DnsAction::Reset)
+    }
+
+    fn fits(&self, _: NodeKind) -> bool {
+        true
     }
 
     fn hides_from_sockets(&self) -> bool {

@@ -16,7 +16,7 @@ use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Machine, Output, Transport};
 use sipfarm_core::sip::{Message, Method, Uri};
 
-use super::faults::{FaultError, FaultId, FaultSpec};
+use super::faults::{FaultError, FaultId, FaultSpec, NodeKind};
 use super::stack::{Event, Key, Path, Stack};
 use flows::Flows;
 use registrar::Registrar;
@@ -101,8 +101,9 @@ impl Node {
     /// Switches a fault on, behind those that are on already.
     ///
     /// # Errors
-    /// None for a fault that was checked when it was read.
+    /// The fault is none of a SIP server's.
     pub fn fault_on(&mut self, fault: &FaultSpec, now: Instant) -> Result<FaultId, FaultError> {
+        fault.fits(NodeKind::Sip)?;
         let id = self.stack.fault_on(fault)?;
         self.serve(now);
         Ok(id)

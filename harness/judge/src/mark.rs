@@ -107,6 +107,10 @@ pub struct Scene {
     pub phone: Vec<IpAddr>,
     /// The nodes, in the order of their declaration.
     pub nodes: Vec<Node>,
+    /// What the phone has been told to use, in order: names of nodes and domain names. Empty when
+    /// that is every server by its address.
+    #[serde(default)]
+    pub servers: Vec<String>,
     /// The profile that the phone is held to.
     pub profile: Profile,
 }
@@ -116,10 +120,13 @@ pub struct Scene {
 pub struct Node {
     /// `primary`, `secondary`, …
     pub name: String,
-    /// Where it listens for SIP.
+    /// Where it listens.
     pub addr: SocketAddr,
     /// Whether the phone has it in its list of servers; a far end is a node without that.
     pub server: bool,
+    /// Whether it speaks DNS there, and no SIP.
+    #[serde(default)]
+    pub dns: bool,
 }
 
 /// What the tap can see, and how far its silence can be trusted.

@@ -1,9 +1,11 @@
 //! Decoded events in order of time: the only thing that the judge sees.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use sipfarm_core::Instant;
+use sipfarm_core::dns::{DnsMessage, ResponseCode};
 use sipfarm_core::machine::{IcmpKind, Transport};
 use sipfarm_core::sip::Message;
 
@@ -25,6 +27,8 @@ pub struct Event {
 pub enum EventKind {
     /// A SIP message.
     Sip(SipEvent),
+    /// A DNS query or answer.
+    Dns(DnsEvent),
     /// An ICMP error.
     Icmp(IcmpEvent),
     /// A change in the life of a TCP connection.
@@ -44,6 +48,38 @@ pub struct SipEvent {
     pub dst: SocketAddr,
     /// The message.
     pub message: Arc<Message>,
+}
+
+/// A DNS query or answer between two addresses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DnsEvent {
+    /// Under DNS.
+    pub transport: Transport,
+    /// Sender.
+    pub src: SocketAddr,
+    /// Receiver.
+    pub dst: SocketAddr,
+    /// The message.
+    pub message: Arc<DnsMessage>,
+}
+
+/// For people: `DNS SRV _sip._udp.example.test`, and for an answer what came of it.
+impl fmt::Display for DnsEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = &self.message;
+        match message.question() {
+            Some(question) => write!(f, "DNS {} {}", question.kind, question.name)?,
+            None => f.write_str("DNS without a question")?,
+        }
+        match (message.is_response, message.truncated, message.answers.len()) {
+            (false, ..) => Ok(()),
+            (true, true, _) => f.write_str(": truncated"),
+            (true, false, 0) if message.code == ResponseCode::NoError => f.write_str(": no such record"),
+            (true, false, 0) => write!(f, ": {}", message.code),
+            (true, false, 1) => f.write_str(": 1 record"),
+            (true, false, n) => write!(f, ": {n} records"),
+        }
+    }
 }
 
 /// An ICMP error.
@@ -105,6 +141,14 @@ impl Timeline {
     pub fn sip(&self) -> impl DoubleEndedIterator<Item = (&Event, &SipEvent)> {
         self.events.iter().filter_map(|event| match &event.kind {
             EventKind::Sip(sip) => Some((event, sip)),
+            _ => None,
+        })
+    }
+
+    /// The DNS messages with their events.
+    pub fn dns(&self) -> impl DoubleEndedIterator<Item = (&Event, &DnsEvent)> {
+        self.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Dns(dns) => Some((event, dns)),
             _ => None,
         })
     }

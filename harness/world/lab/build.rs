@@ -1,7 +1,7 @@
 //! How a lab is built from a plan.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 use sipfarm_core::profile::Profile;
@@ -10,7 +10,7 @@ use sipfarm_judge::{Mark, mark};
 use sipfarm_ua::{Destination, PhoneConfig, Server};
 use tokio::sync::Notify;
 
-use super::super::{Context, NetKind, PhoneChoice, Place, Plan, StepFailure};
+use super::super::{Context, DNS_NODE, NetKind, PhoneChoice, Place, Plan, StepFailure};
 use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, trouble};
 use crate::capture::recorder::{Mode, Recorder};
 use crate::capture::tap::Subscription;
@@ -21,6 +21,8 @@ use crate::phone::{PhoneDriver, ProcessOptions, ReferenceProcess, profiles};
 const DOMAIN: &str = "lab.example";
 const PASSWORD: &str = "correct horse";
 const SIP_PORT: u16 = 5060;
+const DNS_PORT: u16 = 53;
+const DNS_PORT_UNPRIVILEGED: u16 = 5353;
 /// The farm's lateness is noted from here on.
 const LATE_AFTER: Span = Span::from_millis(100);
 /// How late a packet may pass the tap: the kernel stamps it within a millisecond.
@@ -45,6 +47,12 @@ impl Addresses {
     }
     fn node(&self, index: usize) -> SocketAddr {
         self.host(11 + u8::try_from(index).unwrap_or(0))
+    }
+    /// On port 53, or on 5353 where this process may not have that.
+    fn dns(&self) -> SocketAddr {
+        let at = |port| SocketAddr::new(self.host(10).ip(), port);
+        let refused = |addr: SocketAddr| self.slice.is_some() && UdpSocket::bind(addr).is_err();
+        if refused(at(DNS_PORT)) { at(DNS_PORT_UNPRIVILEGED) } else { at(DNS_PORT) }
     }
     fn far_end(&self) -> SocketAddr {
         self.host(100)
@@ -83,7 +91,8 @@ impl Lab {
         let record = Arc::new(Record { recorder: Mutex::new(Some(recorder)), bell: Notify::new() });
         let (mut bench, subscription) = open_bench(&context, place, &addresses, &record)?;
 
-        let scene = scene(&context, place, plan, &profile, &addresses);
+        let dns_addr = addresses.dns();
+        let scene = scene(&context, place, plan, &profile, &addresses, dns_addr);
         let begun = bench.now();
         if let Some(recorder) = record.lock().as_mut() {
             recorder.mark(Mark::Scenario(Box::new(scene)), begun);
@@ -117,6 +126,14 @@ impl Lab {
                 (name.clone(), (bench.add(Box::new(node)), addr))
             })
             .collect();
+        let dns = match &plan.dns {
+            Some(dns) => {
+                let hosts = plan.nodes.iter().cloned().zip((0..).map(|index| addresses.node(index).ip()));
+                let node = dns.build(dns_addr, hosts.collect(), place.seed ^ 0xD5)?;
+                Some(bench.add(Box::new(node)))
+            }
+            None => None,
+        };
         let phone = start_phone(&context, &mut bench, place, &profile, &nodes, &addresses).await?;
         tracing::info!(scenario = place.name, phone = %addresses.phone(), profile = profile.id, "the lab stands");
         let noted = trouble::Noted::from_here(context.tap.as_ref());
@@ -129,6 +146,7 @@ impl Lab {
             profile,
             nodes,
             far_end,
+            dns,
             phone,
             lost: None,
             noted,
@@ -187,14 +205,24 @@ fn scene(
     plan: &Plan,
     profile: &Profile,
     addresses: &Addresses,
+    dns_addr: SocketAddr,
 ) -> mark::Scene {
     let server = |(index, name): (usize, &String)| mark::Node {
         name: name.clone(),
         addr: addresses.node(index),
         server: profile.servers.order.contains(name),
+        dns: false,
     };
     let mut nodes: Vec<mark::Node> = plan.nodes.iter().enumerate().map(server).collect();
-    nodes.push(mark::Node { name: "far end".to_owned(), addr: addresses.far_end(), server: false });
+    nodes.push(mark::Node {
+        name: "far end".to_owned(),
+        addr: addresses.far_end(),
+        server: false,
+        dns: false,
+    });
+    if plan.dns.is_some() {
+        nodes.push(mark::Node { name: DNS_NODE.to_owned(), addr: dns_addr, server: false, dns: true });
+    }
     let (frames, latency) = match (context.net, &context.tap) {
         (NetKind::Virtual, _) => (true, VirtualNet::LATENCY),
         (NetKind::Loopback, Some(_)) => (true, TAP_LATENCY),
@@ -210,6 +238,7 @@ fn scene(
         sight: mark::Sight { frames, lossy: false, latency },
         phone: vec![addresses.phone().ip()],
         nodes,
+        servers: plan.servers.clone(),
         profile: profile.clone(),
     }
 }

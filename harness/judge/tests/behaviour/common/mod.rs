@@ -253,6 +253,7 @@ impl Story {
             name: (*name).to_owned(),
             addr: self.addr(name),
             server: *server,
+            dns: false,
         });
         Mark::Scenario(Box::new(Scene {
             name: "a story".to_owned(),
@@ -264,6 +265,7 @@ impl Story {
             sight: self.sight.clone(),
             phone: vec![PHONE.parse::<SocketAddr>().unwrap().ip()],
             nodes: nodes.collect(),
+            servers: Vec::new(),
             profile: self.profile.clone(),
         }))
     }

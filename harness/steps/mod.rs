@@ -2,6 +2,7 @@
 //! with plain strings as expressions, so that editors find them.
 
 mod call;
+mod dns;
 mod expect;
 mod far_end;
 mod farm;

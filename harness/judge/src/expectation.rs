@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sipfarm_core::Span;
+use sipfarm_core::dns::RecordKind;
 use sipfarm_core::sip::Method;
 
 /// What a `Then` step expects of the phone. Times run from [`crate::mark::Expected::since`]
@@ -122,6 +123,15 @@ pub enum Expectation {
         /// How many rounds.
         rounds: u32,
     },
+    /// The phone asks DNS for that type of record of that name (RFC 3263 section 4).
+    AsksDns {
+        /// The type.
+        kind: RecordKind,
+        /// The name.
+        name: String,
+        /// At the latest.
+        within: Option<Span>,
+    },
     /// A BYE of the phone for an established call is answered 2xx, or the other way round.
     CallEnds {
         /// The node.
@@ -149,7 +159,7 @@ impl Expectation {
                 nodes.iter().map(String::as_str).collect()
             }
             Expectation::MovesOn { from, to, .. } => vec![from, to],
-            Expectation::CallFails { .. } => Vec::new(),
+            Expectation::CallFails { .. } | Expectation::AsksDns { .. } => Vec::new(),
         }
     }
 }

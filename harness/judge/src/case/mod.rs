@@ -6,6 +6,7 @@
 mod attempt;
 mod connect;
 mod dialog;
+mod dns;
 mod exchange;
 mod limits;
 mod names;
@@ -27,6 +28,7 @@ use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
 pub use attempt::{Attempt, Outcome};
 pub use connect::{Connect, Connected};
 pub use dialog::Dialog;
+pub use dns::{Dns, Lookup, RecordSet, Told};
 pub use exchange::{ClientExchange, Failure, ServerExchange, status};
 pub use limits::{Ladder, Limits};
 pub use names::Names;
@@ -65,6 +67,8 @@ pub struct Case<'a> {
     pub attempts: Vec<Attempt>,
     /// The phone's dialogs.
     pub dialogs: Vec<Dialog>,
+    /// What the phone asked DNS.
+    pub dns: Dns<'a>,
     /// Until when the wire is known: `now`, or the end of the scenario.
     pub horizon: Instant,
     /// Whether more may come: a live wait before the end of the scenario.
@@ -84,6 +88,7 @@ impl<'a> Case<'a> {
             .filter(|(event, sip)| event.at <= horizon && names.is_phone(sip.src) != names.is_phone(sip.dst))
             .map(|(event, sip)| Rc::new(Seen::new(event, sip)))
             .collect();
+        let dns = Dns::read(timeline, &names, horizon);
         let (client, server, stray_acks) = exchange::group(&messages, &names);
         let mut case = Case {
             profile,
@@ -100,6 +105,7 @@ impl<'a> Case<'a> {
             registrations: Vec::new(),
             attempts: Vec::new(),
             dialogs: Vec::new(),
+            dns,
             horizon,
             live,
         };

@@ -5,6 +5,7 @@
 
 mod acknowledges_every;
 mod answers;
+mod asks_dns;
 mod call_ends;
 mod call_established;
 mod call_fails;
@@ -45,6 +46,7 @@ pub const ALL: &[RuleInfo] = &[
     registered::RULE,
     registration_rounds::RULE,
     call_ends::RULE,
+    asks_dns::RULE,
 ];
 
 /// Judges one expectation.
@@ -75,6 +77,7 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
             registration_rounds::judge(&asked, nodes, *rounds as usize)
         }
         Expectation::CallEnds { through, within } => call_ends::judge(&asked, through, *within),
+        Expectation::AsksDns { kind, name, within } => asks_dns::judge(&asked, *kind, name, *within),
     }
 }
 

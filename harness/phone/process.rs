@@ -43,8 +43,11 @@ pub struct ProcessOptions<'a> {
     pub program: &'a Path,
     /// A profile as YAML, complete.
     pub profile_yaml: &'a str,
-    /// Names and addresses of the servers, in the profile's order.
-    pub servers: &'a [(String, SocketAddr)],
+    /// Names of the servers in the order in which they are tried, and where they are: an address, or a
+    /// domain name with or without a port.
+    pub servers: &'a [(String, String)],
+    /// The DNS server that it asks for domain names, if any.
+    pub dns: Option<SocketAddr>,
     /// The phone's address.
     pub local: SocketAddr,
     /// Account and domain.
@@ -217,8 +220,11 @@ fn command(options: &ProcessOptions<'_>) -> Command {
         // Ctrl-C on the terminal is for us: the phone must not die first, as if it were lost.
         .process_group(0)
         .kill_on_drop(true);
-    for (name, addr) in options.servers {
-        command.args(["--server", &format!("{name}={addr}")]);
+    for (name, place) in options.servers {
+        command.args(["--server", &format!("{name}={place}")]);
+    }
+    if let Some(dns) = options.dns {
+        command.args(["--dns", &dns.to_string()]);
     }
     for defect in options.defects.iter() {
         command.args(["--defect", defect.name()]);

@@ -58,6 +58,15 @@ fn phone_servers(world: &mut World, #[step] step: &Step, servers: String) -> Ste
     Ok(())
 }
 
+/// RFC 3263 section 4.1: NAPTR, then SRV of each transport.
+#[given(regex = r"^the phone asks DNS for its transport$")]
+fn transport_from_dns(world: &mut World, #[step] step: &Step) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.transport_from_dns = true;
+    Ok(())
+}
+
 /// The records are others from now on, short for the fault `dns-change`.
 #[when(regex = r"^DNS has the records$")]
 async fn change(world: &mut World, #[step] step: &Step) -> StepResult {

@@ -27,6 +27,8 @@ pub struct Plan {
     /// What the phone is told to use, in order: names of nodes and domain names. Empty: the servers of
     /// its profile by their addresses.
     pub servers: Vec<String>,
+    /// Whether the phone asks DNS which transport to use (NAPTR), rather than its profile.
+    pub transport_from_dns: bool,
     /// What the far end does when it is called.
     pub far_end: Behaviour,
 }
@@ -42,6 +44,7 @@ impl Default for Plan {
             min_expires_s: None,
             dns: None,
             servers: Vec::new(),
+            transport_from_dns: false,
             far_end: Behaviour::Answer { after: Span::ZERO },
         }
     }
@@ -76,6 +79,12 @@ impl Plan {
         profile = profile
             .with_settings(&self.settings)
             .map_err(|(_, error)| StepFailure::Setup(error.to_string()))?;
+        if self.dns.is_some() {
+            // Names may lead to any node, so the order of the farm stands for that of the profile.
+            profile.servers.order.clone_from(&self.nodes);
+            let all = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+            profile.servers.max = profile.servers.max.max(all);
+        }
         profile.servers.order.retain(|name| self.nodes.contains(name));
         if profile.servers.order.is_empty() {
             profile.servers.order.clone_from(&self.nodes);

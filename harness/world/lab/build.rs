@@ -134,7 +134,10 @@ impl Lab {
             }
             None => None,
         };
-        let phone = start_phone(&context, &mut bench, place, &profile, &nodes, &addresses).await?;
+        let phone = {
+            let dns = dns.map(|_| dns_addr);
+            start_phone(&context, &mut bench, place, &profile, plan, &nodes, dns, &addresses).await?
+        };
         tracing::info!(scenario = place.name, phone = %addresses.phone(), profile = profile.id, "the lab stands");
         let noted = trouble::Noted::from_here(context.tap.as_ref());
         let mut lab = Lab {
@@ -248,22 +251,19 @@ async fn start_phone(
     bench: &mut Bench,
     place: &Place,
     profile: &Profile,
+    plan: &Plan,
     nodes: &BTreeMap<String, (MachineId, SocketAddr)>,
+    dns: Option<SocketAddr>,
     addresses: &Addresses,
 ) -> Result<PhoneDriver, StepFailure> {
-    let servers: Vec<(String, SocketAddr)> =
-        profile.servers.order.iter().filter_map(|name| Some((name.clone(), nodes.get(name)?.1))).collect();
+    let servers = servers(plan, profile, nodes)?;
     if context.net == NetKind::Virtual {
-        let transport = Some(profile.transport.default);
         return Ok(PhoneDriver::reference(
             bench,
             PhoneConfig {
                 profile: profile.clone(),
-                servers: servers
-                    .into_iter()
-                    .map(|(name, addr)| Server { name, at: Destination::Address(addr), transport })
-                    .collect(),
-                dns: Vec::new(),
+                servers,
+                dns: dns.into_iter().collect(),
                 local: addresses.phone(),
                 user: PHONE_USER.to_owned(),
                 password: PASSWORD.to_owned(),
@@ -277,10 +277,14 @@ async fn start_phone(
     let complete = Profile { extends: None, ..profile.clone() };
     let profile_yaml = serde_yaml::to_string(&complete)
         .map_err(|error| StepFailure::bug(format!("the profile cannot be written: {error}")))?;
+    let written: Vec<(String, String)> =
+        servers.iter().map(|server| (server.name.clone(), as_argument(&server.at))).collect();
+    let by_name = servers.iter().any(|server| matches!(server.at, Destination::Name { .. }));
     let process = ReferenceProcess::start(ProcessOptions {
         program: &context.program,
         profile_yaml: &profile_yaml,
-        servers: &servers,
+        servers: &written,
+        dns: dns.filter(|_| by_name),
         local: addresses.phone(),
         user: PHONE_USER,
         password: PASSWORD,
@@ -290,4 +294,52 @@ async fn start_phone(
     })
     .await?;
     Ok(PhoneDriver::Process(Box::new(process)))
+}
+
+/// What the phone is told to use: what the plan says, else the servers of its profile.
+fn servers(
+    plan: &Plan,
+    profile: &Profile,
+    nodes: &BTreeMap<String, (MachineId, SocketAddr)>,
+) -> Result<Vec<Server>, StepFailure> {
+    let listed = if plan.servers.is_empty() { &profile.servers.order } else { &plan.servers };
+    let known = listed.iter().filter(|name| !plan.servers.is_empty() || nodes.contains_key(*name));
+    known
+        .map(|name| {
+            let by_name = !nodes.contains_key(name) && plan.transport_from_dns;
+            let transport = (!by_name).then_some(profile.transport.default);
+            let at = match nodes.get(name) {
+                Some((_, addr)) => Destination::Address(*addr),
+                None => domain_name(plan, name)?,
+            };
+            Ok(Server { name: name.clone(), at, transport })
+        })
+        .collect()
+}
+
+/// `example.test` or `example.test:5070`.
+fn domain_name(plan: &Plan, name: &str) -> Result<Destination, StepFailure> {
+    let (host, port) = match name.rsplit_once(':') {
+        Some((host, port)) => (
+            host,
+            Some(port.parse::<u16>().map_err(|_| {
+                StepFailure::Setup(format!("the phone's server \"{name}\": {port:?} is no port"))
+            })?),
+        ),
+        None => (name, None),
+    };
+    if !host.contains('.') || plan.dns.is_none() {
+        let problem = plan.check_node(name).err().map_or(String::new(), |failure| format!(": {failure}"));
+        let help = "a server of the phone is a node, or a domain name and then the farm needs DNS";
+        return Err(StepFailure::Setup(format!("{help}{problem}")));
+    }
+    Ok(Destination::Name { host: host.to_owned(), port })
+}
+
+fn as_argument(at: &Destination) -> String {
+    match at {
+        Destination::Address(addr) => addr.to_string(),
+        Destination::Name { host, port: Some(port) } => format!("{host}:{port}"),
+        Destination::Name { host, port: None } => host.clone(),
+    }
 }

@@ -4,6 +4,7 @@
 mod common;
 
 mod dialogs;
+mod dns;
 mod expect_calls;
 mod expect_requests;
 mod expect_timing;

@@ -11,6 +11,9 @@ mod cancel_transaction;
 mod cseq;
 mod dialog_identifiers;
 mod digest;
+mod dns_order;
+mod dns_truncation;
+mod dns_ttl;
 mod failover_cause;
 mod give_up;
 mod icmp_reaction;
@@ -51,6 +54,9 @@ pub const ALL: &[&dyn Rule] = &[
     &dialog_identifiers::DialogIdentifiers,
     &digest::Digest,
     &server_order::ServerOrder,
+    &dns_order::DnsOrder,
+    &dns_ttl::DnsTtl,
+    &dns_truncation::DnsTruncation,
     &failover_cause::FailoverCause,
     &give_up::GiveUp,
     &same_request::SameRequest,

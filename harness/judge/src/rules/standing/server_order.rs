@@ -13,6 +13,7 @@ use sipfarm_core::sip::Method;
 use super::retry_after::bans;
 use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome, Purpose};
 use crate::finding::Finding;
+use crate::mark::Node;
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
 
@@ -34,6 +35,9 @@ impl Rule for ServerOrder {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
+        if case.locates_by_dns() {
+            return docket.not_applicable("the phone finds servers by name, so that dns-order says it");
+        }
         for attempt in case.attempts.iter().filter(|attempt| follows_order(case, attempt)) {
             let visits: Vec<Visit<'_, '_>> =
                 attempt.exchanges.iter().filter_map(|&at| visit(case, at)).collect();
@@ -89,26 +93,26 @@ fn visit<'c, 'a>(case: &'c Case<'a>, at: usize) -> Option<Visit<'c, 'a>> {
 fn first_fault(case: &Case<'_>, attempt: &Attempt, first: &Visit<'_, '_>) -> Option<Fault> {
     let at = first.exchange.t0();
     let refresh = case.registration(attempt.exchanges[0]).is_some_and(|r| r.purpose == Purpose::Refresh);
-    if first.place == 0 || refresh || is_working(case, attempt, first) {
+    if first.place == 0 || refresh || is_working(case, attempt, first.exchange) {
         return None;
     }
-    let skipped = (0..first.place).find(|&place| !may_skip(case, place, Instant::EPOCH, at))?;
+    let skipped = (0..first.place).find(|&place| !may_skip_place(case, place, Instant::EPOCH, at))?;
     Some(Fault { text: skipped_text(case, first, skipped), skipped: true })
 }
 
 /// Whether the phone works with that server: its last registration succeeded there. A REGISTER may go
 /// to the server that has the binding, or back to the primary; an INVITE stays with it unless new
 /// requests are for the primary first.
-fn is_working(case: &Case<'_>, attempt: &Attempt, first: &Visit<'_, '_>) -> bool {
+pub(super) fn is_working(case: &Case<'_>, attempt: &Attempt, first: &ClientExchange<'_>) -> bool {
     let primary_first = case.profile.failback.mode == FailbackMode::NewRequests;
     if attempt.method == Method::Invite && primary_first {
         return false;
     }
     let granted = case.registrations.iter().filter_map(|registration| {
-        let grant = registration.granted.filter(|grant| grant.first <= first.exchange.t0())?;
+        let grant = registration.granted.filter(|grant| grant.first <= first.t0())?;
         Some((grant.first, case.client[registration.exchange].to))
     });
-    granted.max_by_key(|(at, _)| *at).is_some_and(|(_, server)| server == first.exchange.to)
+    granted.max_by_key(|(at, _)| *at).is_some_and(|(_, server)| server == first.to)
 }
 
 /// Whether the attempt goes on where it must not.
@@ -122,7 +126,7 @@ fn later_fault(case: &Case<'_>, attempt: &Attempt, visits: &[Visit<'_, '_>]) -> 
             return back_fault(case, attempt, visits, before, after);
         }
         let skipped = (before.place + 1..after.place)
-            .find(|&place| !may_skip(case, place, before.exchange.t0(), after.exchange.t0()))?;
+            .find(|&place| !may_skip_place(case, place, before.exchange.t0(), after.exchange.t0()))?;
         Some(Fault { text: skipped_text(case, after, skipped), skipped: true })
     })
 }
@@ -178,9 +182,13 @@ fn skipped_text(case: &Case<'_>, visit: &Visit<'_, '_>, skipped: usize) -> Strin
 }
 
 /// Whether the server at that place may be passed over in a stretch of time.
-fn may_skip(case: &Case<'_>, place: usize, from: Instant, at: Instant) -> bool {
-    let name = &case.names.order()[place];
-    let Some(node) = case.names.node(name) else { return true };
+fn may_skip_place(case: &Case<'_>, place: usize, from: Instant, at: Instant) -> bool {
+    let node = case.names.node(&case.names.order()[place]);
+    node.is_none_or(|node| may_skip(case, node, from, at))
+}
+
+/// Whether a server may be passed over in a stretch of time.
+pub(super) fn may_skip(case: &Case<'_>, node: &Node, from: Instant, at: Instant) -> bool {
     let honours = case.profile.failover.honour_retry_after != HonourRetryAfter::Never;
     let banned = || bans(case).iter().any(|ban| ban.server == node.addr && ban.from <= at && at <= ban.to);
     let recently = at - case.limits.timeout(&Method::Invite) * 2;
@@ -189,7 +197,7 @@ fn may_skip(case: &Case<'_>, place: usize, from: Instant, at: Instant) -> bool {
             case.connects.iter().filter(|c| c.to == node.addr && c.at <= at && c.at >= from.max(recently));
         tried.into_iter().any(|connect| !matches!(connect.outcome, Connected::Open(_)))
     };
-    (honours && banned()) || refused() || failed_lately(case, name, recently, at)
+    (honours && banned()) || refused() || failed_lately(case, &node.name, recently, at)
 }
 
 /// Whether the phone's last request at that server failed a short while ago, and the server is still

@@ -6,12 +6,13 @@ mod phone;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sipfarm_core::dns::DnsMessage;
 use sipfarm_core::machine::{IcmpKind, Transport};
 use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::{Expected, Node, Scene, Sight};
-use sipfarm_judge::timeline::{IcmpEvent, SipEvent, TcpEvent, TcpStep};
+use sipfarm_judge::timeline::{DnsEvent, IcmpEvent, SipEvent, TcpEvent, TcpStep};
 use sipfarm_judge::{Event, EventKind, Expectation, Finding, Mark, Timeline, Verdict, judge, judge_one};
 
 pub use phone::Dialled;
@@ -30,6 +31,8 @@ pub struct Story {
     /// Dialogs, CSeq numbers, last messages.
     pub memory: Dialled,
     nodes: Vec<(&'static str, bool)>,
+    /// What the phone was told to use; with a name among it there is a DNS server.
+    listed: Vec<&'static str>,
     scene: bool,
     events: Vec<Event>,
     expected: u32,
@@ -64,6 +67,7 @@ impl Story {
             transport: Transport::Udp,
             memory: Dialled::default(),
             nodes: vec![("primary", true), ("secondary", true), ("fallback", true), ("far-end", false)],
+            listed: Vec::new(),
             scene: true,
             events: Vec::new(),
             expected: 0,
@@ -100,6 +104,12 @@ impl Story {
 
     pub fn servers(mut self, names: &[&'static str]) -> Self {
         self.nodes = names.iter().map(|name| (*name, true)).collect();
+        self
+    }
+
+    /// A phone that was told to use these: nodes, and names of DNS.
+    pub fn by_name(mut self, listed: &[&'static str]) -> Self {
+        self.listed = listed.to_vec();
         self
     }
 
@@ -255,6 +265,8 @@ impl Story {
             server: *server,
             dns: false,
         });
+        let dns = Node { name: "dns".to_owned(), addr: dns(), server: false, dns: true };
+        let dns = (!self.listed.is_empty()).then_some(dns);
         Mark::Scenario(Box::new(Scene {
             name: "a story".to_owned(),
             feature: "story.feature".to_owned(),
@@ -264,8 +276,8 @@ impl Story {
             net: "virtual".to_owned(),
             sight: self.sight.clone(),
             phone: vec![PHONE.parse::<SocketAddr>().unwrap().ip()],
-            nodes: nodes.collect(),
-            servers: Vec::new(),
+            nodes: nodes.chain(dns).collect(),
+            servers: self.listed.iter().map(|&name| name.to_owned()).collect(),
             profile: self.profile.clone(),
         }))
     }
@@ -319,6 +331,27 @@ impl Moment<'_> {
         self.story.push(self.at, EventKind::Icmp(event));
     }
 
+    /// A query of the phone's.
+    pub fn asks_dns(self, transport: Transport, query: DnsMessage) {
+        self.dns(transport, resolver(), dns(), query);
+    }
+
+    /// An answer to the phone.
+    pub fn dns_says(self, transport: Transport, answer: DnsMessage) {
+        self.dns(transport, dns(), resolver(), answer);
+    }
+
+    /// The phone's SYN to the DNS server.
+    pub fn syn_to_dns(self) {
+        let event = TcpEvent { src: resolver(), dst: dns(), what: TcpStep::Syn };
+        self.story.push(self.at, EventKind::Tcp(event));
+    }
+
+    fn dns(self, transport: Transport, src: SocketAddr, dst: SocketAddr, message: DnsMessage) {
+        let event = DnsEvent { transport, src, dst, message: Arc::new(message) };
+        self.story.push(self.at, EventKind::Dns(event));
+    }
+
     /// The phone's SYN to that node.
     pub fn syn(self, node: &str) {
         let (phone, node) = (PHONE.parse().unwrap(), self.story.addr(node));
@@ -330,6 +363,16 @@ impl Moment<'_> {
         let (phone, node) = (PHONE.parse().unwrap(), self.story.addr(node));
         self.story.push(self.at, EventKind::Tcp(TcpEvent { src: node, dst: phone, what }));
     }
+}
+
+/// The DNS server of a story.
+fn dns() -> SocketAddr {
+    "10.0.1.53:53".parse().unwrap()
+}
+
+/// From where the phone asks it.
+fn resolver() -> SocketAddr {
+    "10.0.0.5:33000".parse().unwrap()
 }
 
 /// The worst verdict of some findings, as far as rules are concerned.

@@ -46,6 +46,41 @@ Feature: 503 Service Unavailable sends the phone to the next server
     Then the phone sends INVITE to "secondary" within 1 s
     And the call is established through "secondary"
 
+  @YL-02b
+  Scenario: A phone that demands it of itself comes back when Retry-After is over
+    Given a phone with settings
+      | failover.honour_retry_after | true |
+    And "primary" answers INVITE with 503 and Retry-After 120 s
+    When the phone dials the far end
+    Then the call is established through "secondary"
+    When the phone hangs up
+    Then the call ends through "secondary"
+    And the phone sends no INVITE for 30 s
+    When the phone dials the far end
+    Then the phone sends INVITE to "secondary", and to no other
+    And the call is established through "secondary" within 1 s
+    When the phone hangs up
+    Then the call ends through "secondary"
+    And the phone sends no INVITE for 100 s
+    When the faults at "primary" end
+    And the phone dials the far end
+    Then the phone sends INVITE to "primary", and to no other
+    And the call is established through "primary" within 1 s
+
+  @YL-02b
+  Scenario: A phone that does not heed Retry-After asks the primary again
+    Given a phone with settings
+      | failover.honour_retry_after | false |
+    And "primary" answers INVITE with 503 and Retry-After 120 s
+    When the phone dials the far end
+    Then the call is established through "secondary"
+    When the phone hangs up
+    Then the call ends through "secondary"
+    And the phone sends no INVITE for 30 s
+    When the phone dials the far end
+    Then the phone sends INVITE to "primary", then "secondary"
+    And the call is established through "secondary"
+
   @YL-02
   Scenario: 503 over TCP
     Given a phone that speaks TCP

@@ -40,6 +40,61 @@ Feature: Silence sends the phone to the next server, at the right time
       | 5  |
       | 20 |
 
+  @YL-11 @YL-14
+  Scenario Outline: <n> retries of a REGISTER at a server that is not the last
+    Given a phone with profile "yealink-t5x" and settings
+      | failover.retry_count.value | <n> |
+    And "primary" has fault "silent"
+    When the phone registers
+    Then the phone moves REGISTER from "primary" to "secondary" in time
+    And the phone is registered with "secondary"
+
+    Examples:
+      | n  |
+      | 0  |
+      | 1  |
+      | 3  |
+      | 5  |
+      | 20 |
+
+  @YL-11
+  Scenario Outline: INVITE has a retry count of its own: <invite>, where others have <others>
+    Given a phone with profile "yealink-t5x" and settings
+      | failover.retry_count.value         | <others> |
+      | failover.invite_retry_count.value  | <invite> |
+      | failover.invite_retry_count.counts | sends    |
+    And "primary" has fault "silent"
+    When the phone registers
+    Then the phone moves REGISTER from "primary" to "secondary" in time
+    And the phone is registered with "secondary"
+    When the phone dials the far end
+    Then the phone moves INVITE from "primary" to "secondary" in time
+    And the phone sends INVITE to "primary" exactly <times>
+    And the call is established through "secondary"
+
+    Examples:
+      | invite | others | times   |
+      | 1      | 5      | once    |
+      | 3      | 1      | 3 times |
+      | 5      | 3      | 5 times |
+      | 20     | 1      | 7 times |
+
+  @YL-09 @rfc3261-17.1.1.2
+  Scenario: A server that hears the third send is not silent
+    Given a phone with profile "yealink-t5x"
+    And "primary" has fault "loss way=in k=2 n=3"
+    When the phone dials the far end
+    Then the call is established through "primary" within 4 s
+    And the phone sends no INVITE to "secondary" for 5 s
+
+  @YL-09 @rfc3261-13.2.2.4
+  Scenario: A server whose answers get lost at times is not silent
+    Given a phone with profile "yealink-t5x"
+    And "primary" has fault "loss way=out k=1 n=2"
+    When the phone dials the far end
+    Then the call is established through "primary" within 4 s
+    And the phone sends no INVITE to "secondary" for 5 s
+
   @YL-03b
   Scenario: 100 Trying and then nothing keeps the call where it is
     Given a phone with profile "yealink-t5x"

@@ -36,6 +36,15 @@ Feature: Registration
     When the phone registers
     Then the phone is registered with "primary" within 2 s
 
+  @rfc3261-10.2.4 @YL-15
+  Scenario: A registrar that has forgotten the phone gets its binding back with the refresh
+    Given a phone
+    And registrations last 60 s
+    And the phone is registered with "primary"
+    When "primary" has fault "restart"
+    Then the phone is registered with "primary" within 61 s
+    And the phone sends no REGISTER to "secondary" for 100 s
+
   @rfc3261-10.2
   Scenario: A reboot registers afresh
     Given a phone

@@ -60,6 +60,28 @@ Feature: The primary is registered with first, others only when it fails
     When the faults at "primary" end
     Then the phone is registered with "primary" within 60 s
 
+  @YL-14
+  Scenario: Every server is silent, and the phone tries again
+    Given a phone with profile "yealink-t5x" and settings
+      | registration.method | successive |
+    And "primary" has fault "silent"
+    And "secondary" has fault "silent"
+    And "fallback" has fault "silent"
+    When the phone registers
+    Then the phone sends REGISTER to "primary", then "secondary", then "fallback", in 3 rounds
+
+  @YL-14
+  Scenario: Registered with both, each goes its own rounds
+    Given a phone with profile "yealink-t5x"
+    And "primary" answers REGISTER with 503
+    And "secondary" answers REGISTER with 503
+    When the phone registers
+    Then the phone is registered with "fallback" within 2 s
+    When the phone is left alone
+    Then the phone sends REGISTER to "primary" within 37 s
+    When the faults at "secondary" end
+    Then the phone is registered with "secondary" within 37 s
+
   @YL-15
   Scenario: The primary dies before the refresh
     Given a phone with profile "yealink-t5x"

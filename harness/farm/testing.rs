@@ -170,6 +170,12 @@ impl Lab {
         packets.into_iter().map(timed).collect()
     }
 
+    /// What was on the wire since the last [`Lab::forget`], decoded.
+    pub fn events(&self) -> Vec<sipfarm_judge::Event> {
+        let mut decoder = Decoder::default();
+        self.frames.iter().enumerate().flat_map(|(n, frame)| decoder.push(n as u32 + 1, frame)).collect()
+    }
+
     /// The same as lines of text.
     pub fn lines(&self) -> Vec<String> {
         self.wire().iter().map(Packet::to_string).collect()

@@ -14,7 +14,7 @@ use pnet::packet::udp::{self, MutableUdpPacket};
 use pnet::util::MacAddr;
 use sipfarm_core::Instant;
 use sipfarm_core::frame::{Frame, LinkType};
-use sipfarm_core::machine::IcmpKind;
+use sipfarm_core::machine::{IcmpKind, Quoted};
 
 /// The longest payload of a UDP datagram over IPv4: what 16 bits of total length leave.
 pub const MAX_DATAGRAM: usize = 65_535 - IPV4_HEADER - UDP_HEADER;
@@ -151,6 +151,17 @@ pub fn icmp_packet(
     }
 }
 
+/// An IP packet with an ICMP error about a datagram that may never have been sent; `None` when the
+/// families do not fit together, or the datagram would be too long.
+pub fn forged_icmp(source: IpAddr, kind: IcmpKind, quoted: &Quoted) -> Option<Vec<u8>> {
+    let addresses = [source, quoted.source.ip(), quoted.destination.ip()];
+    let fits = addresses.iter().all(|addr| addr.is_ipv6() == kind.v6) && quoted.payload.len() <= MAX_DATAGRAM;
+    fits.then(|| {
+        let offending = udp_packet(quoted.source, quoted.destination, 0, &quoted.payload);
+        icmp_packet(source, quoted.source.ip(), 0, kind, &offending)
+    })
+}
+
 /// An Ethernet II frame around an IP packet made by this module. Each IP address has an Ethernet
 /// address of its own, derived from it.
 pub fn ethernet(at: Instant, packet: &[u8]) -> Frame {
@@ -172,6 +183,11 @@ fn station(ip: &[u8]) -> MacAddr {
     let folded = ip.iter().fold(0_u8, |sum, octet| sum.rotate_left(1) ^ octet);
     let [a, b, c, d] = [ip[ip.len() - 4], ip[ip.len() - 3], ip[ip.len() - 2], ip[ip.len() - 1]];
     MacAddr(0x02, if ip.len() == 4 { 0 } else { folded }, a, b, c, d)
+}
+
+/// What an IP packet made by this module carries.
+pub fn body(packet: &[u8]) -> &[u8] {
+    &packet[if packet[0] >> 4 == 4 { IPV4_HEADER } else { IPV6_HEADER }..]
 }
 
 fn ip_packet(
@@ -246,10 +262,6 @@ mod tests {
         let addresses = if packet[0] >> 4 == 4 { &packet[12..20] } else { &packet[8..40] };
         let length = (length as u32).to_be_bytes();
         [addresses, &[0, protocol], &length].concat()
-    }
-
-    fn body(packet: &[u8]) -> &[u8] {
-        &packet[if packet[0] >> 4 == 4 { IPV4_HEADER } else { IPV6_HEADER }..]
     }
 
     fn assert_sums(packet: &[u8], protocol: u8) {

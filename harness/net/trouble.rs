@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::{Instant, Span};
@@ -57,6 +57,16 @@ pub enum Trouble {
         /// Why.
         error: OsError,
     },
+    /// An ICMP error could not be forged.
+    #[error("cannot send ICMP from {local}: {error} (a raw socket needs the privilege CAP_NET_RAW)")]
+    ForgeryFailed {
+        /// When.
+        at: Instant,
+        /// From which address of ours.
+        local: IpAddr,
+        /// Why.
+        error: OsError,
+    },
     /// A machine panicked and is gone. A bug of ours.
     #[error("machine {} panicked: {message}", machine.0)]
     Panicked {
@@ -77,6 +87,7 @@ impl Trouble {
             | Trouble::Stepped { at, .. }
             | Trouble::BindFailed { at, .. }
             | Trouble::SendFailed { at, .. }
+            | Trouble::ForgeryFailed { at, .. }
             | Trouble::Panicked { at, .. } => *at,
         }
     }

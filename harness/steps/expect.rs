@@ -133,7 +133,14 @@ async fn acknowledges(
 #[then(regex = r#"^the call is established through "([^"]+)"(?: within (\S+) s)?$"#)]
 async fn established(world: &mut World, #[step] step: &Step, through: String, within: String) -> StepResult {
     let within = seconds(&within).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::CallEstablished { through, within }).await
+    expect(world, step, Expectation::CallEstablished { through: Some(through), within }).await
+}
+
+/// The same, whichever server it takes.
+#[then(regex = r"^the call is established(?: within (\S+) s)?$")]
+async fn established_anywhere(world: &mut World, #[step] step: &Step, within: String) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::CallEstablished { through: None, within }).await
 }
 
 /// The phone tries no further.

@@ -178,6 +178,17 @@ pub enum Input {
     Wake,
 }
 
+/// A datagram as an ICMP error quotes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quoted {
+    /// Where it is said to come from.
+    pub source: SocketAddr,
+    /// Where it is said to have gone.
+    pub destination: SocketAddr,
+    /// What it is said to have carried.
+    pub payload: Vec<u8>,
+}
+
 /// What a machine wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -198,6 +209,15 @@ pub enum Output {
         remote: SocketAddr,
         /// What.
         payload: Vec<u8>,
+    },
+    /// Send an ICMP error: a forged one, about a datagram that may never have been sent.
+    Icmp {
+        /// From which address of ours.
+        local: IpAddr,
+        /// Which error.
+        kind: IcmpKind,
+        /// What it quotes. It goes to the host that the quotation comes from.
+        quoted: Quoted,
     },
     /// Open a stream. Answered by [`Input::Connected`] or [`Input::ConnectFailed`].
     Connect {

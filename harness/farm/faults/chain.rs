@@ -110,6 +110,11 @@ impl Chain {
         self.active.iter().find_map(|fault| fault.rule.port_state(transport)).unwrap_or(PortState::Open)
     }
 
+    /// Whether a fault that has just been switched on makes the node forget everything.
+    pub(in crate::farm) fn forgets_everything(&self, id: FaultId) -> bool {
+        self.active.iter().any(|fault| fault.id == id && fault.rule.forgets_everything())
+    }
+
     /// What a fault that has just been switched on does with the connections that are open.
     pub(in crate::farm) fn open_streams(&self, id: FaultId) -> OpenStreams {
         let fault = self.active.iter().find(|fault| fault.id == id);

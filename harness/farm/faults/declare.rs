@@ -27,9 +27,10 @@ impl ParameterInfo {
     }
 }
 
-/// The word for a field: hyphens instead of underscores.
+/// The word for a field: hyphens instead of underscores; one at the end sets it apart from a keyword of
+/// Rust.
 fn word(field: &str) -> String {
-    field.replace('_', "-")
+    field.trim_end_matches('_').replace('_', "-")
 }
 
 /// Declares a struct of parameters. Each field is one: its doc comment is its meaning, the literal

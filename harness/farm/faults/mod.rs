@@ -20,9 +20,13 @@ mod dns_silent;
 mod dns_truncated;
 mod drop;
 mod duplicate;
+mod icmp;
+mod loss;
+mod restart;
 mod silent;
 mod status;
 mod tcp_blackhole;
+mod tcp_close;
 mod tcp_refuse;
 mod tcp_reset;
 mod trying_then_silent;
@@ -31,7 +35,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use sipfarm_core::Span;
-use sipfarm_core::machine::{PortState, Transport};
+use sipfarm_core::machine::{IcmpKind, PortState, Transport};
 use sipfarm_core::sip::Message;
 
 pub(in crate::farm) use chain::Chain;
@@ -52,11 +56,15 @@ const FAULTS: &[Declaration] = &[
     trying_then_silent::TryingThenSilent::DECLARATION,
     delay::Delay::DECLARATION,
     drop::Drop::DECLARATION,
+    loss::Loss::DECLARATION,
     duplicate::Duplicate::DECLARATION,
     closed::Closed::DECLARATION,
+    icmp::Icmp::DECLARATION,
+    restart::Restart::DECLARATION,
     tcp_refuse::TcpRefuse::DECLARATION,
     tcp_blackhole::TcpBlackhole::DECLARATION,
     tcp_reset::TcpReset::DECLARATION,
+    tcp_close::TcpClose::DECLARATION,
     dns_servfail::DnsServfail::DECLARATION,
     dns_nxdomain::DnsNxdomain::DECLARATION,
     dns_silent::DnsSilent::DECLARATION,
@@ -124,6 +132,13 @@ pub(in crate::farm) enum Action {
     },
     /// The connection that carries the message is reset; the message is gone.
     Reset,
+    /// The datagram is answered with an ICMP error; the message is gone.
+    Icmp {
+        /// Which.
+        kind: IcmpKind,
+        /// Whether it quotes that datagram, or one that was never sent.
+        right: bool,
+    },
 }
 
 /// A response that a fault gives in the node's name.
@@ -191,6 +206,11 @@ pub(in crate::farm) trait Rule: fmt::Debug + Send {
     /// What becomes of the connections that are open when the fault begins.
     fn open_streams(&self) -> OpenStreams {
         OpenStreams::Keep
+    }
+
+    /// Whether the node forgets everybody and everything when the fault begins.
+    fn forgets_everything(&self) -> bool {
+        false
     }
 
     /// Whether a connection is reset as soon as it is open.

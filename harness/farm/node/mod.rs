@@ -1,6 +1,7 @@
-//! A node: registrar of its domain, and proxy between the phone and the far end.
+//! A node: registrar of its domain, notifier of its account, and proxy between the phone and the far end.
 
 mod flows;
+mod notifier;
 mod proxy;
 mod registrar;
 
@@ -19,6 +20,7 @@ use sipfarm_core::sip::{Message, Method, Uri};
 use super::faults::{FaultError, FaultId, FaultSpec, NodeKind};
 use super::stack::{Event, Key, Path, Stack};
 use flows::Flows;
+use notifier::Notifier;
 use registrar::Registrar;
 
 /// What a node serves, for 200 to OPTIONS.
@@ -74,6 +76,7 @@ pub struct Node {
     stack: Stack,
     registrar: Registrar,
     flows: Flows,
+    notifier: Notifier,
 }
 
 impl Node {
@@ -84,6 +87,7 @@ impl Node {
             stack: Stack::new(config.addr, seed),
             registrar: Registrar::new(&config.domain, account, config.challenge, config.expires_s, seed),
             flows: Flows::default(),
+            notifier: Notifier::default(),
             config,
         }
     }
@@ -105,6 +109,11 @@ impl Node {
     pub fn fault_on(&mut self, fault: &FaultSpec, now: Instant) -> Result<FaultId, FaultError> {
         fault.fits(NodeKind::Sip)?;
         let id = self.stack.fault_on(fault)?;
+        if self.stack.forgets_everything(id) {
+            self.registrar.forget();
+            self.flows = Flows::default();
+            self.notifier.forget();
+        }
         self.serve(now);
         Ok(id)
     }
@@ -166,9 +175,17 @@ impl Node {
                 let response = self.stack.response(&server, 200).map(|ok| ok.header("Allow", ALLOW).build());
                 response.into_iter().for_each(|response| self.stack.respond(&server, response, now));
             }
+            (Some(Method::Subscribe), Some(uri)) if self.is_account(&uri) => {
+                self.subscribe(&server, request, path, now);
+            }
             (Some(Method::Cancel), _) => self.cancel(&server, request, now),
             _ => self.forward(server, request, path, now),
         }
+    }
+
+    /// Whether a URI of ours means the account, or, within its subscriptions, the node itself.
+    fn is_account(&self, uri: &Uri) -> bool {
+        uri.user.as_deref().is_none_or(|user| user == self.config.account.user)
     }
 
     fn register(&mut self, server: &Key, request: &Message, path: Path, now: Instant) {

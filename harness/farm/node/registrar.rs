@@ -85,6 +85,11 @@ impl Registrar {
         self.try_register(request, path, now).unwrap_or_else(|refusal| refusal)
     }
 
+    /// Forgets every binding.
+    pub(super) fn forget(&mut self) {
+        self.bindings.clear();
+    }
+
     /// Forgets bindings that have ended.
     pub(super) fn expire(&mut self, now: Instant) {
         self.bindings.retain(|binding| binding.until > now);

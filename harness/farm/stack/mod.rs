@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
-use sipfarm_core::machine::{Input, Output, PortState, StreamId, Transport};
+use sipfarm_core::machine::{IcmpKind, Input, Output, PortState, Quoted, StreamId, Transport};
 use sipfarm_core::sip::{Message, MessageBuilder, reason_phrase};
 
 use super::faults::{Action, Answer, Chain, Direction, FaultError, FaultId, FaultSpec, OpenStreams, Seen};
@@ -269,6 +269,7 @@ impl Stack {
             None => self.deliver(direction, message, path, now),
             Some((_, Action::Drop)) => {}
             Some((_, Action::Answer(answer))) => self.answer_for(&message, path, answer, now),
+            Some((_, Action::Icmp { kind, right })) => self.answer_icmp(kind, right, message, path),
             Some((_, Action::Reset)) => path.stream.into_iter().for_each(|stream| self.close(stream, true)),
             Some((fault, Action::Delay(span))) => {
                 self.hold(Held { direction, message, path, fault, copy: false }, now + span);
@@ -302,6 +303,17 @@ impl Stack {
         self.outputs.extend(output);
     }
 
+    /// A fault has the host say that a datagram did not arrive. One that was never sent went to the next
+    /// port of ours.
+    fn answer_icmp(&mut self, kind: IcmpKind, right: bool, message: Message, path: Path) {
+        let mut destination = self.addr;
+        if !right {
+            destination.set_port(self.addr.port().wrapping_add(1).max(1));
+        }
+        let quoted = Quoted { source: path.remote, destination, payload: message.raw };
+        self.outputs.push_back(Output::Icmp { local: self.addr.ip(), kind, quoted });
+    }
+
     /// A fault answers in the owner's name.
     fn answer_for(&mut self, request: &Message, path: Path, answer: Answer, now: Instant) {
         let Some(server) = self.open_server(request, path, now) else { return };
@@ -327,7 +339,24 @@ impl Stack {
             }
         }
         self.set_ports();
+        if self.chain.forgets_everything(id) {
+            self.forget();
+        }
         Ok(id)
+    }
+
+    /// Whether a fault makes its node forget everything.
+    pub(super) fn forgets_everything(&self, id: FaultId) -> bool {
+        self.chain.forgets_everything(id)
+    }
+
+    /// Drops every transaction and whatever is held back.
+    fn forget(&mut self) {
+        self.servers.clear();
+        self.clients.clear();
+        self.timers = Schedule::new();
+        self.held.clear();
+        self.events.clear();
     }
 
     /// Switches off the faults that `which` picks. What they delay goes on at once; copies that

@@ -96,10 +96,10 @@ pub enum Expectation {
         /// How many times it comes at least, the first included.
         at_least: u32,
     },
-    /// An INVITE gets a 2xx through that node, and the phone acknowledges it.
+    /// An INVITE gets a 2xx through that node (any when `None`), and the phone acknowledges it.
     CallEstablished {
         /// The node.
-        through: String,
+        through: Option<String>,
         /// At the latest.
         within: Option<Span>,
     },
@@ -151,10 +151,11 @@ impl Expectation {
             | Expectation::Answers { node, .. }
             | Expectation::RepeatsResponse { node, .. }
             | Expectation::AcknowledgesEvery { node, .. }
-            | Expectation::CallEstablished { through: node, .. }
             | Expectation::Registered { with: node, .. }
             | Expectation::CallEnds { through: node, .. } => vec![node],
-            Expectation::SendsNothing { node, .. } => node.as_deref().into_iter().collect(),
+            Expectation::SendsNothing { node, .. } | Expectation::CallEstablished { through: node, .. } => {
+                node.as_deref().into_iter().collect()
+            }
             Expectation::Order { nodes, .. } | Expectation::RegistrationRounds { nodes, .. } => {
                 nodes.iter().map(String::as_str).collect()
             }

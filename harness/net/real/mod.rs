@@ -2,6 +2,7 @@
 
 mod clock;
 mod datagrams;
+mod forge;
 mod lab;
 mod listener;
 mod stream;
@@ -190,6 +191,12 @@ impl Net for RealNet {
                 if let Err(error) = self.send_datagram(local, remote, &payload) {
                     let at = self.clock.now();
                     self.note(Trouble::SendFailed { at, local, remote, error: error.into() });
+                }
+            }
+            Output::Icmp { local, kind, quoted } => {
+                if let Err(error) = forge::send(local, kind, &quoted) {
+                    let at = self.clock.now();
+                    self.note(Trouble::ForgeryFailed { at, local, error: error.into() });
                 }
             }
             Output::Connect { stream, local, remote } => self.connect(machine, stream, local, remote),

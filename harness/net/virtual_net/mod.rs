@@ -13,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use fastrand::Rng;
 use sipfarm_core::frame::Frame;
-use sipfarm_core::machine::{IcmpKind, Input, Output, PortState, StreamId, Transport};
+use sipfarm_core::machine::{IcmpKind, Input, Output, PortState, Quoted, StreamId, Transport};
 use sipfarm_core::{Instant, Span};
 
 use super::frames::{self, Segment};
@@ -210,6 +210,7 @@ impl Net for VirtualNet {
         match output {
             Output::SetPort { transport, local, state } => self.set_port(machine, transport, local, state),
             Output::Datagram { local, remote, payload } => self.send_datagram(local, remote, payload),
+            Output::Icmp { local, kind, quoted } => self.forge_icmp(local, kind, &quoted),
             Output::Connect { stream, local, remote } => self.connect(machine, stream, local, remote),
             Output::StreamData { stream, data } => {
                 let now = self.now;
@@ -311,6 +312,19 @@ impl VirtualNet {
             Body::Icmp { .. } => unreachable!("ICMP is emitted with what it quotes"),
         };
         self.launch(Packet { from, to, octets, body });
+    }
+
+    /// Sends an ICMP error about a datagram that may never have been sent.
+    fn forge_icmp(&mut self, from: IpAddr, kind: IcmpKind, quoted: &Quoted) {
+        let Some(octets) = frames::forged_icmp(from, kind, quoted) else {
+            let (local, remote) = (SocketAddr::new(from, 0), quoted.source);
+            let error = io::Error::from(io::ErrorKind::InvalidInput).into();
+            return self.note(Trouble::SendFailed { at: self.now, local, remote, error });
+        };
+        let about = Path { local: quoted.source, remote: quoted.destination };
+        let body = Body::Icmp { kind, transport: Transport::Udp, about };
+        let to = SocketAddr::new(quoted.source.ip(), 0);
+        self.launch(Packet { from: SocketAddr::new(from, 0), to, octets, body });
     }
 
     /// Answers a packet with an ICMP error in the name of its destination.

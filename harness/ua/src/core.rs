@@ -65,7 +65,7 @@ impl Core {
         let defects = &config.defects;
         let icmp_sensitive =
             profile.transport.icmp_sensitive != Some(false) && !defects.has(Defect::IgnoresIcmp);
-        let transport = TransportLayer::new(config.local, connect_timeout, icmp_sensitive);
+        let transport = TransportLayer::new(config.local, connect_timeout, icmp_sensitive, defects);
         let tcp_allowed = profile.transport.allowed.contains(&Transport::Tcp);
         let places = Places::new(&config);
         let habits = Habits {

@@ -58,11 +58,21 @@ defects! {
     /// Starts over with the first server when the last has failed.
     StartsOver = "starts-over", caught by ["server-order", "order"];
     /// Stays with the server that works although a better one is to be tried.
-    NeverFailsBack = "never-fails-back", caught by ["server-order", "call-established"];
+    NeverFailsBack = "never-fails-back", caught by ["server-order", "failback", "call-established"];
+    /// Goes back to a better server when a quarter of the time for that has passed.
+    FailsBackTooSoon = "fails-back-too-soon", caught by ["failback"];
+    /// Goes back to a better server although a call is up.
+    FailsBackDuringCall = "fails-back-during-call", caught by ["idle-failback"];
     /// Does not leave a server alone for the time of its Retry-After.
     IgnoresRetryAfter = "ignores-retry-after", caught by ["retry-after"];
     /// Does not notice ICMP errors.
     IgnoresIcmp = "ignores-icmp", caught by ["icmp-reaction"];
+    /// Takes source quench and time exceeded for failures of the server, too.
+    ObeysSourceQuench = "obeys-source-quench", caught by ["give-up", "sends-nothing"];
+    /// Takes an ICMP error about any datagram for a failure of the server that it waits for.
+    BelievesAnyIcmp = "believes-any-icmp", caught by ["give-up", "sends-nothing"];
+    /// Goes on sending over a connection that the server has closed.
+    KeepsDeadConnection = "keeps-dead-connection", caught by ["call-established"];
     /// Sends the next server the same request with the same branch.
     KeepsBranch = "keeps-branch", caught by ["branch"];
     /// Sends the next server another session description.
@@ -143,6 +153,10 @@ defects! {
 
     // Registration.
 
+    /// Registers with its first server only, where it is to register with the fallback as well.
+    ForgetsFallback = "forgets-fallback", caught by ["both-registrations", "registered"];
+    /// Registers with the fallback as well, where it is to register with one server at a time.
+    RegistersWithBoth = "registers-with-both", caught by ["server-order", "sends-nothing"];
     /// Draws a new Call-ID for each REGISTER.
     NewCallIdPerRegister = "new-call-id-per-register", caught by ["register-identity"];
     /// Refreshes a binding when it has run out.
@@ -155,6 +169,17 @@ defects! {
     HammersDeadServer = "hammers-dead-server", caught by ["no-hammering", "registration-rounds"];
     /// Does not try again when every server has refused.
     StopsTrying = "stops-trying", caught by ["registration-rounds"];
+
+    // Subscriptions.
+
+    /// Subscribes to everything at the fallback of two bindings, too.
+    SubscribesAtFallback = "subscribes-at-fallback", caught by ["features-on-fallback", "sends-nothing"];
+    /// Subscribes to nothing.
+    NeverSubscribes = "never-subscribes", caught by ["subscribes", "sends"];
+    /// Lets its subscriptions run out.
+    LetsSubscriptionExpire = "lets-subscription-expire", caught by ["subscription-refresh"];
+    /// Answers every NOTIFY as if it had not subscribed.
+    RefusesNotify = "refuses-notify", caught by ["answers"];
 
     // Answers.
 

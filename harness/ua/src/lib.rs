@@ -15,6 +15,7 @@ mod malformed;
 mod phone;
 mod places;
 mod registration;
+mod subscription;
 mod transport;
 mod tx;
 

@@ -13,6 +13,8 @@ use crate::tx::{ClientId, Failure};
 /// The life of a DNS answer that is taken as shorter counts as this long when a better server is
 /// tried at its end: an answer that may not be kept at all is no leave to try without a pause.
 const LEAST_TTL: Span = Span::from_secs(5);
+/// The shortest time of failback mode `duration`; shorter ones are taken for it.
+const DURATION_LEAST_S: u32 = 60;
 
 /// One binding of the phone, kept alive at one server at a time.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct Registration {
     stood_with: Option<usize>,
     retry_at: Option<Instant>,
     failback: Failback,
+    /// When the phone came to the server that it stands with, or last tried a better one.
+    failback_base: Instant,
     failed_rounds: u32,
     /// A server to be visited when the attempt under way has ended.
     visit: Option<usize>,
@@ -87,6 +91,7 @@ impl Registration {
             stood_with: None,
             retry_at: None,
             failback: Failback::Never,
+            failback_base: Instant::EPOCH,
             failed_rounds: 0,
             visit: None,
         }
@@ -185,7 +190,8 @@ impl Registration {
         if due(self.retry_at) || due(self.standing.map(|standing| standing.refresh_at)) {
             self.bind(core, now);
         } else if matches!(self.failback, Failback::At(at) if at <= now) {
-            if core.busy && core.profile().failback.only_when_idle == Some(true) {
+            let deferred = core.profile().failback.only_when_idle == Some(true);
+            if core.busy && deferred && !core.has(Defect::FailsBackDuringCall) {
                 self.failback = Failback::WhenIdle;
             } else {
                 self.try_better(core, now);
@@ -225,6 +231,7 @@ impl Registration {
 
     fn try_better(&mut self, core: &mut Core, now: Instant) {
         self.failback = Failback::Never;
+        self.failback_base = now;
         let standing = self.standing.map(|standing| standing.server);
         let owner = standing.map(|server| core.places.owner(server));
         let before = self.servers.iter().copied().take_while(|server| Some(*server) != owner);
@@ -233,7 +240,7 @@ impl Registration {
         let better = before.chain(own).filter(|server| core.locator.is_fit(*server, now));
         match Hunt::new(better.collect::<Vec<_>>()) {
             Some(hunt) => self.start(Purpose::Return, hunt.until(standing), core, now),
-            None => self.plan_failback(core, now),
+            None => self.plan_failback(true, core, now),
         }
     }
 
@@ -244,7 +251,8 @@ impl Registration {
         if let (true, false, Some(server)) = (core.busy, may_leave, self.stood_with) {
             return vec![server];
         }
-        let returns = !core.busy || profile.failback.only_when_idle != Some(true);
+        let deferred = profile.failback.only_when_idle == Some(true);
+        let returns = !core.busy || !deferred || core.has(Defect::FailsBackDuringCall);
         let primary_first = match core.failback_mode() {
             FailbackMode::NewRequests => true,
             FailbackMode::Registration | FailbackMode::DnsTtl => returns,
@@ -328,13 +336,17 @@ impl Registration {
         core.locator.set_working(self.index, Some(server));
         if before.is_none_or(|before| before.server != server) {
             core.report(Report::Registered { server: core.server_name(server) });
+            self.failback_base = now;
         }
         if attempt.purpose == Purpose::Visit {
             core.errands.push_back(Errand::RegisteredAt { server, stands: true });
         } else if !self.wanted {
             return self.unbind(core, now);
         }
-        self.plan_failback(core, now);
+        let refreshed = before.is_some_and(|before| before.server == server);
+        if !refreshed || self.failback != Failback::WhenIdle {
+            self.plan_failback(false, core, now);
+        }
     }
 
     fn on_final_failure(
@@ -351,7 +363,7 @@ impl Registration {
             return self.send(attempt, core, now);
         }
         match attempt.purpose {
-            Purpose::Return => return self.plan_failback(core, now),
+            Purpose::Return => return self.plan_failback(true, core, now),
             Purpose::Visit => {
                 let failed = Errand::RegisteredAt { server: attempt.hunt.server, stands: false };
                 return core.errands.push_back(failed);
@@ -392,8 +404,9 @@ impl Registration {
         own.or_else(|| response.number("Expires")).unwrap_or(self.expires_s)
     }
 
-    /// When a better server than the standing one is tried of the phone's own accord.
-    fn plan_failback(&mut self, core: &Core, now: Instant) {
+    /// When a better server than the standing one is tried of the phone's own accord. The time runs from
+    /// try to try, or from the end of a try that took longer than that.
+    fn plan_failback(&mut self, tried: bool, core: &Core, now: Instant) {
         self.failback = Failback::Never;
         let Some(standing) = self.standing else { return };
         if core.places.is_first(&self.servers, standing.server) {
@@ -410,12 +423,17 @@ impl Registration {
             return;
         }
         let after_s = match (profile.failback.mode, profile.registration.fallback_probe_s) {
-            (FailbackMode::Duration, _) => Some(profile.failback.timeout_s),
+            // With 0 the phone comes back at the next failover only.
+            (FailbackMode::Duration, _) => Some(profile.failback.timeout_s.max(DURATION_LEAST_S))
+                .filter(|_| profile.failback.timeout_s > 0),
             (FailbackMode::Never | FailbackMode::Manual, _) => None,
             (_, probe_s) => probe_s.filter(|_| probed),
         };
         if let Some(after_s) = after_s {
-            self.failback = Failback::At(now + Span::from_secs(after_s.into()));
+            let early = core.has(Defect::FailsBackTooSoon);
+            let after = Span::from_secs(after_s.into()).scale(if early { 0.25 } else { 1.0 });
+            let at = self.failback_base + after;
+            self.failback = Failback::At(if tried && at <= now { now + after } else { at });
         }
     }
 

@@ -8,6 +8,7 @@ use sipfarm_core::machine::{Input, Output, PortState, StreamEnd, StreamId, Trans
 use sipfarm_core::sip::{Framed, Framer, Host, Message, Params, Via};
 use sipfarm_core::{Instant, Span};
 
+use crate::defect::{Defect, Defects};
 use crate::tx::{ClientId, Failure, Target};
 
 /// The way a request came, and so the way back for its responses (section 18.2.2).
@@ -70,6 +71,7 @@ pub struct TransportLayer {
     local: SocketAddr,
     connect_timeout: Option<Span>,
     icmp_sensitive: bool,
+    defects: Defects,
     outputs: VecDeque<Output>,
     events: VecDeque<TransportEvent>,
     streams: BTreeMap<StreamId, Stream>,
@@ -95,12 +97,18 @@ enum StreamState {
 
 impl TransportLayer {
     /// Opens the UDP and the TCP port of `local`.
-    pub fn new(local: SocketAddr, connect_timeout: Option<Span>, icmp_sensitive: bool) -> Self {
+    pub fn new(
+        local: SocketAddr,
+        connect_timeout: Option<Span>,
+        icmp_sensitive: bool,
+        defects: &Defects,
+    ) -> Self {
         let open = |transport| Output::SetPort { transport, local, state: PortState::Open };
         TransportLayer {
             local,
             connect_timeout,
             icmp_sensitive,
+            defects: defects.clone(),
             outputs: [open(Transport::Udp), open(Transport::Tcp)].into(),
             events: VecDeque::new(),
             streams: BTreeMap::new(),
@@ -171,7 +179,8 @@ impl TransportLayer {
         match input {
             Input::Datagram { local, remote, payload } => self.on_datagram(local, remote, &payload),
             Input::Icmp { remote, kind, .. } => {
-                if kind.is_fatal() && self.icmp_sensitive {
+                let fatal = kind.is_fatal() || self.defects.has(Defect::ObeysSourceQuench);
+                if fatal && self.icmp_sensitive {
                     self.events.push_back(TransportEvent::Icmp { remote });
                 }
             }
@@ -179,6 +188,7 @@ impl TransportLayer {
             Input::Connected { stream, local } => self.on_connected(stream, local),
             Input::ConnectFailed { stream, .. } => self.fail_stream(stream, Failure::Connect),
             Input::StreamData { stream, data } => self.on_stream_data(stream, &data),
+            Input::StreamClosed { .. } if self.defects.has(Defect::KeepsDeadConnection) => {}
             Input::StreamClosed { stream, end } => match end {
                 // The server may still answer on a connection of its own (section 18.2.2).
                 StreamEnd::Fin => drop(self.streams.remove(&stream)),

@@ -37,7 +37,9 @@ impl Lab {
             self.record.mark(mark, at);
             let worse = match trouble {
                 Trouble::Panicked { .. } => StepFailure::Bug(trouble.to_string()),
-                Trouble::BindFailed { .. } => StepFailure::Lab(trouble.to_string()),
+                Trouble::BindFailed { .. } | Trouble::ForgeryFailed { .. } => {
+                    StepFailure::Lab(trouble.to_string())
+                }
                 _ => continue,
             };
             self.noted.worse.get_or_insert(worse);
@@ -71,7 +73,9 @@ fn mark_of(trouble: &Trouble, tapped: bool) -> (Mark, Instant) {
         Trouble::Stepped { since, by, .. } if tapped => from(since.min(since + by)),
         Trouble::Stepped { since, at, by } => between(since.min(since + by), at.max(at + by)),
         Trouble::SendFailed { at, .. } => between(at, at),
-        Trouble::BindFailed { at, .. } | Trouble::Panicked { at, .. } => from(at),
+        Trouble::BindFailed { at, .. } | Trouble::ForgeryFailed { at, .. } | Trouble::Panicked { at, .. } => {
+            from(at)
+        }
     }
 }
 

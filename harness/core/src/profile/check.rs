@@ -9,7 +9,7 @@ pub(super) const SCHEMA: &str = "sipfarm.profile/1";
 
 /// The first value out of range: its dotted path and what is wrong with it.
 pub(super) fn out_of_range(profile: &Profile) -> Option<(&'static str, String)> {
-    let checks = [head, timers, tolerance, servers, failover, registration, mlpp];
+    let checks = [head, timers, tolerance, servers, failover, registration, subscriptions, mlpp];
     checks.iter().find_map(|check| check(profile).err())
 }
 
@@ -124,6 +124,19 @@ fn registration(profile: &Profile) -> Checked {
         "registration.fallback_probe_s",
         "a period is more than 0 s",
     )
+}
+
+fn subscriptions(profile: &Profile) -> Checked {
+    let subscriptions = &profile.subscriptions;
+    let names: BTreeSet<&String> = subscriptions.packages.iter().collect();
+    let token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let is_name = |name: &&String| !name.is_empty() && name.chars().all(token);
+    need(
+        names.len() == subscriptions.packages.len() && names.iter().all(is_name),
+        "subscriptions.packages",
+        "each is a name such as `message-summary`, and stands once",
+    )?;
+    need(subscriptions.expires_s > 0, "subscriptions.expires_s", "a subscription asks for more than 0 s")
 }
 
 fn mlpp(profile: &Profile) -> Checked {

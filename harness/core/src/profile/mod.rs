@@ -18,6 +18,7 @@ mod load;
 mod plain;
 mod policy;
 mod schema;
+mod subscriptions;
 mod yaml;
 
 pub use call::*;
@@ -25,6 +26,7 @@ pub use handling::*;
 pub use load::{LoadError, Place, Source, check_rule, load, load_for};
 pub use policy::*;
 pub use schema::schema;
+pub use subscriptions::Subscriptions;
 
 /// A phone model's behaviour. [`Profile::default`] is the profile `rfc3261`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +54,8 @@ pub struct Profile {
     pub failover: Failover,
     /// Registration.
     pub registration: Registration,
+    /// Subscriptions.
+    pub subscriptions: Subscriptions,
     /// When the primary is used again.
     pub failback: Failback,
     /// What holds while a call is up.
@@ -84,6 +88,7 @@ impl Default for Profile {
             transport: TransportPolicy::default(),
             failover: Failover::default(),
             registration: Registration::default(),
+            subscriptions: Subscriptions::default(),
             failback: Failback::default(),
             call_in_progress: CallInProgress::default(),
             mcp: Mcp::default(),

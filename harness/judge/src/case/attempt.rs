@@ -81,6 +81,11 @@ impl Case<'_> {
         if self.registration(next).is_some_and(|registration| registration.purpose == Purpose::Refresh) {
             return false;
         }
+        // The bindings of a phone that registers with two at once go their own ways.
+        let set = |exchange: &ClientExchange<'_>| self.place_of(exchange).map(|place| self.set_of(place));
+        if after.method == Method::Register && set(before) != set(after) {
+            return false;
+        }
         let words: &[&str] =
             if after.method == Method::Invite { &["dial", "boot"] } else { &["regist", "boot"] };
         let same_target =

@@ -13,6 +13,7 @@ mod located;
 mod names;
 mod notes;
 mod patience;
+mod places;
 mod register;
 mod seen;
 
@@ -36,6 +37,7 @@ pub use located::{Candidate, Rank};
 pub use names::Names;
 pub use notes::{FaultWindow, MOMENT, Notes, Trouble};
 pub use patience::Patience;
+pub use places::{CallSpan, Standing};
 pub use register::{Grant, Purpose, Registration};
 pub use seen::{Seen, SeenRef};
 

@@ -7,7 +7,7 @@ use sipfarm_judge::timeline::TcpStep;
 use sipfarm_judge::{Expectation, Mark, Verdict};
 
 fn established(within: Option<f64>) -> Expectation {
-    Expectation::CallEstablished { through: "primary".into(), within: within.map(span) }
+    Expectation::CallEstablished { through: Some("primary".into()), within: within.map(span) }
 }
 
 #[test]

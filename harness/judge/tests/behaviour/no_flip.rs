@@ -49,7 +49,7 @@ fn expectations() -> Vec<Expectation> {
         all.push(Expectation::RepeatsResponse { node: node(0), code });
         all.push(Expectation::AcknowledgesEvery { node: node(0), code, at_least: 2 });
     }
-    all.push(Expectation::CallEstablished { through: node(0), within: None });
+    all.push(Expectation::CallEstablished { through: Some(node(0)), within: None });
     all.push(Expectation::CallFails { code: None });
     all.push(Expectation::CallFails { code: Some(486) });
     all.push(Expectation::Registered { with: node(0), within: None });

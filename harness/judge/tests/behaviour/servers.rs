@@ -113,9 +113,9 @@ fn retry_after_is_a_reason_to_pass_a_server_over() {
 }
 
 #[test]
-fn a_phone_that_registers_everywhere_at_once_has_no_order_there() {
+fn a_phone_that_watches_a_second_server_by_register_has_no_order_there() {
     let mut story = Story::new();
-    story.profile.registration.method = RegistrationMethod::Concurrent;
+    story.profile.registration.method = RegistrationMethod::ActivePlusKeepalive;
     story.at(0.0).phone().sends("REGISTER", "primary");
     story.at(0.01).phone().sends("REGISTER", "fallback");
     for rule in ["server-order", "give-up", "failover-cause"] {

@@ -26,8 +26,9 @@ impl Machine for Phone {
     fn deadline(&self) -> Option<Instant> {
         let registrations = self.registrations.iter().filter_map(|registration| registration.deadline());
         let calls = self.calls.iter().filter_map(|call| call.deadline());
+        let subscriptions = self.subscriptions.iter().filter_map(|subscription| subscription.deadline());
         let core = self.core.tx.deadline().into_iter().chain(self.core.places.deadline());
-        registrations.chain(calls).chain(core).min()
+        registrations.chain(subscriptions).chain(calls).chain(core).min()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
@@ -36,7 +37,7 @@ impl Machine for Phone {
 }
 
 impl Phone {
-    /// Does what is due: transactions first, then registrations, then calls.
+    /// Does what is due: transactions first, then registrations, subscriptions, calls.
     fn fire(&mut self, now: Instant) {
         while self.deadline().is_some_and(|at| at <= now) {
             self.core.places.fire(now);
@@ -44,6 +45,9 @@ impl Phone {
             self.settle(now);
             for registration in &mut self.registrations {
                 registration.fire(&mut self.core, now);
+            }
+            for subscription in &mut self.subscriptions {
+                subscription.fire(&mut self.core, now);
             }
             for call in &mut self.calls {
                 call.fire(&mut self.core, now);
@@ -66,6 +70,9 @@ impl Phone {
                 self.run_errand(errand, now);
                 continue;
             }
+            for subscription in &mut self.subscriptions {
+                subscription.follow(&mut self.core, now);
+            }
             self.calls.retain(|call| !call.is_forgotten(now));
             let is_busy = self.current_call().is_some();
             let was_busy = std::mem::replace(&mut self.core.busy, is_busy);
@@ -81,7 +88,7 @@ impl Phone {
 
     /// A server was found, or was not: what waited for that goes on.
     fn on_located(&mut self, server: usize, end: Result<(), NotFound>, now: Instant) {
-        let Phone { core, registrations, calls } = self;
+        let Phone { core, registrations, calls, .. } = self;
         if let Err(reason) = end {
             let (server, reason) = (core.server_name(server), reason.to_string());
             core.report(Report::NotFound { server, reason });
@@ -95,7 +102,7 @@ impl Phone {
     }
 
     fn run_errand(&mut self, errand: Errand, now: Instant) {
-        let Phone { core, registrations, calls } = self;
+        let Phone { core, registrations, calls, .. } = self;
         match errand {
             Errand::RegisterAt(server) => {
                 if let Some(owner) = registrations.iter_mut().find(|owner| owner.serves(core, server)) {
@@ -114,9 +121,11 @@ impl Phone {
     fn on_event(&mut self, event: TxEvent, now: Instant) {
         match event {
             TxEvent::Response { client, response } => {
-                let Phone { core, registrations, calls } = self;
+                let Phone { core, registrations, subscriptions, calls } = self;
                 if let Some(owner) = registrations.iter_mut().find(|owner| owner.owns(client)) {
                     owner.on_response(core, response, now);
+                } else if let Some(owner) = subscriptions.iter_mut().find(|owner| owner.owns(client)) {
+                    owner.on_response(core, &response, now);
                 } else if let Some(call) = calls.iter_mut().find(|call| call.owns(client)) {
                     call.on_response(core, client, response, now);
                 }
@@ -134,9 +143,11 @@ impl Phone {
     }
 
     fn on_failure(&mut self, client: ClientId, failure: Failure, now: Instant) {
-        let Phone { core, registrations, calls } = self;
+        let Phone { core, registrations, subscriptions, calls } = self;
         if let Some(owner) = registrations.iter_mut().find(|owner| owner.owns(client)) {
             owner.on_failure(core, failure, now);
+        } else if let Some(owner) = subscriptions.iter_mut().find(|owner| owner.owns(client)) {
+            owner.on_failure(core, now);
         } else if let Some(call) = calls.iter_mut().find(|call| call.owns(client)) {
             call.on_failure(core, client, failure, now);
         }

@@ -14,8 +14,9 @@ use sipfarm_core::sip::{DefectKind, MessageBuilder, Method, Uri};
 
 use crate::call::Call;
 use crate::core::Core;
-use crate::defect::Defects;
+use crate::defect::{Defect, Defects};
 use crate::registration::Registration;
+use crate::subscription::Subscription;
 
 pub use report::{Refusal, Report};
 pub use server::{Destination, Server};
@@ -67,6 +68,7 @@ impl fmt::Debug for PhoneConfig {
 pub struct Phone {
     core: Core,
     registrations: Vec<Registration>,
+    subscriptions: Vec<Subscription>,
     /// The current call, and those that are over but not yet forgotten by the network.
     calls: Vec<Call>,
 }
@@ -76,7 +78,8 @@ impl Phone {
     pub fn new(config: PhoneConfig) -> Phone {
         let mut core = Core::new(config);
         let registrations = registrations(&mut core);
-        Phone { core, registrations, calls: Vec::new() }
+        let subscriptions = subscriptions(&mut core);
+        Phone { core, registrations, subscriptions, calls: Vec::new() }
     }
 
     /// Registers, with one server or with several at once, as the profile says. When all servers
@@ -143,6 +146,7 @@ impl Phone {
         self.core.forget();
         self.calls.clear();
         self.registrations = registrations(&mut self.core);
+        self.subscriptions = subscriptions(&mut self.core);
         self.core.report(Report::Rebooted);
         self.register(now);
     }
@@ -185,14 +189,24 @@ fn escaped_user(user: &str) -> String {
     user.bytes().map(escape).collect()
 }
 
+/// One subscription for each package of a profile.
+fn subscriptions(core: &mut Core) -> Vec<Subscription> {
+    let packages = core.profile().subscriptions.packages.clone();
+    packages.iter().map(|package| Subscription::new(package, core)).collect()
+}
+
 /// The registrations of a profile: one along all servers; with the method *concurrent* one along
-/// all but the last, and one with the last.
+/// all but the last, and one with the last. Outbound proxies always have one (YL-17).
 fn registrations(core: &mut Core) -> Vec<Registration> {
     let servers: Vec<usize> = (0..core.config.servers.len()).collect();
-    let sets: Vec<Vec<usize>> = match (core.profile().registration.method, servers.split_last()) {
-        (RegistrationMethod::Concurrent, Some((last, others))) if !others.is_empty() => {
-            vec![others.to_vec(), vec![*last]]
+    let concurrent = core.profile().registration.method == RegistrationMethod::Concurrent
+        && !core.profile().servers.outbound_proxy;
+    let both = concurrent || core.has(Defect::RegistersWithBoth);
+    let sets: Vec<Vec<usize>> = match servers.split_last() {
+        Some((_, others)) if both && !others.is_empty() && core.has(Defect::ForgetsFallback) => {
+            vec![others.to_vec()]
         }
+        Some((last, others)) if both && !others.is_empty() => vec![others.to_vec(), vec![*last]],
         _ => vec![servers],
     };
     sets.into_iter().enumerate().map(|(index, set)| Registration::new(index, set, core)).collect()

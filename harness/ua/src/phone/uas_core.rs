@@ -26,6 +26,10 @@ impl Phone {
             return self.on_cancel(server, request, cancels, now);
         }
         if request.to().is_some_and(|to| to.tag().is_some()) {
+            let subscription = self.subscriptions.iter_mut().find(|subscription| subscription.has(request));
+            if let Some(subscription) = subscription.filter(|_| request.is_request(&Method::Notify)) {
+                return subscription.on_notify(&mut self.core, server, request, now);
+            }
             return match self.calls.iter_mut().find(|call| call.has(request)) {
                 Some(call) => call.on_request(&mut self.core, server, request, now),
                 None => self.core.respond(server, request, 481, None, now),

@@ -372,8 +372,9 @@ impl Transactions {
                 }
                 TransportEvent::Message { flow, message } => self.on_request(flow, message, now),
                 TransportEvent::Icmp { remote } => {
+                    let credulous = self.habits.defects.has(Defect::BelievesAnyIcmp);
                     let hit = |client: &&Client| {
-                        client.target.addr == remote && !client.target.transport.is_reliable()
+                        (client.target.addr == remote || credulous) && !client.target.transport.is_reliable()
                     };
                     let ids: Vec<_> = self.clients.values().filter(hit).map(|client| client.id).collect();
                     self.fail_clients(ids, Failure::Icmp, now);

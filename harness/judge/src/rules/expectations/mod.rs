@@ -70,7 +70,9 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
         Expectation::AcknowledgesEvery { node, code, at_least } => {
             acknowledges_every::judge(&asked, node, *code, *at_least as usize)
         }
-        Expectation::CallEstablished { through, within } => call_established::judge(&asked, through, *within),
+        Expectation::CallEstablished { through, within } => {
+            call_established::judge(&asked, through.as_deref(), *within)
+        }
         Expectation::CallFails { code } => call_fails::judge(&asked, *code),
         Expectation::Registered { with, within } => registered::judge(&asked, with, *within),
         Expectation::RegistrationRounds { nodes, rounds } => {

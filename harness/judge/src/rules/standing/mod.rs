@@ -4,6 +4,7 @@ mod acceptance_repetition;
 mod ack_acceptance;
 mod ack_refusal;
 mod ack_transaction;
+mod both_registrations;
 mod branch;
 mod bye_timing;
 mod cancel_timing;
@@ -14,10 +15,13 @@ mod digest;
 mod dns_order;
 mod dns_truncation;
 mod dns_ttl;
+mod failback;
 mod failover_cause;
+mod features_on_fallback;
 mod give_up;
 mod icmp_reaction;
 mod identical_repetition;
+mod idle_failback;
 mod invite_schedule;
 mod no_hammering;
 mod non_invite_responses;
@@ -30,6 +34,8 @@ mod repetition_over_tcp;
 mod retry_after;
 mod same_request;
 mod server_order;
+mod subscribes;
+mod subscription_refresh;
 mod transmission_count;
 mod well_formed;
 
@@ -62,6 +68,12 @@ pub const ALL: &[&dyn Rule] = &[
     &same_request::SameRequest,
     &retry_after::RetryAfter,
     &icmp_reaction::IcmpReaction,
+    &both_registrations::BothRegistrations,
+    &failback::Failback,
+    &idle_failback::IdleFailback,
+    &features_on_fallback::FeaturesOnFallback,
+    &subscribes::Subscribes,
+    &subscription_refresh::SubscriptionRefresh,
     &register_identity::RegisterIdentity,
     &registration_refresh::RegistrationRefresh,
     &no_hammering::NoHammering,

@@ -19,7 +19,7 @@ impl Rule for RegistrationRefresh {
     }
 
     fn requirements(&self) -> &'static [&'static str] {
-        &["RFC 3261 10.2.4"]
+        &["RFC 3261 10.2.4", "YL-18"]
     }
 
     fn about(&self) -> &'static str {
@@ -101,6 +101,7 @@ impl<'c, 'a> Binding<'c, 'a> {
         let elsewhere = self.later().find(|(next, exchange)| {
             next.purpose.is_attempt()
                 && exchange.to != self.own().to
+                && self.same_binding(exchange)
                 && exchange.t0() <= window.to
                 && (exchange.t0() >= window.from || next.granted.is_some())
         });
@@ -109,6 +110,16 @@ impl<'c, 'a> Binding<'c, 'a> {
             _ if open => Outcome::Open,
             Some((_, exchange)) => Outcome::Late(exchange.t0(), Some(exchange)),
             None => Outcome::Late(window.to, None),
+        }
+    }
+
+    /// Whether a REGISTER elsewhere can have taken the place of this binding's refresh. Of two bindings
+    /// at once each is refreshed by itself (YL-18).
+    fn same_binding(&self, exchange: &ClientExchange<'_>) -> bool {
+        let (here, there) = (self.case.place_of(self.own()), self.case.place_of(exchange));
+        match (here, there) {
+            (Some(here), Some(there)) => self.case.set_of(here).contains(&there),
+            _ => true,
         }
     }
 

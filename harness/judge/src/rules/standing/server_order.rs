@@ -11,7 +11,7 @@ use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, OnExhausted, Registr
 use sipfarm_core::sip::Method;
 
 use super::retry_after::bans;
-use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome, Purpose};
+use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome, Purpose, Standing};
 use crate::finding::Finding;
 use crate::mark::Node;
 use crate::rules::Rule;
@@ -26,7 +26,7 @@ impl Rule for ServerOrder {
     }
 
     fn requirements(&self) -> &'static [&'static str] {
-        &["YL-01", "YL-04", "YL-05", "YL-13", "RFC 3263 4.3"]
+        &["YL-01", "YL-04", "YL-05", "YL-13", "YL-17", "YL-19", "YL-21", "YL-22", "RFC 3263 4.3"]
     }
 
     fn about(&self) -> &'static str {
@@ -63,12 +63,14 @@ impl Rule for ServerOrder {
     }
 }
 
-/// Whether the phone tries servers one after the other for that attempt. A phone that registers with
-/// several at once has no order among its REGISTERs.
+/// Whether the phone tries servers one after the other for that attempt. A phone that watches a second
+/// server by REGISTER has no order among them.
 pub(super) fn follows_order(case: &Case<'_>, attempt: &Attempt) -> bool {
     let one_at_a_time = match case.profile.registration.method {
-        RegistrationMethod::Successive | RegistrationMethod::ActiveOnly => true,
-        RegistrationMethod::Concurrent | RegistrationMethod::ActivePlusKeepalive => false,
+        RegistrationMethod::Successive | RegistrationMethod::ActiveOnly | RegistrationMethod::Concurrent => {
+            true
+        }
+        RegistrationMethod::ActivePlusKeepalive => false,
     };
     attempt.method != Method::Register || one_at_a_time
 }
@@ -93,26 +95,40 @@ fn visit<'c, 'a>(case: &'c Case<'a>, at: usize) -> Option<Visit<'c, 'a>> {
 fn first_fault(case: &Case<'_>, attempt: &Attempt, first: &Visit<'_, '_>) -> Option<Fault> {
     let at = first.exchange.t0();
     let refresh = case.registration(attempt.exchanges[0]).is_some_and(|r| r.purpose == Purpose::Refresh);
-    if first.place == 0 || refresh || is_working(case, attempt, first.exchange) {
+    let home = home(case, attempt, first);
+    if first.place == home || refresh || is_working(case, attempt, first.exchange) {
         return None;
     }
-    let skipped = (0..first.place).find(|&place| !may_skip_place(case, place, Instant::EPOCH, at))?;
+    let skipped = (home..first.place).find(|&place| !may_skip_place(case, place, Instant::EPOCH, at))?;
     Some(Fault { text: skipped_text(case, first, skipped), skipped: true })
+}
+
+/// The place of the server that an attempt begins with: the first; for a REGISTER, the first of those
+/// that its binding goes along.
+fn home(case: &Case<'_>, attempt: &Attempt, visit: &Visit<'_, '_>) -> usize {
+    if attempt.method == Method::Register { case.set_of(visit.place).start } else { 0 }
 }
 
 /// Whether the phone works with that server: its last registration succeeded there. A REGISTER may go
 /// to the server that has the binding, or back to the primary; an INVITE stays with it unless new
-/// requests are for the primary first.
+/// requests are for the primary first. Of two bindings at once, calls use the fallback's only while the
+/// other is lost (YL-19).
 pub(super) fn is_working(case: &Case<'_>, attempt: &Attempt, first: &ClientExchange<'_>) -> bool {
     let primary_first = case.profile.failback.mode == FailbackMode::NewRequests;
     if attempt.method == Method::Invite && primary_first {
         return false;
     }
-    let granted = case.registrations.iter().filter_map(|registration| {
-        let grant = registration.granted.filter(|grant| grant.first <= first.t0())?;
-        Some((grant.first, case.client[registration.exchange].to))
-    });
-    granted.max_by_key(|(at, _)| *at).is_some_and(|(_, server)| server == first.to)
+    let at = first.t0();
+    let Some(place) = case.place_of(first) else { return false };
+    let set = case.set_of(place);
+    let lost = |before: &Standing| {
+        before.grant.last + before.grant.expires < at
+            || case.failed_at(before.place, before.grant.last, at)
+            || case.failed_at(case.set_of(before.place).end - 1, before.grant.last, at)
+    };
+    let others_lost = || (0..set.start).all(|p| case.stands_at(&(p..p + 1), at).is_none_or(|s| lost(&s)));
+    case.stands_at(&set, at).is_some_and(|standing| case.client[standing.exchange].to == first.to)
+        && (attempt.method == Method::Register || others_lost())
 }
 
 /// Whether the attempt goes on where it must not.
@@ -163,7 +179,7 @@ fn back_fault(
     let visited = visits.iter().take_while(|visit| visit.exchange.t0() < after.exchange.t0());
     let was_there = visited.into_iter().any(|visit| visit.place == after.place);
     // A registration starts over as long as it fails (YL-14); how soon, `no-hammering` says.
-    let starts_over = attempt.method == Method::Register && after.place == 0;
+    let starts_over = attempt.method == Method::Register && after.place == home(case, attempt, after);
     if starts_over || !was_there || (restarts && before.place + 1 == case.names.order().len()) {
         return None;
     }

@@ -1,0 +1,129 @@
+//! Which servers the phone goes along for which of its bindings (YL-17, YL-18, YL-21), where it
+//! stands, and when a call is in progress.
+
+use std::ops::Range;
+
+use sipfarm_core::profile::RegistrationMethod;
+use sipfarm_core::sip::Method;
+use sipfarm_core::{Instant, Span};
+
+use super::exchange::{ClientExchange, status};
+use super::{Case, Grant, Outcome};
+
+/// A binding that was granted, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// Its REGISTER's place in the list of client exchanges.
+    pub exchange: usize,
+    /// The server's place in the order.
+    pub place: usize,
+    /// The binding.
+    pub grant: Grant,
+}
+
+/// A call, as far as the packets tell.
+#[derive(Debug, Clone, Copy)]
+pub struct CallSpan {
+    /// When its INVITE passed the tap.
+    pub begun: Instant,
+    /// When a 2xx did; none for a call that did not come about.
+    pub up: Option<Instant>,
+    /// When a BYE or a refusal did; [`Instant::FAR_FUTURE`] where none is known.
+    pub over: Instant,
+}
+
+impl Case<'_> {
+    /// Whether the phone has one binding with its first server and one with its fallback at a time.
+    /// Outbound proxies have no part in that (YL-17).
+    pub fn registers_with_both(&self) -> bool {
+        self.profile.registration.method == RegistrationMethod::Concurrent
+            && !self.profile.servers.outbound_proxy
+            && self.names.order().len() > 1
+    }
+
+    /// The places of the servers, grouped by the binding that goes along them: all in one group, or
+    /// all but the last in one and the last in another.
+    pub fn sets(&self) -> Vec<Range<usize>> {
+        let all = 0..self.names.order().len();
+        match self.registers_with_both() {
+            true => vec![0..all.end - 1, all.end - 1..all.end],
+            false => vec![all],
+        }
+    }
+
+    /// The group of the server at that place.
+    pub fn set_of(&self, place: usize) -> Range<usize> {
+        self.sets().into_iter().find(|set| set.contains(&place)).unwrap_or(place..place + 1)
+    }
+
+    /// The place of the server that an exchange goes to.
+    pub fn place_of(&self, exchange: &ClientExchange<'_>) -> Option<usize> {
+        self.names.place(exchange.to, exchange.transport)
+    }
+
+    /// The bindings that servers of a group granted, in order of time.
+    pub fn standings(&self, set: &Range<usize>) -> Vec<Standing> {
+        let mut standings: Vec<Standing> = self
+            .registrations
+            .iter()
+            .filter_map(|registration| {
+                let place = self.place_of(&self.client[registration.exchange])?;
+                let grant = registration.granted.filter(|_| set.contains(&place))?;
+                Some(Standing { exchange: registration.exchange, place, grant })
+            })
+            .collect();
+        standings.sort_by_key(|standing| standing.grant.first);
+        standings
+    }
+
+    /// The place of the server that the phone has its binding with, among those of a group: the last
+    /// one that granted any by then.
+    pub fn stands_at(&self, set: &Range<usize>, at: Instant) -> Option<Standing> {
+        self.standings(set).into_iter().rfind(|standing| standing.grant.first <= at)
+    }
+
+    /// Whether a request of the phone to the server at that place failed within a stretch of time.
+    pub fn failed_at(&self, place: usize, from: Instant, to: Instant) -> bool {
+        self.client.iter().any(|exchange| {
+            let failed = match exchange.outcome() {
+                Outcome::Final(code) => code >= 300 && !matches!(code, 401 | 407 | 422 | 423),
+                Outcome::Unreachable | Outcome::Silence | Outcome::Provisional => true,
+            };
+            failed && exchange.t0() >= from && exchange.t0() <= to && self.place_of(exchange) == Some(place)
+        })
+    }
+
+    /// The phone's calls, whoever made them.
+    pub fn calls(&self) -> Vec<CallSpan> {
+        let bye_after = |call_id: &str, from: Instant| {
+            let byes = self.messages.iter().filter(|m| m.is_request(&Method::Bye) && m.call_id == call_id);
+            byes.map(|bye| bye.at).filter(|at| *at >= from).min().unwrap_or(Instant::FAR_FUTURE)
+        };
+        let span = |begun: Instant, call_id: &str, answer: Option<(Instant, u16)>| match answer {
+            Some((at, 200..=299)) => CallSpan { begun, up: Some(at), over: bye_after(call_id, at) },
+            Some((at, _)) => CallSpan { begun, up: None, over: at },
+            None => CallSpan { begun, up: None, over: Instant::FAR_FUTURE },
+        };
+        let own = self.client.iter().filter(|e| e.method == Method::Invite && !e.in_dialog()).map(|e| {
+            let answer = e.final_response().map(|response| (response.at, status(response)));
+            let mut call = span(e.t0(), e.first().call_id, answer);
+            if answer.is_none() && e.response().is_none() {
+                call.over = self.limits.give_up(e.t0(), self.limits.timeout(&Method::Invite)).to;
+            }
+            call
+        });
+        let others = self.server.iter().filter(|e| e.method == Method::Invite && e.first().to_tag.is_none());
+        let others = others.map(|e| {
+            let answer = e.final_response().map(|response| (response.at, status(response)));
+            span(e.first().at, e.first().call_id, answer)
+        });
+        own.chain(others).collect()
+    }
+
+    /// Whether the phone may have been busy with a call at some time of a stretch.
+    pub fn maybe_busy(&self, from: Instant, to: Instant) -> bool {
+        // A phone may take a moment, or timer D or I, to be done with a call.
+        let linger = self.limits.at_once().max(Span::from_secs(1));
+        self.calls().iter().any(|call| call.begun <= to && call.over + linger >= from)
+    }
+}

@@ -1,0 +1,228 @@
+//! A phone that is registered away from its first server asks that server again when its profile
+//! says so (YL-16, YL-23; F-06): with the next refresh in mode `registration`, after its time in mode
+//! `duration`, every `fallback_probe_s` while one binding at a time stands with the fallback.
+//!
+//! Mode `new_requests` needs no REGISTER of its own: rule `server-order` sees to its calls. Where calls
+//! defer the return, no time is asked for while there may be one.
+
+use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod};
+use sipfarm_core::{Instant, Span};
+
+use super::retry_after::bans;
+use crate::case::{Case, ClientExchange, Standing};
+use crate::finding::{Finding, Window};
+use crate::rules::Rule;
+use crate::rules::draft::Docket;
+
+/// How much later than its time mode `duration` may act (YL-16).
+const DURATION_LATE: Span = Span::from_secs(5);
+/// How far a probe may be from its time (YL-23).
+const PROBE_TOLERANCE: f64 = 0.1;
+/// The shortest time of mode `duration`; shorter ones are taken for it.
+const DURATION_LEAST_S: u32 = 60;
+
+/// See the module.
+pub struct Failback;
+
+impl Rule for Failback {
+    fn id(&self) -> &'static str {
+        "failback"
+    }
+
+    fn requirements(&self) -> &'static [&'static str] {
+        &["YL-16", "YL-23"]
+    }
+
+    fn about(&self) -> &'static str {
+        "Registered away from its first server, the phone asks that server again when the profile says."
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut docket = Docket::open(case, self);
+        for set in case.sets().into_iter().filter(|set| set.len() > 1) {
+            let stay = Stay { case, home: set.start, standings: case.standings(&set) };
+            match case.profile.failback.mode {
+                FailbackMode::Registration => stay.judge_refreshes(&mut docket),
+                _ => stay.judge_times(&mut docket),
+            }
+        }
+        docket.close()
+    }
+}
+
+/// The bindings along one group of servers.
+struct Stay<'c, 'a> {
+    case: &'c Case<'a>,
+    /// The place of the first server.
+    home: usize,
+    standings: Vec<Standing>,
+}
+
+impl<'c, 'a> Stay<'c, 'a> {
+    /// Mode `registration`: a refresh away from home is tried at home first.
+    fn judge_refreshes(&self, docket: &mut Docket<'c, 'a>) {
+        for pair in self.standings.windows(2) {
+            let (before, after) = (pair[0], pair[1]);
+            let renewal = &self.case.client[after.exchange];
+            let (from, to) = (before.grant.first, renewal.t0());
+            if before.place == self.home || after.place == self.home || self.is_excused(from, to, to) {
+                if before.place != self.home && after.place == self.home {
+                    docket.kept(renewal.first().packets);
+                }
+                continue;
+            }
+            if let Some(home) = self.next_at_home(from).filter(|home| home.t0() <= to) {
+                docket.kept(home.first().packets);
+                continue;
+            }
+            let home = self.case.names.show_node(&self.case.names.order()[self.home]);
+            let draft = docket.draft(format!("REGISTER to {home} when the binding elsewhere is refreshed"));
+            let draft = draft.window(Window { from, to }).message(renewal.first());
+            let seen = format!("{} without a try there", renewal.what(&self.case.names));
+            docket.add(draft.seen(seen).fail_unless_lossy("a try at home may have been lost"));
+        }
+    }
+
+    /// Modes with a time: home is tried when that time has passed since the phone came to where it is,
+    /// and again and again.
+    fn judge_times(&self, docket: &mut Docket<'c, 'a>) {
+        for (index, moved) in self.standings.iter().enumerate() {
+            let stayed = index > 0 && self.standings[index - 1].place == moved.place;
+            if stayed || moved.place == self.home {
+                continue;
+            }
+            let Some(pause) = Pause::at(self.case, moved.place) else { continue };
+            let left = self.standings[index..].iter().find(|next| next.place != moved.place);
+            let until = left.map_or(Instant::FAR_FUTURE, |next| next.grant.first);
+            let mut base = (moved.grant.first, moved.grant.last);
+            while let Some(next) = self.judge_time(docket, moved, &pause, base, until) {
+                base = next;
+            }
+        }
+    }
+
+    /// One try at home after the base, the beginning and the end of what the time runs from. Returns
+    /// the next base.
+    fn judge_time(
+        &self,
+        docket: &mut Docket<'c, 'a>,
+        moved: &Standing,
+        pause: &Pause,
+        base: (Instant, Instant),
+        until: Instant,
+    ) -> Option<(Instant, Instant)> {
+        let case = self.case;
+        let latest = if base.1 > base.0 + pause.hi { base.1 } else { base.0 };
+        let grace = case.limits.reaction();
+        let window = Window { from: base.0 + pause.lo - grace, to: latest.max(base.0) + pause.hi + grace };
+        let home = case.names.show_node(&case.names.order()[self.home]);
+        let draft = docket.draft(format!("REGISTER to {home} when it is time to go back")).window(window);
+        let draft = draft.message(case.client[moved.exchange].first());
+        let next = self.next_at_home(base.0).filter(|next| next.t0() < until);
+        let Some(next) = next.filter(|next| next.t0() <= window.to) else {
+            let excused = self.is_excused(base.0, window.from, window.to);
+            if window.to < until && case.horizon > window.to && !excused {
+                let seen = draft.seen("none in time");
+                docket.add(seen.fail_unless_lossy("a try at home may have been lost"));
+            }
+            return next.map(|next| (next.t0(), self.end(next)));
+        };
+        if next.t0() >= window.from {
+            docket.kept(next.first().packets);
+        } else if !self.has_reason(moved, base.0, next.t0()) {
+            let seen = format!("{:.2} too early", window.from - next.t0());
+            docket
+                .add(draft.message(next.first()).seen(seen).fail_unless_lossy("a reason may have been lost"));
+        }
+        Some((next.t0(), self.end(next)))
+    }
+
+    /// The first REGISTER to the first server after an instant.
+    fn next_at_home(&self, after: Instant) -> Option<&'c ClientExchange<'a>> {
+        let attempts =
+            self.case.registrations.iter().filter(|registration| {
+                registration.purpose.is_attempt() && registration.makes_good.is_none()
+            });
+        let exchanges = attempts.map(|registration| &self.case.client[registration.exchange]);
+        exchanges
+            .filter(|e| e.t0() > after && self.case.place_of(e) == Some(self.home))
+            .min_by_key(|exchange| exchange.t0())
+    }
+
+    /// When a try was over, at the latest.
+    fn end(&self, exchange: &ClientExchange<'_>) -> Instant {
+        let silent = self.case.patience_of(exchange).latest(self.case, exchange.t0());
+        exchange.final_response().map_or(silent, |response| response.at)
+    }
+
+    /// Whether nothing can be asked of the phone in a stretch that began to matter at `since`.
+    fn is_excused(&self, since: Instant, from: Instant, to: Instant) -> bool {
+        let case = self.case;
+        let idle_only = case.profile.failback.only_when_idle != Some(false);
+        let home = &case.names.order()[self.home];
+        let banned = case.profile.failover.honour_retry_after != HonourRetryAfter::Never
+            && bans(case).iter().any(|ban| {
+                case.names.node(home).is_some_and(|node| node.addr == ban.server) && ban.to >= from
+            });
+        let connected = case.connects.iter().any(|connect| {
+            connect.at > since
+                && connect.at <= to
+                && case.names.node(home).is_some_and(|node| node.addr == connect.to)
+        });
+        (idle_only && case.maybe_busy(from, to))
+            || banned
+            || connected
+            || case.profile.failover.register_before_invite
+            || case.interrupted(since, to)
+            || case.notes.commanded(&["regist"], since, to)
+    }
+
+    /// Whether something else than its time may have brought the phone home: a command, a failure of
+    /// the server that it stands with, or a refresh that its mode begins at home.
+    fn has_reason(&self, moved: &Standing, from: Instant, to: Instant) -> bool {
+        let case = self.case;
+        let refreshes_at_home = matches!(
+            case.profile.failback.mode,
+            FailbackMode::NewRequests | FailbackMode::DnsTtl | FailbackMode::OnPrimaryUp
+        );
+        let due = || {
+            let last = self.standings.iter().rfind(|standing| standing.grant.first < to);
+            last.is_some_and(|last| {
+                let share = case.profile.registration.refresh_lo;
+                to >= last.grant.first + last.grant.expires.scale(share) - case.limits.grace()
+            })
+        };
+        case.notes.commanded(&["regist", "boot", "dial"], from, to)
+            || case.failed_at(moved.place, from, to)
+            || (refreshes_at_home && due())
+    }
+}
+
+/// The time after which home is tried.
+struct Pause {
+    lo: Span,
+    hi: Span,
+}
+
+impl Pause {
+    /// For a phone that stands with the server at that place; `None` where the profile has no time.
+    fn at(case: &Case<'_>, place: usize) -> Option<Pause> {
+        let profile = case.profile;
+        let is_last = place + 1 == case.names.order().len();
+        let successive = profile.registration.method == RegistrationMethod::Successive;
+        let probe = profile.registration.fallback_probe_s.filter(|_| successive && is_last);
+        match (profile.failback.mode, profile.failback.timeout_s) {
+            (FailbackMode::Never | FailbackMode::Manual | FailbackMode::Token, _) => None,
+            // With 0 the phone comes back at the next failover only.
+            (FailbackMode::Duration, 0) => None,
+            (FailbackMode::Duration, seconds) => {
+                let lo = Span::from_secs(seconds.max(DURATION_LEAST_S).into());
+                Some(Pause { lo, hi: lo + DURATION_LATE })
+            }
+            _ => probe.map(|seconds| {
+                let period = Span::from_secs(seconds.into());
+                Pause { lo: period.scale(1.0 - PROBE_TOLERANCE), hi: period.scale(1.0 + PROBE_TOLERANCE) }
+            }),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Every requirement of the failover source (ids YL-…) that can be decided on the wire has a scenario.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sipfarm::requirements::{Class, Requirements};
+
+/// Requirements that wait for something, and for what. One that has a scenario may not stand here.
+const WAITING: &[(&str, &str)] =
+    &[("YL-12", "the list of servers comes from DNS, which the farm does not serve yet")];
+
+#[test]
+fn no_requirement_of_the_failover_source_is_without_a_scenario() {
+    let mut tags = BTreeSet::new();
+    read_tags(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/features")), &mut tags);
+    let requirements = Requirements::load_embedded();
+    let on_the_wire = |classes: &[Class]| classes.iter().any(|c| matches!(c, Class::Network | Class::Farm));
+    let in_scope: BTreeSet<&str> = requirements
+        .iter()
+        .filter(|requirement| requirement.id.starts_with("YL-") && on_the_wire(&requirement.classes))
+        .map(|requirement| requirement.id.as_str())
+        .collect();
+    assert!(in_scope.len() > 20, "only {in_scope:?}");
+    let waiting: BTreeSet<&str> = WAITING.iter().map(|(id, _)| *id).collect();
+    let uncovered: BTreeSet<&str> = in_scope.iter().copied().filter(|id| !tags.contains(*id)).collect();
+    assert_eq!(uncovered, waiting, "left: without a scenario; right: the list of those that wait");
+}
+
+/// The tags of all feature files, without the `@`.
+fn read_tags(folder: &Path, tags: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_tags(&path, tags);
+        } else if path.extension().is_some_and(|extension| extension == "feature") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().map(str::trim).filter(|line| line.starts_with('@'));
+            tags.extend(
+                lines
+                    .flat_map(str::split_whitespace)
+                    .filter_map(|tag| tag.strip_prefix('@'))
+                    .map(str::to_owned),
+            );
+        }
+    }
+}

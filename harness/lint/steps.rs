@@ -34,6 +34,12 @@ const METHODS: &[&str] = &[
 /// How a step that declares nodes begins.
 const DECLARES_NODES: &str = "a farm with server";
 
+/// How a step begins that adds the node `dns`.
+const DECLARES_DNS: &str = "DNS for ";
+
+/// The types of records that a step may ask for.
+const RECORDS: &[&str] = &["AAAA", "SRV", "NAPTR", "CNAME"];
+
 impl FileLint<'_> {
     pub(super) fn scenario_steps(&mut self, scenario: &Scenario, before: &[&Step]) {
         let all: Vec<&Step> = before.iter().copied().chain(&scenario.steps).collect();
@@ -42,6 +48,7 @@ impl FileLint<'_> {
             .filter(|step| step.value.starts_with(DECLARES_NODES))
             .flat_map(|step| quoted(&step.value))
             .map(|word| word.text)
+            .chain(all.iter().any(|step| step.value.starts_with(DECLARES_DNS)).then(|| "dns".to_owned()))
             .collect();
         for step in all {
             self.matches_one(step);
@@ -154,7 +161,7 @@ impl FileLint<'_> {
         if step.value.starts_with(DECLARES_NODES) {
             return;
         }
-        for word in quoted(&step.value) {
+        for word in quoted(&step.value).into_iter().filter(|word| !is_domain(step, &word.text)) {
             let (code, checked) = match word.kind {
                 Name::Fault => ("unknown-fault", (self.facts.fault)(&word.text)),
                 Name::Profile => ("unknown-profile", (self.facts.profile)(&word.text)),
@@ -169,25 +176,37 @@ impl FileLint<'_> {
         }
     }
 
-    /// A table below a step that ends in `settings` holds settings of the profile; no other step
-    /// reads a table, and none reads a text.
+    /// A table below a step that ends in `settings` holds settings of the profile, one below a step that
+    /// ends in `records` those of a zone; no other step reads a table, and none reads a text.
     fn settings(&mut self, step: &Step) {
         let line = step.position.line;
-        let taken = step.value.ends_with("settings");
-        let help = Some("a table of settings stands below a step that ends in `settings`");
+        let records = step.value.ends_with(" records");
+        let taken = records || step.value.ends_with("settings");
+        let help = Some("a table stands below a step that ends in `settings` or `records`");
         match &step.table {
             None if taken => {
-                let help = Some("write  | path.of.the.setting | value |  below it");
+                let form = if records { "name | ttl | type | data" } else { "path.of.the.setting | value" };
+                let help = format!("write  | {form} |  below it");
+                let help = Some(help.as_str());
                 self.add(line, "table-missing", "this step needs a table", help);
             }
             Some(_) if !taken => {
                 self.add(line, "table-not-taken", "nobody reads the table below this step", help);
             }
+            Some(table) if records => self.records(step, &table.rows),
             Some(table) => self.rows(step, &table.rows),
             None => {}
         }
         if step.docstring.is_some() {
             self.add(line, "table-not-taken", "nobody reads the text below this step", help);
+        }
+    }
+
+    /// A record has a name, a TTL, a type and data.
+    fn records(&mut self, step: &Step, rows: &[Vec<String>]) {
+        if let Some(row) = rows.iter().find(|row| row.len() != 4) {
+            let message = format!("a record has four cells (name, ttl, type, data), not {}", row.len());
+            self.add(step.position.line, "table-row", message, None);
         }
     }
 
@@ -229,12 +248,13 @@ impl FileLint<'_> {
         found.map_or(step.position.line, |(at, _)| at + 1)
     }
 
-    /// What stands in capitals outside of quotes is a method, or a transport.
+    /// What stands in capitals outside of quotes is a method, a transport, or a type of record.
     fn methods(&mut self, step: &Step) {
         let outside: String = step.value.split('"').step_by(2).collect::<Vec<_>>().join(" ");
         for word in outside.split(|c: char| !c.is_ascii_alphanumeric()) {
             let in_capitals = word.len() > 1 && word.bytes().all(|octet| octet.is_ascii_uppercase());
-            if !in_capitals || METHODS.contains(&word) || ["UDP", "TCP"].contains(&word) {
+            let of_dns = word == "DNS" || outside.contains("DNS") && RECORDS.contains(&word);
+            if !in_capitals || METHODS.contains(&word) || ["UDP", "TCP"].contains(&word) || of_dns {
                 continue;
             }
             let place = self.place_of(step.position.line, word);
@@ -270,6 +290,12 @@ impl FileLint<'_> {
         diagnostic.place.length = diagnostic.place.length.saturating_sub(keyword).max(1);
         diagnostic
     }
+}
+
+/// Whether a quoted word is a domain name: it has a dot, in a step about DNS or the phone's servers.
+fn is_domain(step: &Step, word: &str) -> bool {
+    let about_names = step.value.contains("DNS for") || step.value.starts_with("the phone's server");
+    about_names && word.contains('.')
 }
 
 fn check_node(name: &str, nodes: &[String]) -> Result<(), Complaint> {

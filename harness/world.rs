@@ -308,10 +308,20 @@ impl World {
             expectation.nodes().into_iter().find(|node| !order.iter().any(|server| server == node));
         match (expectation, stranger) {
             (Expectation::SendsNothing { .. }, _) | (_, None) => Ok(()),
-            (_, Some(node)) => Err(self.stop(StepFailure::Setup(format!(
-                "the phone does not know \"{node}\": its profile has servers.order: [{}]",
-                order.join(", ")
-            )))),
+            (_, Some(node)) => {
+                let problem = format!(
+                    "the phone does not know \"{node}\": its profile has servers.order: [{}]",
+                    order.join(", ")
+                );
+                // Whoever chose the phone for all scenarios is not the author of this one.
+                let context = self.context.as_deref();
+                if !matches!(context, Some(Context { phone: PhoneChoice::Profile(_), .. })) {
+                    return Err(self.stop(StepFailure::Setup(problem)));
+                }
+                let command = format!("use \"{node}\"");
+                self.lab().await?.mark(Mark::CommandFailed { command, reason: problem.clone() });
+                Err(self.stop(StepFailure::NotExercised(problem)))
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use sipfarm_ua::{Phone, PhoneConfig, Refusal};
 use super::key::{Key, PressError};
 use super::lateness::Lateness;
 use super::process::ReferenceProcess;
+use super::program::Program;
 use crate::net::{Bench, MachineId};
 
 /// A phone and the way to its keys.
@@ -13,6 +14,8 @@ pub enum PhoneDriver {
     Reference(MachineId),
     /// The reference phone as a process of its own.
     Process(Box<ReferenceProcess>),
+    /// A program of somebody else's.
+    Program(Box<Program>),
 }
 
 impl PhoneDriver {
@@ -34,6 +37,7 @@ impl PhoneDriver {
                     .map_err(|refusal| PressError::Refused { key, reason: refusal.to_string() })
             }
             PhoneDriver::Process(process) => process.press(key).await,
+            PhoneDriver::Program(program) => program.press(key).await,
         }
     }
 
@@ -42,6 +46,7 @@ impl PhoneDriver {
         match self {
             PhoneDriver::Reference(_) => std::future::pending().await,
             PhoneDriver::Process(process) => process.ended().await,
+            PhoneDriver::Program(program) => program.ended().await,
         }
     }
 
@@ -49,7 +54,7 @@ impl PhoneDriver {
     /// asked last.
     pub fn take_lateness(&mut self) -> Vec<Lateness> {
         match self {
-            PhoneDriver::Reference(_) => Vec::new(),
+            PhoneDriver::Reference(_) | PhoneDriver::Program(_) => Vec::new(),
             PhoneDriver::Process(process) => process.take_lateness(),
         }
     }
@@ -62,6 +67,7 @@ impl PhoneDriver {
         match self {
             PhoneDriver::Reference(_) => Ok(Vec::new()),
             PhoneDriver::Process(process) => process.stop().await,
+            PhoneDriver::Program(program) => program.stop().await.map(|()| Vec::new()),
         }
     }
 }

@@ -74,6 +74,17 @@ pub enum PressError {
         /// The phone's own reason.
         reason: String,
     },
+    /// The phone's driver has no such key.
+    #[error("the phone cannot {key}: its profile has nothing under control.process.keys.{name}")]
+    NoKey {
+        /// What was to be done.
+        key: Key,
+        /// The key's name in the profile.
+        name: String,
+    },
+    /// The profile does not describe the phone's program rightly.
+    #[error("{0}")]
+    Profile(String),
     /// The phone's process is gone or does not answer.
     #[error("the phone is lost: {0}")]
     Lost(String),

@@ -26,6 +26,8 @@ use common::{Ran, captures, feature, program, results, sipfarm};
 mod interruptions;
 #[path = "loopback/lateness.rs"]
 mod lateness;
+#[path = "loopback/program.rs"]
+mod program_phone;
 #[path = "loopback/strangers.rs"]
 mod strangers;
 

@@ -33,7 +33,8 @@ impl NetKind {
 pub enum PhoneChoice {
     /// The reference phone, with whichever profile a scenario asks for.
     Reference,
-    /// The reference phone with this profile in every scenario, whatever that asks for.
+    /// A phone of this profile in every scenario, whatever that asks for: the program that the
+    /// profile describes, on a real network; otherwise the reference phone.
     Profile(Box<Profile>),
 }
 

@@ -38,7 +38,8 @@ impl From<PressError> for StepFailure {
     fn from(error: PressError) -> Self {
         let text = error.to_string();
         match error {
-            PressError::Refused { .. } => StepFailure::NotExercised(text),
+            PressError::Refused { .. } | PressError::NoKey { .. } => StepFailure::NotExercised(text),
+            PressError::Profile(_) => StepFailure::Setup(text),
             PressError::Lost(_) => StepFailure::Lab(text),
             PressError::Bug(_) => StepFailure::Bug(text),
         }

@@ -1,6 +1,7 @@
 //! A scenario's lab: the network, the farm on it, the phone, and the recording of what passes.
 
 mod build;
+mod program;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -142,7 +143,7 @@ impl Lab {
         let Err(error) = self.phone.press(&mut self.bench, key).await else { return Ok(()) };
         self.mark(Mark::CommandFailed { command, reason: error.to_string() });
         Err(match error {
-            PressError::Refused { .. } => error.into(),
+            PressError::Refused { .. } | PressError::NoKey { .. } | PressError::Profile(_) => error.into(),
             PressError::Lost(_) | PressError::Bug(_) => self.lose(error),
         })
     }

@@ -11,12 +11,12 @@ use sipfarm_ua::{Destination, PhoneConfig, Server};
 use tokio::sync::Notify;
 
 use super::super::{Context, DNS_NODE, NetKind, PhoneChoice, Place, Plan, StepFailure};
-use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, trouble};
+use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, program, trouble};
 use crate::capture::recorder::{Mode, Recorder};
 use crate::capture::tap::Subscription;
 use crate::farm::{Account, FarEnd, FarEndConfig, Node, NodeConfig};
 use crate::net::{Bench, Driver, MachineId, RealLab, RealOptions, Slice, VirtualNet};
-use crate::phone::{PhoneDriver, ProcessOptions, ReferenceProcess, profiles};
+use crate::phone::{PhoneDriver, ProcessOptions, Program, ProgramOptions, ReferenceProcess, profiles};
 
 const DOMAIN: &str = "lab.example";
 const PASSWORD: &str = "correct horse";
@@ -73,7 +73,11 @@ impl Lab {
                 "the scenario has no farm: start with  Given a farm with servers \"primary\" and \"secondary\"".to_owned(),
             ));
         }
-        let profile = plan.resolve(base_profile(&context, plan)?)?;
+        let base = base_profile(&context, plan)?;
+        if program::is_phone(&context, &base) {
+            program::check_plan(plan, &base)?;
+        }
+        let profile = plan.resolve(base)?;
         let addresses = Addresses {
             slice: match context.net {
                 NetKind::Virtual => None,
@@ -272,6 +276,18 @@ async fn start_phone(
                 defects: context.defects.clone(),
             },
         ));
+    }
+    if program::is_phone(context, profile) {
+        let options = ProgramOptions {
+            profile,
+            servers: &servers,
+            dns,
+            local: addresses.phone(),
+            user: PHONE_USER,
+            password: PASSWORD,
+            domain: DOMAIN,
+        };
+        return Ok(PhoneDriver::Program(Box::new(Program::start(options).await?)));
     }
     // It is complete, whatever it once extended.
     let complete = Profile { extends: None, ..profile.clone() };

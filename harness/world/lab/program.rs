@@ -1,0 +1,39 @@
+//! When the phone is a program that its profile describes, and what such a phone cannot be told.
+
+use sipfarm_core::profile::Profile;
+
+use super::super::{Context, NetKind, PhoneChoice, Plan, StepFailure};
+
+/// Whether the phone of that profile is a program. In virtual time no program can live: there the
+/// reference phone takes its part.
+pub fn is_phone(context: &Context, profile: &Profile) -> bool {
+    let chosen = matches!(context.phone, PhoneChoice::Profile(_));
+    chosen && context.net == NetKind::Loopback && profile.control.driver == "process"
+}
+
+/// Whether the program can be what the scenario asks for.
+///
+/// # Errors
+/// The scenario changes a field that the program's files do not follow, or wants a transport that
+/// it does not speak: the scenario is not exercised.
+pub fn check_plan(plan: &Plan, profile: &Profile) -> Result<(), StepFailure> {
+    let followed = profile.control.process.as_ref().map_or(&[][..], |process| &process.settings);
+    for (path, value) in &plan.settings {
+        let changed = profile.with_setting(path, value).is_ok_and(|changed| changed != *profile);
+        if changed && !followed.contains(path) {
+            return Err(StepFailure::NotExercised(format!(
+                "this phone cannot be told {path} = {value}: profile {} does not name it under control.process.settings",
+                profile.id
+            )));
+        }
+    }
+    match plan.transport {
+        Some(transport) if !profile.transport.allowed.contains(&transport) => {
+            Err(StepFailure::NotExercised(format!(
+                "this phone does not speak {transport}: profile {} says so under transport.allowed",
+                profile.id
+            )))
+        }
+        _ => Ok(()),
+    }
+}

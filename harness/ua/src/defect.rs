@@ -137,6 +137,12 @@ defects! {
     CSeqStuck = "cseq-stuck", caught by ["cseq"];
     /// Leaves the To tag out of ACK and BYE.
     DropsToTag = "drops-to-tag", caught by ["dialog-identifiers"];
+    /// Sends ACK and BYE to the address that it dialled instead of the Contact of the other side.
+    ForgetsRemoteTarget = "forgets-remote-target", caught by ["dialog-route"];
+    /// Takes the route set of a dialog the wrong way round.
+    ReversesRouteSet = "reverses-route-set", caught by ["dialog-route"];
+    /// Leaves Route out of ACK and BYE.
+    ForgetsRouteSet = "forgets-route-set", caught by ["dialog-route"];
     /// Gives its 2xx to INVITE another To tag than its 180.
     AnotherTagIn2xx = "another-tag-in-2xx", caught by ["dialog-identifiers"];
     /// Hangs up without BYE.

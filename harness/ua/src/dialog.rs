@@ -142,7 +142,10 @@ impl Dialog {
     /// Request-URI and Route. A first route without `lr` is a strict router: it takes the
     /// Request-URI's place, and the remote target goes to the end.
     fn uri_and_routes(&self) -> (String, Vec<String>) {
-        let routes: Vec<String> = self.route.iter().map(|route| route.to_string()).collect();
+        let routes = self.routes();
+        if self.defects.has(Defect::ForgetsRemoteTarget) {
+            return (self.remote.uri.clone(), routes);
+        }
         match self.route.first() {
             Some(first) if !first.sip_uri().is_some_and(|uri| uri.params.has("lr")) => {
                 let rest = routes.into_iter().skip(1).chain([format!("<{}>", self.remote_target)]);
@@ -150,5 +153,14 @@ impl Dialog {
             }
             _ => (self.remote_target.clone(), routes),
         }
+    }
+
+    fn routes(&self) -> Vec<String> {
+        let mut routes: Vec<String> = self.route.iter().map(|route| route.to_string()).collect();
+        if self.defects.has(Defect::ReversesRouteSet) {
+            routes.reverse();
+        }
+        routes.retain(|_| !self.defects.has(Defect::ForgetsRouteSet));
+        routes
     }
 }

@@ -16,6 +16,7 @@ mod patience;
 mod places;
 mod register;
 mod seen;
+mod way;
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -40,6 +41,7 @@ pub use patience::Patience;
 pub use places::{CallSpan, Standing};
 pub use register::{Grant, Purpose, Registration};
 pub use seen::{Seen, SeenRef};
+pub use way::{Address, Way};
 
 /// What the packets say about one phone.
 pub struct Case<'a> {
@@ -139,6 +141,11 @@ impl<'a> Case<'a> {
     /// The attempt that an exchange is part of.
     pub fn attempt_of(&self, exchange: usize) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.exchanges.contains(&exchange))
+    }
+
+    /// What the phone was told of the way that requests within a dialog take.
+    pub fn way(&self, dialog: &Dialog) -> Way {
+        Way::read(dialog, &self.client, &self.server)
     }
 
     /// Whether an exchange is a new request for an expectation: any but a REGISTER that asks for

@@ -3,6 +3,7 @@
 
 mod common;
 
+mod dialog_route;
 mod dialogs;
 mod dns;
 mod expect_calls;

@@ -11,6 +11,7 @@ mod cancel_timing;
 mod cancel_transaction;
 mod cseq;
 mod dialog_identifiers;
+mod dialog_route;
 mod digest;
 mod dns_order;
 mod dns_truncation;
@@ -58,6 +59,7 @@ pub const ALL: &[&dyn Rule] = &[
     &cancel_transaction::CancelTransaction,
     &cseq::CSeqGrows,
     &dialog_identifiers::DialogIdentifiers,
+    &dialog_route::DialogRoute,
     &digest::Digest,
     &server_order::ServerOrder,
     &dns_order::DnsOrder,

@@ -21,6 +21,8 @@ pub struct Dialled {
     responses: BTreeMap<String, Message>,
     /// The other side's tag of the current call.
     pub remote_tag: Option<String>,
+    /// The other side's Contact of the current call.
+    remote_target: Option<String>,
     /// The last request to the phone, and where it came from.
     asked: Option<(SocketAddr, Message)>,
     /// The phone's last response.
@@ -64,6 +66,7 @@ impl Phone<'_> {
         let memory = &mut self.0.story.memory;
         memory.call += 1;
         memory.remote_tag = None;
+        memory.remote_target = None;
         memory.dialog_cseq = 0;
         self
     }
@@ -182,8 +185,10 @@ impl NodeAt<'_> {
         let mut builder =
             MessageBuilder::response_to(&request, code, "Because", (code > 100).then_some(tag.as_str()));
         if method == "INVITE" && (101..300).contains(&code) {
-            builder = builder.header("Contact", format!("<sip:1002@{addr}>"));
+            let target = format!("sip:1002@{addr}");
+            builder = builder.header("Contact", format!("<{target}>"));
             story.memory.remote_tag = Some(tag);
+            story.memory.remote_target = Some(target);
         }
         if method == "REGISTER" && (200..300).contains(&code) {
             builder = builder.header_opt("Contact", request.header("Contact"));
@@ -264,14 +269,11 @@ impl Story {
         };
         let register = method == "REGISTER";
         let user = if register { "1001" } else { "1002" };
-        let tag = self
-            .memory
-            .remote_tag
-            .clone()
-            .filter(|_| !register)
-            .map_or(String::new(), |tag| format!(";tag={tag}"));
-        let uri = if register { "sip:example.com".to_owned() } else { "sip:1002@example.com".to_owned() };
-        let builder = MessageBuilder::request(&Method::from(method), &uri)
+        let tag = self.memory.remote_tag.as_ref().filter(|_| !register);
+        let tag = tag.map_or(String::new(), |tag| format!(";tag={tag}"));
+        let target = self.memory.remote_target.as_deref().filter(|_| !tag.is_empty());
+        let uri = if register { "sip:example.com" } else { target.unwrap_or("sip:1002@example.com") };
+        let builder = MessageBuilder::request(&Method::from(method), uri)
             .header("Via", format!("SIP/2.0/{} {PHONE};branch=z9hG4bK{branch}", self.transport))
             .header("Max-Forwards", 70)
             .header("From", format!("<sip:1001@example.com>;tag=from-{call_id}"))

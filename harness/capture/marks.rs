@@ -66,6 +66,7 @@ pub fn words(mark: &Mark) -> String {
         Mark::Scenario(scene) => {
             format!("scenario {} ({}:{}), seed {}", scene.name, scene.feature, scene.line, scene.seed)
         }
+        Mark::Cast(_) => "who is who, as told".to_owned(),
         Mark::Step { keyword, text, line } => format!("{keyword} {text} (line {line})"),
         Mark::Command { command } => format!("the phone is told: {command}"),
         Mark::CommandFailed { command, reason } => {

@@ -1,13 +1,17 @@
 //! `sipfarm audit`: a capture is judged again.
 
+mod cast;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
+use sipfarm_judge::mark::Scene;
 use sipfarm_judge::{Finding, Mark, Timeline, Verdict, judge, verdict};
 
+use self::cast::{CastArgs, WhoIsWho};
 use crate::capture::read::{CaptureError, Recording, read};
 use crate::error::{Error, Exit, Result};
 use crate::report::render_failure;
@@ -21,9 +25,20 @@ pub struct AuditArgs {
     /// What to hold the phone to [default: the profile in the capture, else rfc3261]
     #[arg(long)]
     profile: Option<String>,
+    #[command(flatten)]
+    cast: CastArgs,
     /// How the findings are printed
     #[arg(long, value_enum, default_value_t = super::Format::Text)]
     format: super::Format,
+}
+
+impl AuditArgs {
+    /// The command that gives the same verdict again.
+    fn repeat(&self) -> String {
+        let profile =
+            self.profile.as_ref().map_or_else(String::new, |profile| format!(" --profile {profile}"));
+        format!("sipfarm audit {}{profile}{}", self.file.display(), self.cast.words())
+    }
 }
 
 /// What an audit found, as `--format json` prints it.
@@ -32,6 +47,7 @@ struct Audit {
     schema: &'static str,
     scenario: Option<String>,
     profile: String,
+    who: WhoIsWho,
     packets: u32,
     notes: Vec<String>,
     verdict: Verdict,
@@ -41,16 +57,17 @@ struct Audit {
 /// Judges a capture.
 ///
 /// # Errors
-/// The file is no capture, or there is no such profile.
+/// The file is no capture or holds several scenarios, there is no such profile, or who is who is told wrongly.
 pub fn audit(args: &AuditArgs) -> Result<Exit> {
-    let recording = read(&args.file).map_err(|error| unreadable(args, &error))?;
-    let (scenario, noted) = scene(&recording.timeline);
-    let profile = match (&args.profile, noted) {
+    let mut recording = read(&args.file).map_err(|error| unreadable(args, &error))?;
+    let scene = only_scene(args, &recording.timeline)?;
+    let profile = match (&args.profile, &scene) {
         (Some(name), _) => super::check::profile(name)?,
-        (None, Some(noted)) => noted,
+        (None, Some(scene)) => scene.profile.clone(),
         (None, None) => Profile::default(),
     };
-    let audit = examine(&recording, scenario, &profile);
+    let who = cast::cast(&args.cast, scene.as_ref(), &mut recording.timeline)?;
+    let audit = examine(&recording, scene.map(|scene| scene.name), who, &profile);
     match args.format {
         super::Format::Json => println!("{}", serde_json::to_string_pretty(&audit).unwrap_or_default()),
         super::Format::Text => print_text(args, &audit, &recording.timeline),
@@ -58,22 +75,39 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
     Ok(exit_of(audit.verdict))
 }
 
-/// The scenario that the harness noted in the capture, and the profile that the phone was held to.
-fn scene(timeline: &Timeline) -> (Option<String>, Option<Profile>) {
-    let scene = timeline.marks().find_map(|(_, mark)| match mark {
-        Mark::Scenario(scene) => Some(scene),
-        _ => None,
-    });
-    (scene.map(|scene| scene.name.clone()), scene.map(|scene| scene.profile.clone()))
+/// The scenario that the harness noted in the capture.
+fn only_scene(args: &AuditArgs, timeline: &Timeline) -> Result<Option<Scene>> {
+    let scenes: Vec<&Scene> = timeline.marks().filter_map(|(_, mark)| scene_of(mark)).collect();
+    match scenes[..] {
+        [] => Ok(None),
+        [scene] => Ok(Some(scene.clone())),
+        _ => {
+            let names =
+                scenes.iter().map(|scene| format!("\"{}\" ({}:{})", scene.name, scene.feature, scene.line));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let file = args.file.display();
+            // Their times may overlap: nothing says which packet and which expectation belongs to which.
+            let message = format!("{file} holds the captures of {} scenarios: {names}", scenes.len());
+            Err(Error::usage(message, "audit each capture by itself, as the run left it"))
+        }
+    }
 }
 
-fn examine(recording: &Recording, scenario: Option<String>, profile: &Profile) -> Audit {
+fn scene_of(mark: &Mark) -> Option<&Scene> {
+    match mark {
+        Mark::Scenario(scene) => Some(scene),
+        _ => None,
+    }
+}
+
+fn examine(recording: &Recording, scenario: Option<String>, who: WhoIsWho, profile: &Profile) -> Audit {
     let end = recording.timeline.end().unwrap_or_default();
     let findings = judge(&recording.timeline, profile, end);
     Audit {
         schema: "sipfarm.audit/1",
         scenario,
         profile: profile.id.clone(),
+        who,
         packets: recording.packets,
         notes: recording.notes.iter().map(ToString::to_string).collect(),
         verdict: verdict(&findings),
@@ -83,6 +117,7 @@ fn examine(recording: &Recording, scenario: Option<String>, profile: &Profile) -
 
 fn print_text(args: &AuditArgs, audit: &Audit, timeline: &Timeline) {
     println!("{}: {} packets, profile {}", args.file.display(), audit.packets, audit.profile);
+    audit.who.print();
     for note in &audit.notes {
         println!("note: {note}");
     }
@@ -102,10 +137,7 @@ fn print_text(args: &AuditArgs, audit: &Audit, timeline: &Timeline) {
 
 /// The audit in the shape of a scenario's result, so that a failure looks the same.
 fn as_result(args: &AuditArgs, audit: &Audit, timeline: &Timeline) -> ScenarioResult {
-    let scene = timeline.marks().find_map(|(_, mark)| match mark {
-        Mark::Scenario(scene) => Some(scene),
-        _ => None,
-    });
+    let scene = timeline.marks().find_map(|(_, mark)| scene_of(mark));
     let mut result = ScenarioResult {
         id: 0,
         feature: scene.map(|scene| scene.feature.clone().into()).unwrap_or_default(),
@@ -123,7 +155,7 @@ fn as_result(args: &AuditArgs, audit: &Audit, timeline: &Timeline) -> ScenarioRe
         virtual_time: None,
         real_time: Span::ZERO,
         capture: Some(args.file.clone()),
-        repeat: format!("sipfarm audit {}", args.file.display()),
+        repeat: args.repeat(),
         trouble: None,
     };
     result.read_marks(timeline);

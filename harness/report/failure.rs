@@ -89,8 +89,12 @@ fn headline(result: &ScenarioResult) -> String {
     format!("{:<5} {}   ({})\n", label(result), clean(&result.name), result.phone)
 }
 
-/// `features/a.feature:18`, as editors and CI systems make a link of it.
+/// `features/a.feature:18`, as editors and CI systems make a link of it; nothing for a capture without a
+/// scenario.
 fn place(result: &ScenarioResult, line: u32) -> String {
+    if result.feature.as_os_str().is_empty() {
+        return String::new();
+    }
     format!("      {}:{line}\n", clean(&result.feature.display().to_string()))
 }
 

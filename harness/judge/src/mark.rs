@@ -15,6 +15,8 @@ use crate::expectation::Expectation;
 pub enum Mark {
     /// A scenario begins. First mark of every capture of ours.
     Scenario(Box<Scene>),
+    /// Who is who in a capture without a scenario, as the one who audits it says. Never saved.
+    Cast(Cast),
     /// A step begins.
     Step {
         /// `Given`, `When` or `Then`.
@@ -115,8 +117,19 @@ pub struct Scene {
     pub profile: Profile,
 }
 
+/// Who is who, as far as somebody says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cast {
+    /// The phone's addresses; empty leaves that to the packets.
+    pub phone: Vec<IpAddr>,
+    /// The servers in the order of the phone's list; empty when it is not known.
+    pub servers: Vec<Node>,
+    /// Whether nothing is missing in the capture.
+    pub complete: bool,
+}
+
 /// A node of the farm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// `primary`, `secondary`, …
     pub name: String,

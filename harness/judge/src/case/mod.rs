@@ -18,11 +18,13 @@ mod register;
 mod seen;
 mod way;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
+use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
 
 use crate::mark::Sight;
@@ -35,7 +37,7 @@ pub use dns::{Dns, Lookup, RecordSet, Told};
 pub use exchange::{ClientExchange, Failure, ServerExchange, status};
 pub use limits::{Ladder, Limits};
 pub use located::{Candidate, Rank};
-pub use names::Names;
+pub use names::{Guess, Names};
 pub use notes::{FaultWindow, MOMENT, Notes, Trouble};
 pub use patience::Patience;
 pub use places::{CallSpan, Standing};
@@ -57,6 +59,8 @@ pub struct Case<'a> {
     pub notes: Notes<'a>,
     /// The phone's SIP, in order of time.
     pub messages: Vec<SeenRef<'a>>,
+    /// Requests to a node in the phone's name that come from neither the phone's address nor a node's.
+    pub strangers: Vec<SeenRef<'a>>,
     /// The phone's requests.
     pub client: Vec<ClientExchange<'a>>,
     /// The requests to the phone.
@@ -85,8 +89,8 @@ impl<'a> Case<'a> {
     /// Derives the case. Nothing after `now` and nothing after [`crate::Mark::End`] is known.
     pub fn new(timeline: &'a Timeline, profile: &'a Profile, now: Instant, live: bool) -> Self {
         let notes = Notes::read(timeline);
-        let names = Names::new(notes.scene, timeline, profile);
-        let sight = notes.scene.map_or(FOREIGN_SIGHT, |scene| scene.sight.clone());
+        let names = Names::new(&notes, timeline, profile);
+        let sight = notes.scene.map_or_else(|| foreign_sight(&notes), |scene| scene.sight.clone());
         let horizon = notes.end.map_or(now, |end| end.min(now));
         let live = live && notes.end.is_none();
         let messages: Vec<SeenRef<'a>> = timeline
@@ -94,6 +98,7 @@ impl<'a> Case<'a> {
             .filter(|(event, sip)| event.at <= horizon && names.is_phone(sip.src) != names.is_phone(sip.dst))
             .map(|(event, sip)| Rc::new(Seen::new(event, sip)))
             .collect();
+        let strangers = strangers(timeline, &names, &messages, horizon);
         let dns = Dns::read(timeline, &names, horizon);
         let (client, server, stray_acks) = exchange::group(&messages, &names);
         let mut case = Case {
@@ -103,6 +108,7 @@ impl<'a> Case<'a> {
             names,
             notes,
             messages,
+            strangers,
             client,
             server,
             stray_acks,
@@ -213,9 +219,40 @@ impl<'a> Case<'a> {
     }
 }
 
+/// Requests whose From is that of the phone's own requests, or anybody's where the phone has sent none.
+fn strangers<'a>(
+    timeline: &'a Timeline,
+    names: &Names,
+    messages: &[SeenRef<'a>],
+    horizon: Instant,
+) -> Vec<SeenRef<'a>> {
+    let sender = |message: &Message| message.from().map(|from| from.uri);
+    let own: BTreeSet<String> = messages
+        .iter()
+        .filter(|seen| seen.message.status().is_none() && names.is_phone(seen.src))
+        .filter_map(|seen| sender(seen.message))
+        .collect();
+    timeline
+        .sip()
+        .filter(|(event, sip)| {
+            event.at <= horizon
+                && sip.message.status().is_none()
+                && !names.is_phone(sip.src)
+                && !names.is_host_of_node(sip.src.ip())
+                && names.node_at(sip.dst, sip.transport).is_some()
+                && (own.is_empty() || sender(&sip.message).is_some_and(|from| own.contains(&from)))
+        })
+        .map(|(event, sip)| Rc::new(Seen::new(event, sip)))
+        .collect()
+}
+
 fn ended_before(exchange: &ClientExchange<'_>, at: Instant) -> bool {
     exchange.final_response().is_some_and(|response| response.at <= at)
 }
 
-/// What we assume of a capture that we did not make: everything may be in it, nothing must.
-const FOREIGN_SIGHT: Sight = Sight { frames: true, lossy: true, latency: Span::from_millis(100) };
+/// What we assume of a capture that we did not make: everything may be in it, nothing must, unless
+/// somebody vouches for it.
+fn foreign_sight(notes: &Notes<'_>) -> Sight {
+    let complete = notes.cast.is_some_and(|cast| cast.complete);
+    Sight { frames: true, lossy: !complete, latency: Span::from_millis(100) }
+}

@@ -7,6 +7,7 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::Method;
 
+use super::notes::Notes;
 use crate::mark::{Node, Scene};
 use crate::timeline::Timeline;
 
@@ -19,22 +20,40 @@ pub struct Names {
 }
 
 impl Names {
-    /// From the scene. A capture without one has no node names, and the phone is whoever sends
-    /// REGISTER as its first hop, else whoever sends the first INVITE.
-    pub fn new(scene: Option<&Scene>, timeline: &Timeline, profile: &Profile) -> Self {
-        match scene {
+    /// From the scene. A capture without one has the names that somebody tells, and where nobody tells
+    /// the phone it is [`Guess`]ed.
+    pub fn new(notes: &Notes<'_>, timeline: &Timeline, profile: &Profile) -> Self {
+        match notes.scene {
             Some(scene) => Names {
                 phone: scene.phone.iter().copied().collect(),
                 nodes: scene.nodes.clone(),
                 order: server_order(scene, profile),
             },
-            None => Names { phone: infer_phone(timeline), nodes: Vec::new(), order: Vec::new() },
+            None => {
+                let cast = notes.cast.cloned().unwrap_or_default();
+                let told: BTreeSet<_> = cast.phone.into_iter().collect();
+                Names {
+                    phone: if told.is_empty() { Guess::of(timeline).phone } else { told },
+                    order: cast.servers.iter().map(|node| node.name.clone()).collect(),
+                    nodes: cast.servers,
+                }
+            }
         }
     }
 
     /// Whether that address is the phone's.
     pub fn is_phone(&self, addr: SocketAddr) -> bool {
         self.phone.contains(&addr.ip()) && !self.nodes.iter().any(|node| node.addr == addr)
+    }
+
+    /// The phone's addresses.
+    pub fn phone(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.phone.iter().copied()
+    }
+
+    /// Whether a node has that host address.
+    pub fn is_host_of_node(&self, addr: IpAddr) -> bool {
+        self.nodes.iter().any(|node| node.addr.ip() == addr)
     }
 
     /// The node of that name.
@@ -95,13 +114,34 @@ fn server_order(scene: &Scene, profile: &Profile) -> Vec<String> {
     if ordered.is_empty() { servers.into_iter().cloned().collect() } else { ordered }
 }
 
-fn infer_phone(timeline: &Timeline) -> BTreeSet<IpAddr> {
-    let first_hop = |method: Method| {
-        timeline
-            .sip()
-            .filter(move |(_, sip)| sip.message.is_request(&method) && sip.message.values("Via").len() == 1)
-            .map(|(_, sip)| sip.src.ip())
-    };
-    let registrants: BTreeSet<_> = first_hop(Method::Register).collect();
-    if registrants.is_empty() { first_hop(Method::Invite).take(1).collect() } else { registrants }
+/// The phone of a capture in which nobody says who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guess {
+    /// Its addresses; several where several phones register.
+    pub phone: BTreeSet<IpAddr>,
+    /// Why these, in words that follow the address.
+    pub why: &'static str,
+}
+
+impl Guess {
+    /// Whoever sends REGISTER as its first hop, else whoever sends the first INVITE.
+    pub fn of(timeline: &Timeline) -> Guess {
+        let first_hop = |method: Method| {
+            timeline
+                .sip()
+                .filter(move |(_, sip)| {
+                    sip.message.is_request(&method) && sip.message.values("Via").len() == 1
+                })
+                .map(|(_, sip)| sip.src.ip())
+        };
+        let registrants: BTreeSet<_> = first_hop(Method::Register).collect();
+        if !registrants.is_empty() {
+            return Guess { phone: registrants, why: "sends REGISTER with no Via but its own" };
+        }
+        let caller: BTreeSet<_> = first_hop(Method::Invite).take(1).collect();
+        match caller.is_empty() {
+            false => Guess { phone: caller, why: "sends the first INVITE with no Via but its own" },
+            true => Guess { phone: caller, why: "nobody sends a REGISTER or INVITE with no Via but its own" },
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use sipfarm_core::{Instant, Span};
 
-use crate::mark::{Expected, Mark, Scene};
+use crate::mark::{Cast, Expected, Mark, Scene};
 use crate::timeline::Timeline;
 
 /// How far apart the marks of one and the same doing may lie.
@@ -13,6 +13,8 @@ pub const MOMENT: Span = Span::from_millis(50);
 pub struct Notes<'a> {
     /// Who is who.
     pub scene: Option<&'a Scene>,
+    /// Who is who, as somebody says who audits a capture without a scene.
+    pub cast: Option<&'a Cast>,
     /// Faults with their time.
     pub faults: Vec<FaultWindow<'a>>,
     /// Commands that were given to the phone.
@@ -68,6 +70,7 @@ impl<'a> Notes<'a> {
         for (at, mark) in timeline.marks() {
             match mark {
                 Mark::Scenario(scene) => notes.scene = Some(scene),
+                Mark::Cast(cast) => notes.cast = Some(cast),
                 Mark::Step { line, .. } => notes.steps.push((at, *line)),
                 Mark::Command { command } => notes.commands.push((at, command)),
                 Mark::CommandFailed { command, reason } => notes.failed_commands.push((at, command, reason)),

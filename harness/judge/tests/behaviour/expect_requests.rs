@@ -2,7 +2,8 @@
 use crate::common::{Story, span, when};
 use sipfarm_core::sip::Method;
 use sipfarm_judge::mark::Expected;
-use sipfarm_judge::{Expectation, Mark, Verdict};
+use sipfarm_judge::timeline::TcpStep;
+use sipfarm_judge::{Expectation, Finding, Mark, Verdict};
 
 fn sends(method: Method, node: &str, within: f64) -> Expectation {
     Expectation::Sends { method, node: node.to_owned(), within: Some(span(within)) }
@@ -76,6 +77,63 @@ fn another_phones_request_satisfies_nothing() {
     let primary = story.addr("primary");
     story.stranger(1.0, other, primary, "INVITE");
     assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_request_in_the_phones_name_from_elsewhere_is_named() {
+    let strange = |user: &str| {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends("OPTIONS", "primary");
+        let (other, primary) = ("127.0.0.1:5060".parse().unwrap(), story.addr("primary"));
+        story.stranger_named(2.0, other, primary, "INVITE", user);
+        story
+    };
+    let why = "from 127.0.0.1, which is not the phone's address";
+    let is_named = |finding: &Finding| {
+        finding.nearest.iter().any(|near| near.why == why && near.what == "INVITE to \"primary\"")
+    };
+    for (user, named) in [("1001", true), ("1003", false)] {
+        let mut story = strange(user);
+        let expected = story.expect(1.0, sends(Method::Invite, "primary", 5.0));
+        let finding = story.run(&expected, 10.0);
+        assert_eq!((finding.verdict, is_named(&finding)), (Verdict::Fail, named), "{user}");
+        let mut story = strange(user);
+        let expected = story.expect(1.0, nothing(Some(Method::Invite), Some("primary"), 5.0));
+        let finding = story.run(&expected, 10.0);
+        assert_eq!((finding.verdict, is_named(&finding)), (Verdict::Pass, named), "{user}");
+    }
+    // Another node, another method, another time: nothing to tell of silence.
+    for (method, node, since) in
+        [("INVITE", "secondary", 1.0), ("REGISTER", "primary", 1.0), ("INVITE", "primary", 3.0)]
+    {
+        let mut story = strange("1001");
+        let expected = story.expect(since, nothing(Some(Method::from(method)), Some(node), 5.0));
+        assert_eq!(story.run(&expected, 10.0).nearest, [], "{method} {node}");
+    }
+}
+
+#[test]
+fn a_refused_connection_is_a_try_and_without_frames_nobody_knows() {
+    // The primary refuses the connection; the phone goes on to the secondary.
+    let mut story = Story::new().tcp();
+    let expected = story.expect(0.0, order(&["primary", "secondary"], false));
+    story.at(0.1).syn("primary");
+    story.at(0.11).tcp_from("primary", TcpStep::Rst);
+    story.at(0.2).phone().sends("INVITE", "secondary");
+    let finding = story.run(&expected, 40.0);
+    assert_eq!(finding.verdict, Verdict::Pass);
+    assert!(finding.seen.contains("\"primary\" +0.10 s (connection only)"), "{}", finding.seen);
+    // Nothing at all went to the primary.
+    let skipping = |story: Story| {
+        let mut story = story.tcp();
+        let expected = story.expect(0.0, order(&["primary", "secondary"], false));
+        story.at(0.2).phone().sends("INVITE", "secondary");
+        story.run(&expected, 40.0)
+    };
+    assert_eq!(skipping(Story::new()).verdict, Verdict::Fail);
+    let finding = skipping(Story::new().without_frames());
+    assert_eq!(finding.verdict, Verdict::Inconclusive);
+    assert!(finding.seen.contains("refused connection cannot be seen"), "{}", finding.seen);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! `server-order`, `failover-cause`, `give-up`, `same-request`, `retry-after`, `icmp-reaction`.
 use crate::common::Story;
 use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod, Trigger};
-use sipfarm_judge::Verdict;
+use sipfarm_judge::mark::{Cast, Node};
 use sipfarm_judge::timeline::TcpStep;
+use sipfarm_judge::{Mark, Verdict};
 
 /// A call that is refused at each of these nodes and goes on to the next at once.
 fn refused_at(story: &mut Story, from: f64, nodes: &[&str], code: u16) {
@@ -30,6 +31,32 @@ fn a_skipped_server_fails() {
     assert_eq!(story.verdict("server-order", 10.0), Verdict::Fail);
     story.sight.lossy = true;
     assert_eq!(story.verdict("server-order", 10.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_foreign_capture_is_judged_by_the_servers_that_somebody_tells() {
+    let judged = |nodes: &[&str], cast: Option<(&[&str], bool)>| {
+        let mut story = Story::new().foreign();
+        refused_at(&mut story, 0.0, nodes, 503);
+        if let Some((names, complete)) = cast {
+            let node = |name: &&str| Node {
+                name: (*name).to_owned(),
+                addr: story.addr(name),
+                server: true,
+                dns: false,
+            };
+            let servers = names.iter().map(node).collect();
+            story.at(-1.0).mark(Mark::Cast(Cast { phone: Vec::new(), servers, complete }));
+        }
+        story.verdict("server-order", 10.0)
+    };
+    let (list, skipping) = (["primary", "secondary", "fallback"], ["primary", "fallback"]);
+    assert_eq!(judged(&skipping, None), Verdict::NotExercised);
+    assert_eq!(judged(&list, Some((&list, false))), Verdict::Pass);
+    assert_eq!(judged(&skipping, Some((&list, false))), Verdict::Inconclusive);
+    assert_eq!(judged(&skipping, Some((&list, true))), Verdict::Fail);
+    // The order is the one that is told.
+    assert_eq!(judged(&skipping, Some((&["primary", "fallback", "secondary"], true))), Verdict::Pass);
 }
 
 #[test]

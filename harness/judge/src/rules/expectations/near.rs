@@ -44,17 +44,54 @@ pub fn requests(
             ));
         }
     }
+    for stranger in strangers(case, method, node) {
+        let mut faults = vec![not_the_phone(stranger)];
+        faults.extend(time_fault(stranger.at, window));
+        let what = what(case, stranger);
+        near.push((faults.len(), distance(stranger.at, window), nearest(stranger, what, &faults)));
+    }
     near.sort_by_key(|(faults, distance, nearest)| (*faults, *distance, nearest.at));
     near.into_iter().take(AT_MOST).map(|(.., nearest)| nearest).collect()
 }
 
+/// What somebody else sent in the phone's name, in that window: a phone that kept silence did not.
+pub fn in_its_name(
+    case: &Case<'_>,
+    method: Option<&Method>,
+    node: Option<&str>,
+    window: Window,
+) -> Vec<Nearest> {
+    let within = strangers(case, method, node).filter(|seen| time_fault(seen.at, window).is_none());
+    messages(case, within.map(|seen| (seen, not_the_phone(seen))))
+}
+
 /// The messages of a list that came near, all for the same reason.
 pub fn messages<'s>(case: &Case<'_>, seen: impl IntoIterator<Item = (&'s Seen<'s>, String)>) -> Vec<Nearest> {
-    let what = |seen: &Seen<'_>| {
-        let (word, addr) = if case.names.is_phone(seen.src) { ("to", seen.dst) } else { ("from", seen.src) };
-        format!("{} {word} {}", seen.what(), case.names.show(addr, seen.transport))
-    };
-    seen.into_iter().take(AT_MOST).map(|(seen, why)| nearest(seen, what(seen), &[why])).collect()
+    seen.into_iter().take(AT_MOST).map(|(seen, why)| nearest(seen, what(case, seen), &[why])).collect()
+}
+
+fn what(case: &Case<'_>, seen: &Seen<'_>) -> String {
+    let names = &case.names;
+    let to_node = names.node_at(seen.dst, seen.transport).is_some();
+    let (word, addr) =
+        if names.is_phone(seen.src) || to_node { ("to", seen.dst) } else { ("from", seen.src) };
+    format!("{} {word} {}", seen.what(), names.show(addr, seen.transport))
+}
+
+/// Requests of that method to that node that somebody else sent in the phone's name.
+fn strangers<'c, 'a>(
+    case: &'c Case<'a>,
+    method: Option<&'c Method>,
+    node: Option<&'c str>,
+) -> impl Iterator<Item = &'c Seen<'a>> {
+    case.strangers.iter().map(|seen| &**seen).filter(move |seen| {
+        method.is_none_or(|method| seen.is_request(method))
+            && node.is_none_or(|node| case.names.is_node(node, seen.dst, seen.transport))
+    })
+}
+
+fn not_the_phone(seen: &Seen<'_>) -> String {
+    format!("from {}, which is not the phone's address", seen.src.ip())
 }
 
 fn nearest(seen: &Seen<'_>, what: String, faults: &[String]) -> Nearest {

@@ -8,7 +8,7 @@ use sipfarm_core::Span;
 use sipfarm_core::profile::KeepaliveForm;
 use sipfarm_core::sip::Method;
 
-use super::Asked;
+use super::{Asked, near};
 use crate::case::{ClientExchange, Purpose};
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
@@ -58,7 +58,10 @@ pub(super) fn judge(
             let seen = format!("{what} {} (packet {})", asked.after(request.at), request.packet());
             draft.seen(seen).message(request).fail()
         }
-        None => draft.seen("none").pass_at(window.to),
+        None => {
+            let nearest = near::in_its_name(case, method, node, window);
+            draft.seen("none").nearest(nearest).pass_at(window.to)
+        }
     }
 }
 

@@ -146,9 +146,14 @@ impl Story {
 
     /// A request between two addresses that are not the phone's.
     pub fn stranger(&mut self, at: f64, src: SocketAddr, dst: SocketAddr, method: &str) {
+        self.stranger_named(at, src, dst, method, "1003");
+    }
+
+    /// The same in the name of that user.
+    pub fn stranger_named(&mut self, at: f64, src: SocketAddr, dst: SocketAddr, method: &str, user: &str) {
         let text = format!(
             "{method} sip:1002@example.com SIP/2.0\r\nVia: SIP/2.0/UDP {src};branch=z9hG4bKstranger\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:1003@example.com>;tag=s\r\nTo: <sip:1002@example.com>\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:{user}@example.com>;tag=s\r\nTo: <sip:1002@example.com>\r\n\
              Call-ID: stranger\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
         );
         self.push_sip(at, src, dst, Message::parse(text.as_bytes()));

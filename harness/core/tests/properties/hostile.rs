@@ -1,56 +1,23 @@
 //! Octets that nobody would send, and those that somebody cut.
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::Index;
+use proptest::sample::{Index, select};
 use sipfarm_core::digest::{Authorization, Challenge};
+use sipfarm_core::dns::{DnsMessage, Record, RecordData, RecordKind, ResponseCode, Srv};
+use sipfarm_core::profile::{Source, load};
 use sipfarm_core::sdp::{Local, Session};
-use sipfarm_core::sip::typed::{ContentType, Route, TypedContact, TypedFrom, TypedVia};
-use sipfarm_core::sip::{Contact, Framed, Framer, FramerLimits, Host, Message, NameAddr, Params, Uri, Via};
+use sipfarm_core::sip::{FramerLimits, Host, Message, NameAddr, Params, Uri, Via};
 
-use super::support;
-
-/// Reads everything that can be read of a message.
-fn read_all(message: &Message) {
-    let _ = (message.vias(), message.from(), message.to(), message.cseq(), message.contacts());
-    let _ = (message.challenges(), message.authorizations(), message.media_type(), message.sdp());
-    let _ = (message.typed::<TypedFrom>(), message.typed::<TypedVia>(), message.typed::<TypedContact>());
-    let _ = (message.typed::<Route>(), message.typed::<ContentType>());
-    for header in &message.headers {
-        let _ =
-            (message.values(&header.name), message.number(&header.name), message.name_addrs(&header.name));
-    }
-    for contact in message.contacts() {
-        if let Contact::Addr(address) = contact {
-            let _ = address.sip_uri().map(|uri| (uri.user_name(), uri.is_equivalent(&uri), uri.param("lr")));
-        }
-    }
-    let _ = message.rebuild().build();
-}
-
-/// What holds for whatever was read.
-fn check(raw: &[u8], message: &Message) {
-    assert_eq!(message.raw, raw);
-    assert!(
-        raw.ends_with(&message.body) || raw.windows(message.body.len().max(1)).any(|w| w == message.body)
-    );
-    for defect in &message.defects {
-        assert!(raw.get(defect.span.clone()).is_some(), "{defect:?}");
-        assert!(!defect.detail.is_empty() && defect.detail.len() < 210);
-    }
-    assert!(message.defects.is_sorted_by_key(|defect| defect.span.start));
-    let held: usize = message.headers.iter().map(|h| h.name.len() + h.value.len()).sum();
-    // Latin-1 needs two octets for one; nothing else makes text longer than it came.
-    assert!(held <= 2 * raw.len());
-    assert!(message.defects.len() <= 2 * raw.len() + 16);
-}
+use super::{checks, support};
 
 /// A fixture with pieces cut out, doubled, overwritten.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let fixtures: Vec<Vec<u8>> =
         support::files("rfc4475").into_values().chain(support::rfc_5118_mended().into_values()).collect();
     let change = (0..5_u8, any::<Index>(), any::<Index>(), any::<u8>());
-    (proptest::sample::select(fixtures), vec(change, 1..8)).prop_map(|(mut raw, changes)| {
+    (select(fixtures), vec(change, 1..8)).prop_map(|(mut raw, changes)| {
         for (kind, from, to, octet) in changes {
             if raw.is_empty() {
                 break;
@@ -78,7 +45,7 @@ fn nearly_a_message() -> impl Strategy<Value = Vec<u8>> {
         "[ \t][ -~]{0,10}",
         "\\PC{0,20}",
     ];
-    let end = proptest::sample::select(vec!["\r\n", "\r\n", "\r\n", "\n", "\r", "\r\n\r\n"]);
+    let end = select(vec!["\r\n", "\r\n", "\r\n", "\n", "\r", "\r\n\r\n"]);
     vec((line, end), 0..20).prop_map(|lines| {
         lines.into_iter().flat_map(|(line, end)| format!("{line}{end}").into_bytes()).collect()
     })
@@ -88,22 +55,84 @@ fn octets() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![vec(any::<u8>(), 0..300), mutated(), nearly_a_message()]
 }
 
-fn finds<'a>(pieces: impl Iterator<Item = &'a [u8]>, limits: FramerLimits) -> (Vec<Framed>, Option<Message>) {
-    let mut framer = Framer::with_limits(limits);
-    let mut found = Vec::new();
-    for piece in pieces {
-        framer.push(piece);
-        found.extend(std::iter::from_fn(|| framer.pop()));
-    }
-    (found, framer.finish())
+/// Answers and queries as RFC 1035 has them, and what is nearly one.
+fn nearly_dns() -> impl Strategy<Value = Vec<u8>> {
+    let name = "_?[a-z]{1,8}(\\.[a-z][a-z0-9]{0,11}){0,3}";
+    let data = prop_oneof![
+        any::<[u8; 4]>().prop_map(|octets| RecordData::A(octets.into())),
+        any::<[u8; 16]>().prop_map(|octets| RecordData::Aaaa(octets.into())),
+        name.prop_map(RecordData::Cname),
+        (any::<[u16; 3]>(), name).prop_map(|([priority, weight, port], target)| {
+            RecordData::Srv(Srv { priority, weight, port, target })
+        }),
+    ];
+    let record =
+        (name, any::<u32>(), data).prop_map(|(name, ttl_s, data)| Record { name, ttl_s: ttl_s >> 1, data });
+    let records = (name, vec(record.clone(), 0..6), vec(record, 0..6));
+    let change = (any::<Index>(), any::<u8>());
+    (records, vec(change, 0..6), option::of(any::<Index>())).prop_map(
+        |((name, answers, additional), changes, cut)| {
+            let query = DnsMessage::query(7, &name, RecordKind::Srv);
+            let answer = query.answer(ResponseCode::NoError, answers, additional);
+            let mut octets = answer.encode().unwrap();
+            changes.iter().for_each(|(at, octet)| *at.get_mut(&mut octets) = *octet);
+            octets.truncate(cut.map_or(octets.len(), |cut| cut.index(octets.len())));
+            octets
+        },
+    )
+}
+
+/// The text of one of our profiles.
+fn profile_text(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/profiles");
+    std::fs::read_to_string(path.join(name).with_extension("yaml")).unwrap()
+}
+
+/// The profiles of ours with lines left out, doubled and changed.
+fn nearly_a_profile() -> impl Strategy<Value = String> {
+    let texts = ["rfc3261", "yealink-t5x", "baresip"].map(profile_text);
+    let word = prop_oneof![
+        select(vec![
+            "null",
+            "[]",
+            "{}",
+            "-1",
+            "0",
+            "true",
+            "99999999999999999999",
+            "1e400",
+            "&a",
+            "*a",
+            "\"",
+            "!x"
+        ])
+        .prop_map(str::to_owned),
+        "[ -~]{0,12}",
+        "\\PC{0,6}",
+    ];
+    let change = (0..4_u8, any::<Index>(), any::<Index>(), word);
+    (select(texts.to_vec()), vec(change, 0..5)).prop_map(|(text, changes)| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for (kind, from, to, word) in changes {
+            let (from, to) = (from.index(lines.len().max(1)), to.index(lines.len().max(1)));
+            match (kind, lines.get(from).cloned()) {
+                (_, None) => lines.push(word),
+                (0, Some(_)) => drop(lines.remove(from)),
+                (1, Some(line)) => lines.insert(to, line),
+                (2, Some(line)) => {
+                    lines[from] = format!("{}: {word}", line.split(':').next().unwrap_or_default());
+                }
+                (_, Some(line)) => lines[from] = format!("{line}{word}"),
+            }
+        }
+        lines.join("\n")
+    })
 }
 
 proptest! {
     #[test]
     fn no_datagram_is_too_broken(raw in octets()) {
-        let message = Message::parse(&raw);
-        check(&raw, &message);
-        read_all(&message);
+        checks::datagram(&raw);
     }
 
     #[test]
@@ -126,20 +155,31 @@ proptest! {
     ) {
         let stream = parts.concat();
         let limits = FramerLimits { head_octets, body_octets };
-        let at_once = finds(std::iter::once(stream.as_slice()), limits);
-        let mut rest = stream.as_slice();
-        let pieces = sizes.iter().cycle().map_while(|size| {
-            let (piece, behind) = rest.split_at((*size).min(rest.len()));
-            rest = behind;
-            (!piece.is_empty()).then_some(piece)
-        });
-        prop_assert_eq!(&finds(pieces, limits), &at_once);
-        prop_assert_eq!(&finds(stream.chunks(1), limits), &at_once);
-        for framed in at_once.0 {
-            if let Framed::Message(message) = framed {
-                check(&message.raw.clone(), &message);
-            }
-        }
+        checks::stream(&stream, &sizes, limits);
+    }
+
+    #[test]
+    fn no_dns_message_is_too_broken(
+        octets in prop_oneof![1 => vec(any::<u8>(), 0..300), 3 => nearly_dns()],
+        sizes in vec(1..40_usize, 0..8),
+    ) {
+        checks::dns(&octets, &sizes);
+    }
+
+    #[test]
+    fn no_profile_is_too_broken(text in prop_oneof![1 => "\\PC{0,80}", 4 => nearly_a_profile()]) {
+        checks::profile(&text);
+    }
+}
+
+/// The texts from which broken ones are made are sound themselves.
+#[test]
+fn the_good_ones_are_good() {
+    for name in ["rfc3261", "yealink-t5x"] {
+        let text = profile_text(name);
+        let base = |name: &str| Some(Source { origin: name.to_owned(), text: profile_text(name) });
+        assert!(load(&Source { origin: name.to_owned(), text: text.clone() }, &base).is_ok(), "{name}");
+        checks::profile(&text);
     }
 }
 
@@ -153,9 +193,9 @@ fn long_inputs_take_time_in_proportion() {
         for head in ["", "OPTIONS sip:a@b SIP/2.0\r\nVia: ", "OPTIONS sip:a@b SIP/2.0\r\nContact: <sip:a@b>;"]
         {
             let raw = format!("{head}{}", unit.repeat(65_535 / unit.len())).into_bytes();
-            check(&raw, &Message::parse(&raw));
-            finds(raw.chunks(7), FramerLimits::default());
-            finds(std::iter::once(raw.as_slice()), FramerLimits::default());
+            checks::message(&raw, &Message::parse(&raw));
+            checks::frame(raw.chunks(7), FramerLimits::default());
+            checks::frame(std::iter::once(raw.as_slice()), FramerLimits::default());
         }
     }
     // Far above what it takes (a second or two without optimisation), far below what a quadratic

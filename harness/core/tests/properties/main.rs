@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod checks;
 mod hostile;
 mod round_trips;
 #[path = "../support/mod.rs"]

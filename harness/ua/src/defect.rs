@@ -78,6 +78,19 @@ defects! {
     /// Sends the next server another session description.
     ChangesBody = "changes-body", caught by ["same-request"];
 
+    // Servers behind a name.
+
+    /// Tries the servers behind a name from the highest priority to the lowest.
+    IgnoresDnsPriority = "ignores-dns-priority", caught by ["dns-order"];
+    /// Tries servers of equal priority from the lowest weight to the highest.
+    IgnoresWeight = "ignores-weight", caught by ["dns-order"];
+    /// Tries only the first address behind a name.
+    TriesFirstAddressOnly = "tries-first-address-only", caught by ["dns-order"];
+    /// Goes on using what DNS said when it has run out.
+    KeepsExpiredDnsAnswer = "keeps-expired-dns-answer", caught by ["dns-ttl"];
+    /// Takes a DNS answer that was cut for the whole.
+    IgnoresTruncation = "ignores-truncation", caught by ["dns-truncation"];
+
     // Repetitions and time-outs of a request.
 
     /// Takes T1 for twice as long as the profile says.

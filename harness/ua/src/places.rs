@@ -9,6 +9,7 @@ use sipfarm_core::machine::{Input, Output, Transport};
 use sipfarm_core::profile::SrvWeight;
 use sipfarm_core::{Instant, Span};
 
+use crate::defect::{Defect, Defects};
 use crate::dns::{Client, Found, NotFound, Search, Step, Wanted, arrange};
 use crate::phone::{Destination, PhoneConfig};
 use crate::tx::Target;
@@ -31,6 +32,7 @@ pub struct Places {
     ended: VecDeque<(usize, Result<(), NotFound>)>,
     client: Client,
     srv_weight: SrvWeight,
+    defects: Defects,
 }
 
 /// A server of the phone's list.
@@ -93,8 +95,9 @@ impl Places {
             lists: BTreeMap::new(),
             searches: BTreeMap::new(),
             ended: VecDeque::new(),
-            client: Client::new(config.local, config.dns.clone(), config.seed ^ DNS_SEED),
+            client: Client::new(config.local, config.dns.clone(), config.seed ^ DNS_SEED, &config.defects),
             srv_weight: config.profile.servers.srv_weight,
+            defects: config.defects.clone(),
         }
     }
 
@@ -126,7 +129,8 @@ impl Places {
         let Some(Place::Behind(wanted)) = self.servers.get(server) else {
             return Whereabouts::At(vec![server]);
         };
-        if let Some(list) = self.lists.get(&server).filter(|list| list.is_good(now)) {
+        let keeps = self.defects.has(Defect::KeepsExpiredDnsAnswer);
+        if let Some(list) = self.lists.get(&server).filter(|list| list.is_good(now) || keeps) {
             return Whereabouts::At(list.order.clone());
         }
         if self.searches.contains_key(&server) {
@@ -247,7 +251,7 @@ impl Places {
     }
 
     fn note(&mut self, server: usize, found: Found, now: Instant) {
-        let targets = arrange(found.choices, self.srv_weight, self.client.rng());
+        let targets = arrange(found.choices, self.srv_weight, &self.defects, self.client.rng());
         let order = targets.into_iter().filter_map(|target| self.number(server, target)).collect();
         let life = found.ttl.zip(found.expires);
         self.lists.insert(server, List { order, found_at: now, life });

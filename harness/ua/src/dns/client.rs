@@ -15,6 +15,7 @@ use sipfarm_core::machine::{Input, Output, PortState, StreamId, Transport};
 use super::cache::Cache;
 use super::query::{self, Query, Stream};
 use super::{Answer, Failure};
+use crate::defect::{Defect, Defects};
 
 /// Ports to ask from: the dynamic ones (RFC 6335 section 6).
 const PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
@@ -34,12 +35,14 @@ pub struct Client {
     outputs: VecDeque<Output>,
     answers: VecDeque<(Question, Answer)>,
     streams: u64,
+    /// It takes an answer that was cut for the whole; a defect.
+    believes_cut: bool,
 }
 
 impl Client {
     /// A client of these DNS servers, at the phone's address. Message ids and ports come from the
     /// seed.
-    pub fn new(sip: SocketAddr, servers: Vec<SocketAddr>, seed: u64) -> Self {
+    pub fn new(sip: SocketAddr, servers: Vec<SocketAddr>, seed: u64, defects: &Defects) -> Self {
         Client {
             sip,
             servers,
@@ -49,6 +52,7 @@ impl Client {
             outputs: VecDeque::new(),
             answers: VecDeque::new(),
             streams: 0,
+            believes_cut: defects.has(Defect::IgnoresTruncation),
         }
     }
 
@@ -167,7 +171,7 @@ impl Client {
         let Ok(message) = DnsMessage::decode(payload) else { return };
         match self.queries.get(&question) {
             Some(query) if !query.is_answered_by(&question, &message) => {}
-            Some(_) if message.truncated => self.connect(&question, now),
+            Some(_) if message.truncated && !self.believes_cut => self.connect(&question, now),
             Some(_) => self.on_answer(&question, &message, now),
             None => {}
         }

@@ -3,6 +3,7 @@
 use sipfarm_core::profile::SrvWeight;
 
 use super::search::Choice;
+use crate::defect::{Defect, Defects};
 use crate::tx::Target;
 
 /// How many addresses are tried for one server of the phone's list.
@@ -11,8 +12,16 @@ const MAX_TARGETS: usize = 32;
 /// The addresses in the order in which they are tried: the lowest priority first, and within one
 /// priority as the profile reads weights. The addresses of one host follow each other as DNS gave
 /// them (RFC 3263 section 4.2).
-pub fn arrange(mut choices: Vec<Choice>, policy: SrvWeight, rng: &mut fastrand::Rng) -> Vec<Target> {
+pub fn arrange(
+    mut choices: Vec<Choice>,
+    policy: SrvWeight,
+    defects: &Defects,
+    rng: &mut fastrand::Rng,
+) -> Vec<Target> {
     choices.sort_by_key(|choice| choice.priority);
+    if defects.has(Defect::IgnoresDnsPriority) {
+        choices.reverse();
+    }
     let mut groups: Vec<Vec<Choice>> = Vec::new();
     for choice in choices {
         match groups.last_mut().filter(|group| group[0].priority == choice.priority) {
@@ -21,12 +30,14 @@ pub fn arrange(mut choices: Vec<Choice>, policy: SrvWeight, rng: &mut fastrand::
         }
     }
     let ordered = groups.into_iter().flat_map(|group| match policy {
+        _ if defects.has(Defect::IgnoresWeight) => highest_first(group).into_iter().rev().collect(),
         SrvWeight::Random => weighted_at_random(group, rng),
         SrvWeight::HighestFirst => highest_first(group),
     });
+    let most = if defects.has(Defect::TriesFirstAddressOnly) { 1 } else { MAX_TARGETS };
     let mut targets: Vec<Target> = Vec::new();
     for target in ordered.flat_map(|choice| choice.targets) {
-        if targets.len() < MAX_TARGETS && !targets.contains(&target) {
+        if targets.len() < most && !targets.contains(&target) {
             targets.push(target);
         }
     }

@@ -13,7 +13,7 @@ use sipfarm_core::frame::Frame;
 use sipfarm_core::machine::{Input, Machine, Output, PortState, StreamEnd, StreamId, Transport};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::timeline::{EventKind, TcpStep};
+use sipfarm_judge::timeline::{Event, EventKind, TcpStep};
 
 use super::{Account, FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
 use crate::capture::decode::Decoder;
@@ -170,8 +170,16 @@ impl Lab {
         packets.into_iter().map(timed).collect()
     }
 
+    /// What the first ICMP error quotes: transport, source and destination.
+    pub fn quoted(&self) -> Option<(Transport, SocketAddr, SocketAddr)> {
+        self.events().into_iter().find_map(|event| match event.kind {
+            EventKind::Icmp(icmp) => icmp.quoted,
+            _ => None,
+        })
+    }
+
     /// What was on the wire since the last [`Lab::forget`], decoded.
-    pub fn events(&self) -> Vec<sipfarm_judge::Event> {
+    fn events(&self) -> Vec<Event> {
         let mut decoder = Decoder::default();
         self.frames.iter().enumerate().flat_map(|(n, frame)| decoder.push(n as u32 + 1, frame)).collect()
     }

@@ -58,8 +58,6 @@ impl Rule for Icmp {
 
 #[cfg(test)]
 mod tests {
-    use sipfarm_judge::timeline::EventKind;
-
     use crate::farm::testing::{Lab, NODE, PHONE, invite, over_tcp, register};
 
     #[test]
@@ -81,11 +79,7 @@ mod tests {
             lab.fault_on(words);
             lab.say(&register(1));
             lab.run_s(1);
-            let quoted = lab.events().into_iter().find_map(|event| match event.kind {
-                EventKind::Icmp(icmp) => icmp.quoted,
-                _ => None,
-            });
-            let (transport, src, dst) = quoted.expect("a quotation that can be read");
+            let (transport, src, dst) = lab.quoted().expect("a quotation that can be read");
             assert_eq!((transport, src), (sipfarm_core::machine::Transport::Udp, PHONE));
             assert_eq!(dst == NODE, right, "{words}: {dst}");
         }

@@ -2,14 +2,15 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sipfarm::capture::read::read;
 use sipfarm::net::Slice;
 use sipfarm_judge::mark::Scene;
 
 use super::common::{Ran, captures, feature, program, results};
-use super::{may_watch_packets, scene_of};
+use super::interruptions::until;
+use super::{may_watch_packets, scene_of, text};
 
 /// In the one the stranger would be to blame, in the other it would help the phone.
 const FEATURE: &str = "Feature: F
@@ -68,6 +69,63 @@ fn a_strangers_messages_are_not_the_phones() {
         let secondary = scene_of(&timeline).unwrap().nodes[1].addr;
         let heard = timeline.sip().filter(|(_, sip)| slice.contains(sip.src.ip()) && sip.dst == secondary);
         assert!(heard.count() > 2, "the stranger was there, in {}", capture.display());
+    }
+}
+
+/// How often, and how many at a time, a flood comes: 10,000 a second.
+const TICK: Duration = Duration::from_millis(10);
+const AT_A_TICK: u32 = 100;
+/// For two seconds, while both scenarios are judged.
+const TICKS: u32 = 200;
+
+#[test]
+fn a_flood_of_a_strangers_registers_turns_no_verdict_round() {
+    if !may_watch_packets() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("out");
+    let path = feature(folder.path(), FEATURE);
+    let run = ["run", &path, "--net", "loopback", "--out", bundle.to_str().unwrap()];
+    let child = program().args(run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let scenes = until("both scenarios have begun", || Some(scenes(&bundle)).filter(|all| all.len() == 2));
+    let slice = Slice::claim().unwrap();
+    let stranger = UdpSocket::bind((slice.ip(1), 5060)).unwrap();
+    let nodes: Vec<SocketAddr> = scenes
+        .iter()
+        .flat_map(|scene| scene.nodes.iter().filter(|node| node.server).map(|node| node.addr))
+        .collect();
+    flood(&stranger, &nodes);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    let results = results(&bundle);
+    // Each has its verdict, or this machine says itself that it was too busy to tell.
+    let stays = |name: &str, wanted: &str| {
+        let result = results.iter().find(|result| result["name"] == name).unwrap();
+        let findings = result["findings"].as_array().unwrap();
+        let mut doubts = findings.iter().filter(|finding| finding["verdict"] == "inconclusive");
+        let too_busy = result["verdict"] == "inconclusive"
+            && doubts.all(|finding| text(&finding["seen"]).contains("late by this machine"));
+        assert!(result["verdict"] == wanted || too_busy, "{result:#}\n{}{}", ran.out, ran.err);
+    };
+    stays("A phone that is quiet stays innocent", "pass");
+    stays("A phone that is quiet stays guilty", "fail");
+    for capture in captures(&bundle) {
+        let timeline = read(&capture).unwrap().timeline;
+        let heard = timeline.sip().filter(|(_, sip)| slice.contains(sip.src.ip())).count();
+        assert!(heard > 1_000, "the stranger was there {heard} times, in {}", capture.display());
+    }
+}
+
+/// REGISTERs to these in turn. A machine that is too slow for the rate gets fewer a second.
+fn flood(stranger: &UdpSocket, nodes: &[SocketAddr]) {
+    let (from, start) = (stranger.local_addr().unwrap(), Instant::now());
+    for tick in 0..TICKS {
+        for n in 0..AT_A_TICK {
+            let number = tick * AT_A_TICK + n;
+            let message = message("REGISTER", from, number);
+            stranger.send_to(message.as_bytes(), nodes[number as usize % nodes.len()]).unwrap();
+        }
+        std::thread::sleep((TICK * (tick + 1)).saturating_sub(start.elapsed()));
     }
 }
 

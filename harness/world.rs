@@ -81,6 +81,8 @@ pub struct Place {
     pub line: u32,
     /// Its tags with those of its feature and rule.
     pub tags: Vec<String>,
+    /// The run's seed.
+    pub run_seed: u64,
     /// Its seed, drawn from the run's seed and its place.
     pub seed: u64,
 }

@@ -74,6 +74,12 @@ pub fn words(mark: &Mark) -> String {
         }
         Mark::Fault { node, fault, on: true } => format!("fault on at {node}: {fault}"),
         Mark::Fault { node, fault, on: false } => format!("fault off at {node}: {fault}"),
+        Mark::Link { delay, jitter, loss, duplicate, reorder } => format!(
+            "the phone's link: delay {delay}, jitter up to {jitter}, {:.1} % lost, {:.1} % doubled, {:.1} % overtaken",
+            loss * 100.0,
+            duplicate * 100.0,
+            reorder * 100.0
+        ),
         Mark::Expect(expected) => format!("expected: {} (line {})", expected.text, expected.line),
         Mark::Trouble { what, since: Some(since) } => {
             format!("trouble since {}: {what}", Span::from_nanos(since.as_nanos()))

@@ -115,6 +115,17 @@ impl Recorder {
         }
     }
 
+    /// Ends without leaving a capture.
+    ///
+    /// # Errors
+    /// What is on disk already cannot be removed.
+    pub fn discard(mut self) -> io::Result<()> {
+        match self.file.take() {
+            Some(CaptureFile { stream: Some(_), path, .. }) => fs::remove_file(path),
+            _ => Ok(()),
+        }
+    }
+
     fn packet(&mut self, frame: &Frame, comment: Option<&str>) -> u32 {
         self.packets += 1;
         let (earliest, latest) = self.extent.unwrap_or((frame.at, frame.at));
@@ -168,10 +179,10 @@ impl CaptureFile {
     const MAX_HELD: usize = 64 << 20;
 
     fn new(path: PathBuf, mode: Mode) -> io::Result<Self> {
-        fs::create_dir_all(folder(&path))?;
+        // A buffered capture that nobody wants in the end leaves no folder either.
         let stream = match mode {
             Mode::Buffered => None,
-            Mode::Streamed => Some(File::create(&path)?),
+            Mode::Streamed => Some(create(&path)?),
         };
         let mut file = CaptureFile { path, writer: Writer::new().map_err(io_error)?, stream, held: 0 };
         file.flush()?;
@@ -181,7 +192,7 @@ impl CaptureFile {
     /// One call to the system for each block, so that a killed run leaves whole ones.
     fn flush(&mut self) -> io::Result<()> {
         if self.stream.is_none() && self.held > Self::MAX_HELD {
-            self.stream = Some(File::create(&self.path)?);
+            self.stream = Some(create(&self.path)?);
         }
         match &mut self.stream {
             Some(stream) => stream.write_all(&self.writer.take()),
@@ -191,6 +202,7 @@ impl CaptureFile {
 
     fn finish(mut self) -> io::Result<PathBuf> {
         if self.stream.is_none() {
+            fs::create_dir_all(folder(&self.path))?;
             let mut temporary = temporary_file(folder(&self.path))?;
             temporary.write_all(&self.writer.take())?;
             temporary.persist(&self.path).map_err(|failure| failure.error)?;
@@ -205,6 +217,12 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.prefix(".").suffix(".pcapng").tempfile_in(folder)
+}
+
+/// A new file, in a new folder if need be.
+fn create(path: &Path) -> io::Result<File> {
+    fs::create_dir_all(folder(path))?;
+    File::create(path)
 }
 
 fn folder(path: &Path) -> &Path {
@@ -279,6 +297,17 @@ mod tests {
         assert_eq!(octets, recorded(Mode::Buffered));
         assert_eq!(octets, recorded(Mode::Streamed));
         insta::assert_binary_snapshot!("small.pcapng", octets);
+    }
+
+    #[test]
+    fn a_capture_that_nobody_wants_is_not_left() {
+        for mode in [Mode::Buffered, Mode::Streamed] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut recorder = Recorder::new(Some(folder.path().join("001.pcapng")), mode).unwrap();
+            recorder.frame(frame(1));
+            recorder.discard().unwrap();
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{mode:?}");
+        }
     }
 
     #[test]

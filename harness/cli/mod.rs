@@ -6,6 +6,7 @@ mod lint;
 mod log;
 mod mutants;
 mod phone;
+mod repeat;
 mod run;
 mod schema;
 

@@ -14,7 +14,7 @@ use sipfarm_ua::{Defect, Defects};
 use super::check::check;
 use crate::error::{Error, Exit, Result};
 use crate::run::events::ScenarioResult;
-use crate::run::execute::{Execution, execute};
+use crate::run::execute::{Execution, Keep, execute};
 use crate::run::mutants::{Mutant, Mutants};
 use crate::run::select::{Selected, Selection, TagExpression};
 use crate::world::{Context, NetKind, PhoneChoice};
@@ -125,6 +125,7 @@ fn run_one(selected: Selected, defects: Defects, seed: u64) -> Result<Option<Vec
     let context = Context {
         net: NetKind::Virtual,
         phone: PhoneChoice::Reference,
+        link: None,
         defects,
         tap: None,
         program: std::env::current_exe().map_err(unfit)?,
@@ -137,6 +138,7 @@ fn run_one(selected: Selected, defects: Defects, seed: u64) -> Result<Option<Vec
         seed,
         jobs: None,
         repeat: Box::new(|_| String::new()),
+        keep: Keep::All,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unfit)?;
     let (results, cut_short) = runtime.block_on(execute(execution, |_| ()));

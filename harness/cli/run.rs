@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,13 +12,16 @@ use sipfarm_core::Span;
 use sipfarm_ua::Defect;
 
 use super::check::{check, profile};
+use super::repeat::{CommandOf, Repetition, repeat};
 use crate::capture::tap::{Tap, TapError};
 use crate::error::{Blame, Error, Exit, Result, bug, count};
+use crate::net::Link;
 use crate::report::json;
 use crate::report::terminal::{Style, Terminal};
 use crate::run::bundle::{Bundle, CAPTURES, Header};
 use crate::run::events::{RunEvent, ScenarioResult, Started, Summary};
-use crate::run::execute::{Execution, execute};
+use crate::run::execute::{Execution, Keep, execute};
+use crate::run::repeat::Repeats;
 use crate::run::select::{Selected, Selection, TagExpression};
 use crate::world::{Context, NetKind, PhoneChoice, Place};
 
@@ -36,6 +40,11 @@ pub struct RunArgs {
     /// Have the reference phone do something wrong; `sipfarm mutants --list` names the defects
     #[arg(long = "defect", value_name = "NAME")]
     defects: Vec<Defect>,
+    /// A worse link between phone and farm than a cable, in the simulated network: what every packet takes,
+    /// what it takes at most on top, how many are lost, arrive twice or are overtaken, such as
+    /// delay=40ms,jitter=20ms,loss=5%,duplicate=2%,reorder=1%
+    #[arg(long, value_name = "PROPERTY=VALUE,…")]
+    link: Option<Link>,
     /// Only scenarios with these tags, such as "@YL-04 and not @slow"
     #[arg(long, value_name = "EXPR")]
     tags: Option<String>,
@@ -45,6 +54,10 @@ pub struct RunArgs {
     /// What everything random is drawn from
     #[arg(long, default_value_t = 1, value_parser = super::whole_number)]
     seed: u64,
+    /// Run everything with so many seeds, from --seed on, and tell which verdicts depend on the seed; of the
+    /// seeds after the first, only captures of scenarios that did not simply pass are kept, ten of each at most
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    repeat: u64,
     /// How many scenarios may run at once [default: all on real sockets, in virtual time one]
     #[arg(long, value_parser = super::at_least_one)]
     jobs: Option<u32>,
@@ -88,6 +101,10 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         tags: args.tags.as_deref().map(str::parse::<TagExpression>).transpose()?,
         text: args.text.clone(),
     };
+    if args.link.is_some() && args.net == NetArg::Loopback {
+        let why = "--link is for the simulated network: the loopback interface of the kernel delays and loses nothing";
+        return Err(Error::usage(why, "leave --link out, or run with --net virtual"));
+    }
     let (selected, warnings) = check(&selection)?;
     for warning in warnings {
         eprintln!("{warning}");
@@ -107,32 +124,75 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     };
     let program = std::env::current_exe()
         .map_err(|error| Error::lab(format!("this program cannot find itself: {error}"), ""))?;
-    let captures = Arc::clone(&bundle);
+    let (captures, first) = (Arc::clone(&bundle), args.seed);
     let context = Context {
         net,
         phone,
+        link: args.link,
         defects: args.defects.iter().copied().collect(),
         tap,
         program,
         scenario_limit: (net != NetKind::Virtual).then(|| Span::from_secs(args.scenario_limit.into())),
-        capture_of: Box::new(move |place: &Place| Some(captures.capture(place.id))),
+        capture_of: Box::new(move |place: &Place| {
+            Some(match place.run_seed == first {
+                true => captures.capture(place.id),
+                false => captures.capture_of_seed(place.run_seed, place.id),
+            })
+        }),
     };
-    run_selected(&args, selected, context, &bundle)
+    let context = Arc::new(context);
+    let ran = run_selected(&args, selected.clone(), Arc::clone(&context), &bundle)?;
+    if args.repeat == 1 || ran.0 == Exit::Interrupted {
+        return Ok(ran.0);
+    }
+    run_again(&args, selected, context, &bundle, &ran)
 }
 
-fn run_selected(args: &RunArgs, selected: Selected, context: Context, bundle: &Bundle) -> Result<Exit> {
+/// Runs what was selected under the seeds after the first, and tells what depends on the seed.
+fn run_again(
+    args: &RunArgs,
+    selected: Selected,
+    context: Arc<Context>,
+    bundle: &Bundle,
+    (first, results): &(Exit, Vec<ScenarioResult>),
+) -> Result<Exit> {
+    let begun = Instant::now();
+    let mut repeats = Repeats::new(args.seed);
+    repeats.add(args.seed, results, *first);
+    let repetition = Repetition {
+        selected,
+        context,
+        seeds: args.seed.saturating_add(1)..args.seed.saturating_add(args.repeat),
+        jobs: args.jobs.map(|jobs| jobs as usize),
+        command: repeat_command(args),
+    };
+    let interrupted = repeat(&repetition, &mut repeats, bundle)?;
+    repeats.real_time = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
+    // A reader that has gone away is no reason to fail.
+    let _ = write!(std::io::stdout(), "\n{repeats}");
+    Ok(if interrupted { repeats.exit.or(Exit::Interrupted) } else { repeats.exit })
+}
+
+fn run_selected(
+    args: &RunArgs,
+    selected: Selected,
+    context: Arc<Context>,
+    bundle: &Bundle,
+) -> Result<(Exit, Vec<ScenarioResult>)> {
     let count = selected.scenarios.len();
     let mut started = Started::new(args.seed, context.net.as_str(), count);
     started.bundle = Some(bundle.folder().to_owned());
     let reporter = Rc::new(RefCell::new(Reporter::new(bundle)?));
     reporter.borrow_mut().event(&RunEvent::Started(started));
     let begun = Instant::now();
+    let command = repeat_command(args);
     let execution = Execution {
         selected,
-        context: Arc::new(context),
+        context,
         seed: args.seed,
         jobs: args.jobs.map(|jobs| jobs as usize),
-        repeat: repeat_command(args),
+        repeat: Box::new(move |place| command(place)),
+        keep: Keep::All,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -155,10 +215,11 @@ fn run_selected(args: &RunArgs, selected: Selected, context: Context, bundle: &B
         bug::tell(bundle.folder(), &format!("a scenario has no result: {message}"), &place);
     }
     let unwritten = reporter.borrow().unwritten(bundle);
-    Ok(unwritten.iter().fold(exit, |exit, error| {
+    let exit = unwritten.iter().fold(exit, |exit, error| {
         eprintln!("{}", error.explain());
         exit.or(error.exit())
-    }))
+    });
+    Ok((exit, results))
 }
 
 /// One report for each bug of ours that the run has shown, however many scenarios it hit, but for
@@ -255,7 +316,7 @@ fn list(selected: &Selected) -> Exit {
 }
 
 /// The command that repeats one scenario of this run.
-fn repeat_command(args: &RunArgs) -> Box<dyn Fn(&Place) -> String> {
+fn repeat_command(args: &RunArgs) -> CommandOf {
     let mut options = String::new();
     if args.net == NetArg::Loopback {
         options += " --net loopback";
@@ -263,11 +324,15 @@ fn repeat_command(args: &RunArgs) -> Box<dyn Fn(&Place) -> String> {
     if args.phone != "reference" {
         options += &format!(" --phone {}", args.phone);
     }
+    if let Some(link) = &args.link {
+        options += &format!(" --link {link}");
+    }
     for defect in &args.defects {
         options += &format!(" --defect {defect}");
     }
-    let seed = args.seed;
-    Box::new(move |place| format!("sipfarm run {}:{}{options} --seed {seed}", place.feature, place.line))
+    Arc::new(move |place| {
+        format!("sipfarm run {}:{}{options} --seed {}", place.feature, place.line, place.run_seed)
+    })
 }
 
 fn wall_clock() -> sipfarm_core::Instant {

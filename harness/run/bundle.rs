@@ -100,6 +100,11 @@ impl Bundle {
         self.folder.join(format!("{id:03}.pcapng"))
     }
 
+    /// The capture of a scenario in a repetition of the run under another seed.
+    pub fn capture_of_seed(&self, seed: u64, id: ScenarioId) -> PathBuf {
+        self.folder.join(format!("seed-{seed}")).join(format!("{id:03}.pcapng"))
+    }
+
     /// Writes `run.json`.
     ///
     /// # Errors

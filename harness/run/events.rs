@@ -172,6 +172,11 @@ impl ScenarioResult {
         }
     }
 
+    /// Whether there is nothing that anybody might want to look into.
+    pub fn simply_passed(&self) -> bool {
+        self.exit() == Exit::Passed && self.verdict != Verdict::Warn
+    }
+
     /// How long it took, on the clock that its phone lived by.
     pub fn duration(&self) -> Span {
         self.virtual_time.unwrap_or(self.real_time)

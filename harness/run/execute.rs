@@ -32,6 +32,17 @@ pub struct Execution {
     pub jobs: Option<usize>,
     /// The command that repeats one scenario.
     pub repeat: Box<dyn Fn(&Place) -> String>,
+    /// Which captures are kept.
+    pub keep: Keep,
+}
+
+/// Which captures are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of them.
+    All,
+    /// Those of scenarios that did not simply pass.
+    Doubts,
 }
 
 /// Runs everything, and reports each event as it comes. Yields the results in order of ending, and
@@ -40,7 +51,7 @@ pub async fn execute(
     execution: Execution,
     report: impl FnMut(RunEvent) + 'static,
 ) -> (Vec<ScenarioResult>, Option<usize>) {
-    let Execution { selected, context, seed, jobs, repeat } = execution;
+    let Execution { selected, context, seed, jobs, repeat, keep } = execution;
     // Virtual time waits for nothing, so nothing is gained by more at once.
     let jobs = jobs.or((context.net == NetKind::Virtual).then_some(1));
     let ledger = Rc::new(Ledger {
@@ -51,6 +62,7 @@ pub async fn execute(
         results: RefCell::default(),
         report: RefCell::new(Box::new(report)),
         repeat,
+        keep,
     });
     let (before, after) = (Rc::clone(&ledger), Rc::clone(&ledger));
     let run = World::cucumber::<&'static str>()
@@ -127,6 +139,7 @@ struct Ledger {
     results: RefCell<Vec<ScenarioResult>>,
     report: RefCell<Box<dyn FnMut(RunEvent)>>,
     repeat: Box<dyn Fn(&Place) -> String>,
+    keep: Keep,
 }
 
 impl Ledger {
@@ -144,6 +157,7 @@ impl Ledger {
             name: scenario.name.clone(),
             line,
             tags: tags.map(|tag| tag.trim_start_matches('@').to_owned()).collect(),
+            run_seed: self.seed,
             seed: mix(self.seed, &format!("{path}:{line}")),
             feature: path,
         }
@@ -218,6 +232,9 @@ impl Ledger {
                 result.read_marks(timeline);
                 result.findings = judge(timeline, profile, end);
                 result.virtual_time = (self.net == NetKind::Virtual).then(|| end - result.started);
+                check_live(result, &world.live);
+                result.conclude();
+                ((), self.keep == Keep::All || !result.simply_passed())
             })
             .await;
         if let Some(trouble) = closed.failure.as_ref().and_then(trouble_of) {
@@ -233,7 +250,6 @@ impl Ledger {
                 });
             }
         }
-        check_live(result, &world.live);
     }
 
     fn empty_result(&self, place: &Place) -> ScenarioResult {

@@ -5,4 +5,5 @@ pub mod bundle;
 pub mod events;
 pub mod execute;
 pub mod mutants;
+pub mod repeat;
 pub mod select;

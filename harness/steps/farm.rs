@@ -3,7 +3,7 @@
 use cucumber::gherkin::Step;
 use cucumber::{given, when};
 
-use super::text::names;
+use super::text::{self, names};
 use crate::farm::FaultSpec;
 use crate::world::{StepFailure, StepResult, World};
 
@@ -40,6 +40,17 @@ fn min_expires(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResu
     world.begin(step);
     world.still_planning()?;
     world.plan.min_expires_s = Some(seconds);
+    Ok(())
+}
+
+/// How the phone's packets fare between it and the farm, both ways. In the simulated network only.
+#[given(
+    regex = r"^the link has (\d+(?:\.\d+)? (?:ms delay|ms jitter|% loss|% duplication|% reordering)(?:(?:, | and )\d+(?:\.\d+)? (?:ms delay|ms jitter|% loss|% duplication|% reordering))*)$"
+)]
+fn link(world: &mut World, #[step] step: &Step, properties: String) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.link = Some(text::link(&properties).map_err(|failure| world.stop(failure))?);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use cucumber::gherkin::Step;
 use regex::Regex;
 use sipfarm_core::Span;
 
+use crate::net::Link;
 use crate::world::StepFailure;
 
 /// The names in `"primary", "secondary" and "fallback"`.
@@ -26,6 +27,23 @@ pub fn seconds(text: &str) -> Result<Option<Span>, StepFailure> {
     }
 }
 
+/// The link in `40 ms delay, 20 ms jitter and 5 % loss`.
+pub fn link(text: &str) -> Result<Link, StepFailure> {
+    let mut link = Link::default();
+    for property in text.replace(" and ", ", ").split(", ") {
+        let (value, name) = property.split_once(' ').unwrap_or((property, ""));
+        let name = match name {
+            "ms delay" => "delay",
+            "ms jitter" => "jitter",
+            "% loss" => "loss",
+            "% duplication" => "duplicate",
+            _ => "reorder",
+        };
+        link.set(name, value.parse().unwrap_or(f64::NAN)).map_err(StepFailure::Setup)?;
+    }
+    Ok(link)
+}
+
 /// The rows of a table of two columns.
 pub fn settings(step: &Step) -> Result<Vec<(String, String)>, StepFailure> {
     let table = step.table.as_ref().ok_or_else(|| {
@@ -43,12 +61,21 @@ pub fn settings(step: &Step) -> Result<Vec<(String, String)>, StepFailure> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn names_are_what_stands_in_quotes() {
         assert_eq!(names(r#""a", "b" and "c d""#), ["a", "b", "c d"]);
         assert!(names("none").is_empty());
+    }
+
+    #[test]
+    fn a_link_is_what_its_words_say() {
+        let said = link("40 ms delay, 2.5 ms jitter, 5 % loss, 2 % duplication and 1 % reordering").unwrap();
+        assert_eq!(said, "delay=40ms,jitter=2.5ms,loss=5%,duplicate=2%,reorder=1%".parse().unwrap());
+        assert_eq!(link("7 % loss").unwrap(), "loss=7%".parse().unwrap());
+        assert!(link("101 % loss").is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use sipfarm_ua::Defects;
 
 use super::Place;
 use crate::capture::tap::Tap;
+use crate::net::Link;
 
 /// Which network a run uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Context {
     pub net: NetKind,
     /// The phone.
     pub phone: PhoneChoice,
+    /// The phone's link to the farm, where it is simulated and a scenario does not say another.
+    pub link: Option<Link>,
     /// What the reference phone does wrong.
     pub defects: Defects,
     /// The packet tap of a real network; without, evidence comes from the sockets.

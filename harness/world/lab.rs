@@ -256,8 +256,12 @@ impl Lab {
     }
 
     /// Ends the scenario: the phone stopped, the farm with its faults closed down, the capture closed
-    /// behind the last packet. `judge` is given the final timeline, the profile and the end.
-    pub async fn finish<T>(mut self, judge: impl FnOnce(&Timeline, &Profile, Instant) -> T) -> Closed<T> {
+    /// behind the last packet. `judge` is given the final timeline, the profile and the end, and says
+    /// besides whether the capture is worth keeping.
+    pub async fn finish<T>(
+        mut self,
+        judge: impl FnOnce(&Timeline, &Profile, Instant) -> (T, bool),
+    ) -> Closed<T> {
         let end = self.settle().await.until;
         self.record.mark(Mark::End, end);
         self.stop_phone().await;
@@ -275,9 +279,12 @@ impl Lab {
         drop(subscription);
         let recorder = record.lock().take();
         let (judged, capture) = match recorder {
-            Some(recorder) => (judge(recorder.timeline(), &profile, end), recorder.finish()),
+            Some(recorder) => {
+                let (judged, keep) = judge(recorder.timeline(), &profile, end);
+                (judged, if keep { recorder.finish() } else { recorder.discard().map(|()| None) })
+            }
             None => (
-                judge(&Timeline::default(), &profile, end),
+                judge(&Timeline::default(), &profile, end).0,
                 Err(io::Error::other("the capture was closed twice")),
             ),
         };

@@ -6,6 +6,7 @@ use sipfarm_core::profile::Profile;
 
 use super::{DNS_NODE, DnsPlan, StepFailure};
 use crate::farm::Behaviour;
+use crate::net::Link;
 
 /// What the `Given` steps ask for.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Plan {
     pub servers: Vec<String>,
     /// Whether the phone asks DNS which transport to use (NAPTR), rather than its profile.
     pub transport_from_dns: bool,
+    /// The phone's link to the farm, unless that of the run holds.
+    pub link: Option<Link>,
     /// What the far end does when it is called.
     pub far_end: Behaviour,
 }
@@ -45,6 +48,7 @@ impl Default for Plan {
             dns: None,
             servers: Vec::new(),
             transport_from_dns: false,
+            link: None,
             far_end: Behaviour::Answer { after: Span::ZERO },
         }
     }

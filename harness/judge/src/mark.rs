@@ -47,6 +47,20 @@ pub enum Mark {
         /// On or off.
         on: bool,
     },
+    /// The link between the phone and the tap is worse than a cable, both ways alike. What that does to
+    /// the evidence stands in [`Scene::sight`].
+    Link {
+        /// What every packet takes.
+        delay: Span,
+        /// What it takes at most on top.
+        jitter: Span,
+        /// The part of packets that is lost, from 0 to 1.
+        loss: f64,
+        /// The part that arrives twice.
+        duplicate: f64,
+        /// The part that others overtake.
+        reorder: f64,
+    },
     /// Something is expected.
     Expect(Expected),
     /// The harness was not fit to judge from here on or in a stretch of time.

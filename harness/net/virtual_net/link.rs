@@ -1,5 +1,8 @@
 //! What a link does to the packets that cross it.
 
+use std::fmt;
+use std::str::FromStr;
+
 use fastrand::Rng;
 use sipfarm_core::{Instant, Span};
 
@@ -23,6 +26,70 @@ pub struct Link {
 impl Link {
     /// How long a reordered packet is held back.
     pub const HOLD: Span = Span::from_millis(20);
+    /// The longest delay and the longest jitter that may be asked for: more is no link any more.
+    const LONGEST: Span = Span::from_secs(10);
+
+    /// The longest that a packet can take which is not lost.
+    pub fn longest(&self) -> Span {
+        let held = if self.reorder > 0.0 { Link::HOLD } else { Span::ZERO };
+        self.delay + self.jitter + held
+    }
+
+    /// Whether packets may be lost or doubled.
+    pub fn is_lossy(&self) -> bool {
+        self.loss > 0.0 || self.duplicate > 0.0
+    }
+
+    /// Changes one of its properties: `delay`, `jitter` (in milliseconds), `loss`, `duplicate` or
+    /// `reorder` (in percent).
+    ///
+    /// # Errors
+    /// There is no such property, or it cannot have that value.
+    pub fn set(&mut self, property: &str, value: f64) -> Result<(), String> {
+        let most =
+            if matches!(property, "delay" | "jitter") { Self::LONGEST.as_secs_f64() * 1e3 } else { 100.0 };
+        if !(0.0..=most).contains(&value) {
+            return Err(format!("{property} is from 0 to {most}, not {value}"));
+        }
+        match property {
+            "delay" => self.delay = Span::from_secs_f64(value / 1e3),
+            "jitter" => self.jitter = Span::from_secs_f64(value / 1e3),
+            "loss" => self.loss = value / 100.0,
+            "duplicate" => self.duplicate = value / 100.0,
+            "reorder" => self.reorder = value / 100.0,
+            other => return Err(format!("a link has no {other:?}: {}", Self::FORM)),
+        }
+        Ok(())
+    }
+
+    const FORM: &str = "write  delay=40ms,jitter=20ms,loss=5%,duplicate=2%,reorder=1%  or some of these";
+}
+
+/// As on the command line: `delay=40ms,loss=5%`.
+impl FromStr for Link {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut link = Link::default();
+        for part in text.split(',') {
+            let (property, value) = part.trim().split_once('=').ok_or(Self::FORM)?;
+            let unit = if matches!(property, "delay" | "jitter") { "ms" } else { "%" };
+            let number = value.strip_suffix(unit).and_then(|number| number.trim().parse().ok());
+            link.set(property, number.ok_or_else(|| format!("{part:?}: {}", Self::FORM))?)?;
+        }
+        Ok(link)
+    }
+}
+
+/// As it is read.
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |span: Span| span.as_secs_f64() * 1e3;
+        write!(f, "delay={}ms,jitter={}ms", ms(self.delay), ms(self.jitter))?;
+        let shares = [("loss", self.loss), ("duplicate", self.duplicate), ("reorder", self.reorder)];
+        let percent = |share: f64| (share * 1e6).round() / 1e4;
+        shares.iter().try_for_each(|(name, share)| write!(f, ",{name}={}%", percent(*share)))
+    }
 }
 
 /// The directions of a link, seen from its host.
@@ -75,6 +142,7 @@ fn happens(probability: f64, rng: &mut Rng) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn crossings(link: Link, seed: u64) -> Vec<Vec<Instant>> {
@@ -112,6 +180,18 @@ mod tests {
         }));
         let reordered: Vec<_> = crossings(Link { reorder: 0.1, ..link }, 3).concat();
         assert!(!reordered.is_sorted());
+    }
+
+    #[test]
+    fn it_reads_back_as_it_prints_and_says_what_it_cannot_be() {
+        let link: Link = "delay=40ms, jitter=2.5ms,loss=5%,duplicate=2%,reorder=1%".parse().unwrap();
+        assert_eq!((link.delay, link.jitter), (Span::from_millis(40), Span::from_micros(2_500)));
+        assert_eq!((link.loss, link.duplicate, link.reorder), (0.05, 0.02, 0.01));
+        assert_eq!(link.to_string().parse(), Ok(link));
+        assert_eq!(link.longest(), Span::from_micros(62_500));
+        for wrong in ["", "loss", "loss=5", "loss=101%", "loss=-1%", "loss=NaN%", "delay=1s", "colour=5%"] {
+            assert!(wrong.parse::<Link>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

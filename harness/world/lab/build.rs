@@ -15,7 +15,7 @@ use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, program, tro
 use crate::capture::recorder::{Mode, Recorder};
 use crate::capture::tap::Subscription;
 use crate::farm::{Account, FarEnd, FarEndConfig, Node, NodeConfig};
-use crate::net::{Bench, Driver, MachineId, RealLab, RealOptions, Slice, VirtualNet};
+use crate::net::{Bench, Driver, Link, MachineId, RealLab, RealOptions, Slice, VirtualNet};
 use crate::phone::{PhoneDriver, ProcessOptions, Program, ProgramOptions, ReferenceProcess, profiles};
 
 const DOMAIN: &str = "lab.example";
@@ -78,6 +78,10 @@ impl Lab {
             program::check_plan(plan, &base)?;
         }
         let profile = plan.resolve(base)?;
+        if plan.link.is_some() && context.net != NetKind::Virtual {
+            let why = "the link can be made worse in the simulated network only (--net virtual)";
+            return Err(StepFailure::NotExercised(why.to_owned()));
+        }
         let addresses = Addresses {
             slice: match context.net {
                 NetKind::Virtual => None,
@@ -93,6 +97,7 @@ impl Lab {
         let recorder = Recorder::new((context.capture_of)(place), mode)
             .map_err(|error| StepFailure::Lab(format!("the capture cannot be written: {error}")))?;
         let record = Arc::new(Record { recorder: Mutex::new(Some(recorder)), bell: Notify::new() });
+        let link = plan.link.or(context.link);
         let (mut bench, subscription) = open_bench(&context, place, &addresses, &record)?;
 
         let dns_addr = addresses.dns();
@@ -100,6 +105,10 @@ impl Lab {
         let begun = bench.now();
         if let Some(recorder) = record.lock().as_mut() {
             recorder.mark(Mark::Scenario(Box::new(scene)), begun);
+        }
+        if let (Some(link), Bench::Virtual(driver)) = (link, &mut bench) {
+            driver.net().set_link(addresses.phone().ip(), link);
+            record.mark(link_mark(&link), begun);
         }
         let far_end = bench.add(Box::new(FarEnd::new(FarEndConfig {
             addr: addresses.far_end(),
@@ -230,8 +239,9 @@ fn scene(
     if plan.dns.is_some() {
         nodes.push(mark::Node { name: DNS_NODE.to_owned(), addr: dns_addr, server: false, dns: true });
     }
+    let link = plan.link.or(context.link).unwrap_or_default();
     let (frames, latency) = match (context.net, &context.tap) {
-        (NetKind::Virtual, _) => (true, VirtualNet::LATENCY),
+        (NetKind::Virtual, _) => (true, VirtualNet::LATENCY + link.longest()),
         (NetKind::Loopback, Some(_)) => (true, TAP_LATENCY),
         (NetKind::Loopback, None) => (false, SOCKET_LATENCY),
     };
@@ -242,12 +252,17 @@ fn scene(
         tags: place.tags.clone(),
         seed: place.seed,
         net: context.net.as_str().to_owned(),
-        sight: mark::Sight { frames, lossy: false, latency },
+        sight: mark::Sight { frames, lossy: link.is_lossy(), latency },
         phone: vec![addresses.phone().ip()],
         nodes,
         servers: plan.servers.clone(),
         profile: profile.clone(),
     }
+}
+
+fn link_mark(link: &Link) -> Mark {
+    let Link { delay, jitter, loss, duplicate, reorder } = *link;
+    Mark::Link { delay, jitter, loss, duplicate, reorder }
 }
 
 async fn start_phone(

@@ -133,6 +133,12 @@ impl<'a> Case<'a> {
         !self.sight.lossy
     }
 
+    /// Whether a message is seen within the tap's latency of its sending: where packets are lost, TCP
+    /// sends them again after a second or more.
+    pub fn keeps_time(&self, transport: Transport) -> bool {
+        self.sees_all() || transport == Transport::Udp
+    }
+
     /// The class of a REGISTER exchange.
     pub fn registration(&self, exchange: usize) -> Option<&Registration> {
         self.registrations.iter().find(|registration| registration.exchange == exchange)

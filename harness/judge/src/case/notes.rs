@@ -89,6 +89,8 @@ impl<'a> Notes<'a> {
                 Mark::Late { who, since } => {
                     notes.late.push(Trouble { what: who, from: *since, to: at });
                 }
+                // The scene says what it does to our sight.
+                Mark::Link { .. } => {}
                 Mark::Unmet { precondition } => notes.unmet.push((at, precondition)),
                 Mark::End => notes.end = Some(at),
             }

@@ -155,10 +155,10 @@ impl<'c, 'a> Draft<'c, 'a> {
         self.because(Verdict::NotExercised, why)
     }
 
-    /// Nothing was decided so far, and at `deadline` the phone has failed: pending while live, and
-    /// inconclusive when the capture ends before.
+    /// Nothing was decided so far, and at `deadline` the phone has failed, unless what was waited for
+    /// may have been lost: pending while live, and inconclusive when the capture ends before.
     pub fn fail_at(self, deadline: Instant) -> Finding {
-        self.at(deadline, Draft::fail)
+        self.at(deadline, |draft| draft.fail_unless_lossy("a packet that it takes may have been lost"))
     }
 
     /// Nothing was decided so far, and at `deadline` all is well.

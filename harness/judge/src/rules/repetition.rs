@@ -42,7 +42,10 @@ pub fn judge_schedule(case: &Case<'_>, rule: &dyn Rule, of: impl Fn(&Method) -> 
 
 /// The sends without those that the network may have doubled on its way to a lossy tap: the same
 /// octets almost at once.
-pub fn without_doubles<'e, 'a>(case: &Case<'_>, sends: &'e [SeenRef<'a>]) -> Vec<&'e SeenRef<'a>> {
+pub fn without_doubles<'e, 'a: 'e>(
+    case: &Case<'_>,
+    sends: impl IntoIterator<Item = &'e SeenRef<'a>>,
+) -> Vec<&'e SeenRef<'a>> {
     let mut kept: Vec<&SeenRef<'a>> = Vec::new();
     for send in sends {
         let doubled = |last: &&SeenRef<'a>| {

@@ -47,7 +47,8 @@ pub(super) fn judge(asked: &Asked<'_, '_>, code: Option<u16>) -> Finding {
     let finals = || counted.iter().flat_map(|exchange| exchange.finals()).filter(|r| r.at <= decided);
     if let Some(accepted) = finals().find(|response| is_2xx(response)) {
         let seen = format!("{} (packet {})", accepted.what(), accepted.packet());
-        return draft.seen(seen).message(accepted).fail();
+        let draft = draft.seen(seen).message(accepted);
+        return draft.fail_unless_lossy("a refusal may not have reached the phone");
     }
     let window = Window { from: asked.since(), to: decided };
     let last = finals().max_by_key(|response| response.at);

@@ -8,6 +8,7 @@ use sipfarm_core::sip::Method;
 use super::Asked;
 use crate::case::{ClientExchange, SeenRef, status};
 use crate::finding::{Finding, Window};
+use crate::rules::repetition::without_doubles;
 use crate::rules::schedule::{Fit, fit, fit_whole};
 use crate::rules::{Draft, RuleInfo};
 
@@ -34,7 +35,8 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, node: &str) -> Findi
     let end = case.limits.give_up(exchange.t0(), timeout).to;
     let disturbance = disturbance(exchange, method).filter(|(at, _)| *at <= end);
     let until = disturbance.as_ref().map_or(end, |(at, _)| *at);
-    let sends: Vec<&SeenRef<'_>> = exchange.sends.iter().filter(|send| send.at <= until).collect();
+    let mut sends = without_doubles(case, &exchange.sends);
+    sends.retain(|send| send.at <= until);
     let draft = draft.messages(sends.iter().map(|send| &***send));
     let sent = match exchange.transport {
         Transport::Udp => over_udp(asked, &draft, exchange, &sends, end),

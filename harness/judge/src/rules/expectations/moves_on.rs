@@ -7,8 +7,9 @@ use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
 use super::{Asked, near};
-use crate::case::{ClientExchange, Connect, Connected, Failure, SeenRef};
+use crate::case::{Case, ClientExchange, Connect, Connected, Failure, SeenRef};
 use crate::finding::{Finding, Window};
+use crate::rules::repetition::without_doubles;
 use crate::rules::{Draft, RuleInfo};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -23,6 +24,8 @@ const AFTER_ICMP: Span = Span::from_secs(1);
 
 /// A connect that nobody answers may take this long where the profile names no time (YL-06).
 const CONNECT_CAP: Span = Span::from_secs(130);
+
+const TRIES_LOST: &str = "the tries at the node before may have been lost";
 
 const NO_FRAMES: &str = "without frames an ICMP error or a refused connection cannot be excluded";
 
@@ -91,7 +94,8 @@ fn left_or_not(
     let patience = case.patience_of(silent);
     let latest = patience.latest(case, silent.t0());
     let next = next.filter(|next| next.t0() <= latest);
-    let excess = silent.sends.get(*patience.sends.end()).filter(|send| send.at <= latest);
+    let all = without_doubles(case, &silent.sends);
+    let excess = all.get(*patience.sends.end()).filter(|send| send.at <= latest);
     let excess = excess.filter(|send| next.is_none_or(|next| send.at <= next.t0()));
     let until = excess.map(|send| send.at).or(next.map(ClientExchange::t0)).unwrap_or(latest);
     let draft = draft.message(silent.first());
@@ -99,7 +103,7 @@ fn left_or_not(
         let why = format!("the node was not silent: {} (packet {})", response.what(), response.packet());
         return draft.message(response).inconclusive(&why);
     }
-    let made: Vec<&SeenRef<'_>> = silent.sends.iter().filter(|send| send.at <= until).collect();
+    let made: Vec<&SeenRef<'_>> = all.iter().filter(|send| send.at <= until).copied().collect();
     let last = made.last().map_or(silent.t0(), |send| send.at);
     let window = patience.leave(case, silent.t0(), last, made.len());
     let draft = draft.messages(made.iter().map(|send| &***send)).window(window);
@@ -140,12 +144,12 @@ fn moved(
     );
     let draft = draft.message(next.first()).seen(seen);
     if !asked.goes_to(next, to) {
-        return draft.fail();
+        return draft.fail_unless_lossy(TRIES_LOST);
     }
     let counted = patience.sends.contains(&tries.len());
     let in_time = counted && window.from <= next.t0() && next.t0() <= window.to;
     if let Some(failure) = silent.failures.iter().find(|failure| failure.at <= next.t0()) {
-        return told(draft, failure, next.t0(), in_time, case.limits.latency());
+        return told(case, draft, failure, next.t0(), in_time);
     }
     let too_soon = tries.len() < *patience.sends.start() || next.t0() < window.from;
     match () {
@@ -157,14 +161,18 @@ fn moved(
 }
 
 /// The phone was told that the server cannot be reached.
-fn told(draft: Draft<'_, '_>, failure: &Failure<'_>, at: Instant, in_time: bool, latency: Span) -> Finding {
-    let window = Window { from: failure.at, to: failure.at + AFTER_ICMP + latency * 2 };
+fn told(case: &Case<'_>, draft: Draft<'_, '_>, failure: &Failure<'_>, at: Instant, in_time: bool) -> Finding {
+    let window = Window { from: failure.at, to: failure.at + AFTER_ICMP + case.limits.latency() * 2 };
     let draft = draft.packets(failure.packets, failure.at);
     if at <= window.to {
         return draft.window(window).pass();
     }
     // F-24: a phone that waits for its timer although it was told is blind to ICMP, not wrong.
-    if in_time { draft.warn() } else { draft.window(window).fail() }
+    match in_time {
+        true if case.sees_all() => draft.warn(),
+        true => draft.pass(),
+        false => draft.window(window).fail_unless_lossy("the error may not have reached the phone"),
+    }
 }
 
 /// The phone went to another server without a request to this one: right only when it could not
@@ -184,7 +192,7 @@ fn without_request(
         return if over_tcp && !case.sight.frames {
             draft.inconclusive(NO_FRAMES)
         } else {
-            draft.fail_unless_lossy("the tries at the first node may have been lost")
+            draft.fail_unless_lossy(TRIES_LOST)
         };
     };
     let limits = &case.limits;
@@ -201,7 +209,8 @@ fn without_request(
         .iter()
         .fold(draft, |draft, packets| draft.packets(packets, connect.at))
         .window(window);
-    if asked.goes_to(next, to) && next.t0() <= latest { draft.pass() } else { draft.fail() }
+    let right = asked.goes_to(next, to) && next.t0() <= latest;
+    if right { draft.pass() } else { draft.fail_unless_lossy(TRIES_LOST) }
 }
 
 fn sends(made: usize) -> String {

@@ -19,6 +19,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 /// What may hide a try from those who see only what the sockets heard.
 const NO_FRAMES: &str = "without frames a closed port or a refused connection cannot be seen";
 
+const LOST: &str = "the tries in between may have been lost";
+
 pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], only: bool) -> Finding {
     let case = asked.case;
     let list: Vec<_> = nodes.iter().map(|node| asked.node(node)).collect();
@@ -48,7 +50,11 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], on
         so_far += &format!("{}; ", show(asked, visit));
         if !asked.goes_to(visit, node) {
             let draft = draft.seen(format!("{so_far}not to \"{node}\""));
-            return if case.sight.frames { draft.fail() } else { draft.inconclusive(NO_FRAMES) };
+            return if case.sight.frames {
+                draft.fail_unless_lossy(LOST)
+            } else {
+                draft.inconclusive(NO_FRAMES)
+            };
         }
         window = Window { from: visit.t0(), to: deadline(asked, visit) };
     }
@@ -57,7 +63,8 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], on
         _ if !only => draft.pass(),
         Some(more) if more.t0() <= window.to => {
             let seen = format!("{so_far}and {}", show(asked, more));
-            draft.seen(seen).message(more.first()).window(window).fail()
+            let draft = draft.seen(seen).message(more.first()).window(window);
+            draft.fail_unless_lossy("a response may not have reached the phone")
         }
         _ => draft.window(window).pass_at(window.to),
     }

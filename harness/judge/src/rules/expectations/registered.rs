@@ -38,7 +38,8 @@ pub(super) fn judge(asked: &Asked<'_, '_>, with: &str, within: Option<Span>) -> 
             let late = response.at - window.to;
             let seen =
                 format!("{} (packet {}), late by {late:.2}", asked.after(response.at), response.packet());
-            draft.seen(seen).message(exchange.first()).message(response).fail()
+            let draft = draft.seen(seen).message(exchange.first()).message(response);
+            draft.fail_unless_lossy("earlier tries may have been lost")
         }
         None => {
             let refused = here().filter_map(|exchange| exchange.final_response());

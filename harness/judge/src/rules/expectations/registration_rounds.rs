@@ -16,6 +16,8 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     standing: false,
 };
 
+const LOST: &str = "a REGISTER or a response may have been lost";
+
 /// YL-14: the period may be off by 20 %.
 const PERIOD_TOLERANCE: f64 = 0.2;
 
@@ -45,7 +47,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, nodes: &[String], rounds: usize) -> F
         if !asked.goes_to(visit, node) {
             let whom = case.names.show(visit.to, visit.transport);
             let seen = format!("round {round}: request {place} goes to {whom}, not to \"{node}\"");
-            return draft.seen(seen).fail();
+            return draft.seen(seen).fail_unless_lossy(LOST);
         }
         if visit.t0() < window.from {
             let seen = format!(
@@ -53,7 +55,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, nodes: &[String], rounds: usize) -> F
                 asked.after(visit.t0()),
                 visit.first().packet()
             );
-            return draft.seen(seen).window(window).fail();
+            return draft.seen(seen).window(window).fail_unless_lossy(LOST);
         }
         before = Some(visit);
     }

@@ -8,6 +8,7 @@ use sipfarm_core::sip::Method;
 use super::Asked;
 use crate::case::{SeenRef, ServerExchange, status};
 use crate::finding::{Finding, Window};
+use crate::rules::repetition::without_doubles;
 use crate::rules::schedule::{Fit, fit_response, fit_whole_response, on_its_own};
 use crate::rules::{Draft, RuleInfo};
 
@@ -41,7 +42,8 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16) -> Finding {
     let end = case.limits.give_up(t0, life).to;
     let ack = exchange.acks.iter().find(|ack| ack.at <= end);
     let until = ack.map_or(end, |ack| ack.at);
-    let finals: Vec<_> = exchange.finals().into_iter().filter(|response| response.at <= until).collect();
+    let mut finals = without_doubles(case, exchange.finals());
+    finals.retain(|response| response.at <= until);
     let draft = draft.messages(finals.iter().map(|response| &***response));
     match (decided(asked, &draft, exchange, &finals, end), ack) {
         (Some((at, finding)), _) if ack.is_none_or(|ack| at < ack.at) => finding,

@@ -56,7 +56,8 @@ pub(super) fn judge(
         Some(request) => {
             let what = format!("{} to {}", request.what(), case.names.show(request.dst, request.transport));
             let seen = format!("{what} {} (packet {})", asked.after(request.at), request.packet());
-            draft.seen(seen).message(request).fail()
+            let draft = draft.seen(seen).message(request);
+            draft.fail_unless_lossy("what forbids it may not have reached the phone")
         }
         None => {
             let nearest = near::in_its_name(case, method, node, window);

@@ -6,6 +6,7 @@ use sipfarm_core::sip::Method;
 use super::Asked;
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
+use crate::rules::repetition::without_doubles;
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "transmissions",
@@ -28,13 +29,14 @@ pub(super) fn judge(
         Err(finding) => return *finding,
     };
     // Only what comes within `quiet` of the send before belongs to the series.
-    let pause = exchange.sends.windows(2).position(|pair| pair[1].at - pair[0].at > quiet);
-    let series = &exchange.sends[..pause.map_or(exchange.sends.len(), |at| at + 1)];
+    let sends = without_doubles(asked.case, &exchange.sends);
+    let pause = sends.windows(2).position(|pair| pair[1].at - pair[0].at > quiet);
+    let series = &sends[..pause.map_or(sends.len(), |at| at + 1)];
     let counted = &series[..series.len().min(count + 1)];
     let last = counted[counted.len() - 1].at;
     let window = Window { from: last, to: last + quiet };
     let draft =
-        draft.messages(counted.iter().map(|send| &**send)).seen(format!("sent {} times", series.len()));
+        draft.messages(counted.iter().map(|send| &***send)).seen(format!("sent {} times", series.len()));
     match counted.len() {
         made if made > count => draft.fail_unless_lossy("the network may have doubled it"),
         made if made == count => draft.window(window).pass_at(window.to),

@@ -1,0 +1,113 @@
+//! A tap behind a link that loses and doubles packets: what may have been lost or doubled accuses
+//! nobody, and the same packets behind a good link do.
+use sipfarm_core::sip::Method;
+use sipfarm_judge::Verdict::{Fail, Inconclusive, Pass};
+use sipfarm_judge::{Expectation, Verdict};
+
+use crate::common::{Story, span};
+
+const INVITE: [f64; 7] = [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5];
+
+/// The verdicts behind a good link, and behind one that loses and doubles packets.
+fn both(tell: impl Fn(&mut Story), expectation: &Expectation, end: f64) -> (Verdict, Verdict) {
+    let verdict = |mut story: Story| {
+        let expected = story.expect(-0.01, expectation.clone());
+        tell(&mut story);
+        story.run(&expected, end).verdict
+    };
+    (verdict(Story::new().latency(0.05)), verdict(Story::new().latency(0.05).lossy()))
+}
+
+fn invites(story: &mut Story, node: &str, times: &[f64]) {
+    story.at(times[0]).phone().sends("INVITE", node);
+    for at in &times[1..] {
+        story.at(*at).phone().repeats("INVITE", node);
+    }
+}
+
+fn doubled(times: &[f64], which: usize) -> Vec<f64> {
+    let mut times = times.to_vec();
+    times.insert(which + 1, times[which] + 0.01);
+    times
+}
+
+#[test]
+fn what_never_came_may_have_been_lost() {
+    let (method, node) = (Method::Invite, "secondary".to_owned());
+    let (with, through) = ("primary".to_owned(), "primary".to_owned());
+    let nodes = vec!["primary".to_owned(), "secondary".to_owned()];
+    let within = Some(span(1.0));
+    let expectations = [
+        Expectation::Sends { method: method.clone(), node, within },
+        Expectation::Registered { with, within },
+        Expectation::CallEstablished { through: Some(through), within },
+        Expectation::Order { method, nodes, only: false },
+    ];
+    for expectation in expectations {
+        let tell = |story: &mut Story| invites(story, "primary", &INVITE);
+        assert_eq!(both(tell, &expectation, 100.0), (Fail, Inconclusive), "{expectation:?}");
+    }
+}
+
+#[test]
+fn a_server_that_seems_left_out_may_have_been_tried() {
+    let node = |name: &str| name.to_owned();
+    let tell = |story: &mut Story| {
+        invites(story, "primary", &INVITE);
+        invites(story, "fallback", &[32.1]);
+    };
+    let order = Expectation::Order {
+        method: Method::Invite,
+        nodes: vec![node("primary"), node("secondary")],
+        only: false,
+    };
+    assert_eq!(both(tell, &order, 100.0), (Fail, Inconclusive));
+    let moves = Expectation::MovesOn { method: Method::Invite, from: node("primary"), to: node("secondary") };
+    assert_eq!(both(tell, &moves, 100.0), (Fail, Inconclusive));
+}
+
+#[test]
+fn a_doubled_send_is_one_send() {
+    let node = "primary".to_owned();
+    let whole = Expectation::CompleteTimeout { method: Method::Invite, node: node.clone() };
+    for which in 0..INVITE.len() {
+        let tell = |story: &mut Story| invites(story, "primary", &doubled(&INVITE, which));
+        assert_eq!(both(tell, &whole, 100.0), (Fail, Pass), "send {which}");
+    }
+    let once = Expectation::Transmissions { method: Method::Invite, node, count: 1, quiet: span(40.0) };
+    let tell = |story: &mut Story| invites(story, "primary", &[0.0, 0.01]);
+    assert_eq!(both(tell, &once, 100.0), (Fail, Pass));
+    // Half a second later it is no double: a send too many, or one that was called for by a loss.
+    let tell = |story: &mut Story| invites(story, "primary", &[0.0, 0.5]);
+    assert_eq!(both(tell, &once, 100.0), (Fail, Inconclusive));
+}
+
+/// The phone's 200 at these times, to an INVITE that nobody acknowledges.
+fn accepted(mut story: Story, times: &[f64]) -> Story {
+    story.at(-0.1).node("primary").sends("INVITE");
+    story.at(times[0]).phone().answers(200);
+    for at in &times[1..] {
+        story.at(*at).phone().repeats_answer();
+    }
+    story
+}
+
+#[test]
+fn the_first_of_the_repeated_responses_may_be_lost_too() {
+    const LADDER: [f64; 10] = [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5];
+    let rule = "acceptance-repetition";
+    assert_eq!(accepted(Story::new(), &LADDER).verdict(rule, 60.0), Fail);
+    assert_eq!(accepted(Story::new().lossy(), &LADDER).verdict(rule, 60.0), Pass);
+    assert_eq!(accepted(Story::new().lossy().latency(0.05), &doubled(&LADDER, 2)).verdict(rule, 60.0), Pass);
+    // No loss makes a rhythm of its own.
+    let wrong = [0.0, 0.8, 1.6, 2.4, 3.2];
+    assert_eq!(accepted(Story::new().lossy(), &wrong).verdict(rule, 60.0), Fail);
+}
+
+#[test]
+fn over_tcp_a_lost_segment_comes_late() {
+    let rule = "acceptance-repetition";
+    let late = [0.0, 0.5, 2.6, 3.5];
+    assert_eq!(accepted(Story::new().tcp(), &late).verdict(rule, 5.0), Fail);
+    assert_eq!(accepted(Story::new().tcp().lossy(), &late).verdict(rule, 5.0), Inconclusive);
+}

@@ -10,6 +10,9 @@ use super::{Draft, Rule};
 use crate::case::{Case, ClientExchange, SeenRef, status};
 use crate::finding::{Finding, Window};
 
+/// On a lossy tap, the loss of this many packets is explanation enough.
+pub const LOST_AT_MOST: usize = 2;
+
 /// Judges every exchange of those methods over UDP against its schedule.
 pub fn judge_schedule(case: &Case<'_>, rule: &dyn Rule, of: impl Fn(&Method) -> bool) -> Vec<Finding> {
     let mut docket = Docket::open(case, rule);

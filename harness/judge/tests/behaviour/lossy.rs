@@ -111,3 +111,45 @@ fn over_tcp_a_lost_segment_comes_late() {
     assert_eq!(accepted(Story::new().tcp(), &late).verdict(rule, 5.0), Fail);
     assert_eq!(accepted(Story::new().tcp().lossy(), &late).verdict(rule, 5.0), Inconclusive);
 }
+
+/// An INVITE that the node answers at 0.1 s, 0.6 s, 1.6 s and 3.6 s, and ACKs of the phone.
+fn answered(mut story: Story, code: u16, acks: &[f64]) -> Story {
+    story.at(0.0).phone().sends("INVITE", "primary");
+    let mut acks = acks.iter().copied().peekable();
+    for (n, at) in [0.1, 0.6, 1.6, 3.6].into_iter().enumerate() {
+        let node = story.at(at).node("primary");
+        if n == 0 {
+            node.answers("INVITE", code)
+        } else {
+            node.repeats_answer()
+        }
+        while let Some(ack) = acks.next_if(|ack| *ack < at + 0.4) {
+            story.at(ack).phone().acks("primary");
+        }
+    }
+    story
+}
+
+#[test]
+fn a_later_repetition_that_was_acknowledged_makes_good_for_a_lost_one() {
+    for (rule, code) in [("ack-refusal", 486), ("ack-acceptance", 200)] {
+        for (acks, verdict) in [
+            (&[0.12, 0.62, 1.62, 3.62][..], Pass),
+            // One and two that were lost, each time before one that was not.
+            (&[0.62, 1.62, 3.62][..], Pass),
+            (&[0.12, 3.62][..], Pass),
+            // Three are too many to be taken for granted, and nothing makes good for the last.
+            (&[3.62][..], Inconclusive),
+            (&[0.12, 0.62, 1.62][..], Inconclusive),
+            (&[][..], Inconclusive),
+        ] {
+            assert_eq!(
+                answered(Story::new().lossy(), code, acks).verdict(rule, 10.0),
+                verdict,
+                "{code} {acks:?}"
+            );
+            let seen = answered(Story::new(), code, acks).verdict(rule, 10.0);
+            assert_eq!(seen, if acks.len() == 4 { Pass } else { Fail }, "{code} {acks:?}");
+        }
+    }
+}

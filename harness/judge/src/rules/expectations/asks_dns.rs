@@ -39,5 +39,9 @@ pub(super) fn judge(asked: &Asked<'_, '_>, kind: RecordKind, name: &str, within:
     let (at, packets) = (lookup.at(), lookup.sends.first().map_or(&[][..], |(_, packets)| packets));
     let number = packets.last().copied().unwrap_or_default();
     let draft = draft.packets(packets, at).seen(format!("{} (packet {number})", asked.after(at)));
-    if at <= window.to { draft.pass() } else { draft.fail() }
+    if at <= window.to {
+        draft.pass()
+    } else {
+        draft.fail_unless_lossy("an earlier query may have been lost")
+    }
 }

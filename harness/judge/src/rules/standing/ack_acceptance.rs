@@ -6,7 +6,7 @@ use super::ack_refusal::abandoned_at;
 use crate::case::{Case, SeenRef, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
-use crate::rules::acks::match_acks;
+use crate::rules::acks::{Acked, acked};
 use crate::rules::draft::Docket;
 
 /// See the module.
@@ -37,10 +37,11 @@ impl Rule for AckAcceptance {
             // A phone that has sent or received BYE may have forgotten the dialog.
             let bye = case.messages.iter().find(|m| m.is_request(&Method::Bye) && m.call_id == first.call_id);
             let until = (first.at + case.limits.sixty_four_t1()).min(bye.map_or(case.horizon, |bye| bye.at));
-            for (response, ack) in accepted.iter().zip(match_acks(&accepted, &exchange.acks)) {
+            for (response, ack) in accepted.iter().zip(acked(case, &accepted, &exchange.acks)) {
                 let window = Window { from: response.at, to: response.at + case.limits.at_once() };
                 match ack {
-                    Some(ack) if ack.at <= window.to => docket.kept(ack.packets),
+                    Acked::By(ack) => docket.kept(ack.packets),
+                    Acked::Later => {}
                     _ if case.horizon <= window.to => {}
                     _ if response.packets != first.packets
                         && response.at + case.limits.reaction() >= until => {}

@@ -8,7 +8,7 @@ use sipfarm_core::{Instant, Span};
 use crate::case::{Case, ClientExchange, SeenRef, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
-use crate::rules::acks::match_acks;
+use crate::rules::acks::{Acked, acked};
 use crate::rules::draft::Docket;
 
 /// See the module.
@@ -34,13 +34,14 @@ impl Rule for AckRefusal {
                 exchange.finals().filter(|r| status(r) >= 300 && exchange.is_sound(r)).collect();
             let Some(first) = refusals.first() else { continue };
             let abandoned = abandoned_at(case, exchange);
-            for (refusal, ack) in refusals.iter().zip(match_acks(&refusals, &exchange.acks)) {
+            for (refusal, ack) in refusals.iter().zip(acked(case, &refusals, &exchange.acks)) {
                 let window = Window { from: refusal.at, to: refusal.at + case.limits.at_once() };
                 if refusal.at >= abandoned || !is_due(case, exchange, first, refusal) {
                     continue;
                 }
                 match ack {
-                    Some(ack) if ack.at <= window.to => docket.kept(ack.packets),
+                    Acked::By(ack) => docket.kept(ack.packets),
+                    Acked::Later => {}
                     _ if case.horizon <= window.to => {}
                     _ => {
                         let from = case.names.show(refusal.src, refusal.transport);

@@ -11,10 +11,7 @@ use crate::case::{Case, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
-use crate::rules::repetition::ending_response;
-
-/// On a lossy tap, this many responses in a row that never reached the phone explain themselves.
-const LOST_AT_MOST: usize = 2;
+use crate::rules::repetition::{LOST_AT_MOST, ending_response};
 
 /// See the module.
 pub struct RepetitionAfterResponse;

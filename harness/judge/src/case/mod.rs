@@ -173,6 +173,21 @@ impl<'a> Case<'a> {
         latency > Span::ZERO && (second - first).abs() <= latency
     }
 
+    /// Whether the phone may have sent two requests in the other order than they were seen: they may have
+    /// changed places, or on a lossy tap the first sends of the later one were lost.
+    pub fn may_be_unordered(&self, before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
+        let repeated = || {
+            let slots = self.limits.slots(&after.method);
+            let since = before.t0() + self.limits.reaction();
+            slots.iter().skip(1).any(|slot| after.t0() - *slot <= since)
+        };
+        let late = || match after.transport {
+            Transport::Udp => repeated(),
+            Transport::Tcp => (before.from, before.to) != (after.from, after.to),
+        };
+        self.may_have_swapped(before.t0(), after.t0()) || (!self.sees_all() && late())
+    }
+
     /// Whether the user or the harness stopped what the phone was doing within a stretch of time.
     pub fn interrupted(&self, from: Instant, to: Instant) -> bool {
         self.notes.commanded(&["hang", "boot", "cancel", "unregister", "power", "stop", "quit"], from, to)

@@ -145,6 +145,11 @@ impl<'c, 'a> Draft<'c, 'a> {
         }
     }
 
+    /// Legal but poor, if the tap sees everything; on a lossy tap `why_not` explains the packets.
+    pub fn warn_unless_lossy(self, why_not: &str) -> Finding {
+        if self.case.sees_all() { self.warn() } else { self.inconclusive(why_not) }
+    }
+
     /// We cannot tell.
     pub fn inconclusive(self, why: &str) -> Finding {
         self.because(Verdict::Inconclusive, why)

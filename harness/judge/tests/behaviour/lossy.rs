@@ -4,7 +4,7 @@ use sipfarm_core::sip::Method;
 use sipfarm_judge::Verdict::{Fail, Inconclusive, Pass};
 use sipfarm_judge::{Expectation, Verdict};
 
-use crate::common::{Story, span};
+use crate::common::{Story, credentials, span};
 
 const INVITE: [f64; 7] = [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5];
 
@@ -152,4 +152,53 @@ fn a_later_repetition_that_was_acknowledged_makes_good_for_a_lost_one() {
             assert_eq!(seen, if acks.len() == 4 { Pass } else { Fail }, "{code} {acks:?}");
         }
     }
+}
+
+#[test]
+fn an_icmp_error_may_not_have_reached_the_phone() {
+    let told = |mut story: Story| {
+        invites(&mut story, "primary", &[0.0]);
+        story.at(0.01).icmp("primary");
+        for at in &INVITE[1..] {
+            story.at(*at).phone().repeats("INVITE", "primary");
+        }
+        story.verdict("icmp-reaction", 60.0)
+    };
+    assert_eq!((told(Story::new()), told(Story::new().lossy())), (Verdict::Warn, Inconclusive));
+}
+
+#[test]
+fn over_tcp_the_same_segment_twice_is_one_send() {
+    let rule = "repetition-over-tcp";
+    let told = |mut story: Story, again: f64| {
+        invites(&mut story, "primary", &[0.0, again]);
+        story.verdict(rule, 60.0)
+    };
+    let lossy = || Story::new().tcp().lossy().latency(0.05);
+    assert_eq!((told(Story::new().tcp(), 0.01), told(lossy(), 0.01)), (Fail, Pass));
+    // A phone that repeats its request does so later.
+    assert_eq!(told(lossy(), 0.5), Fail);
+}
+
+/// Two requests of one nonce, the second with the lower count.
+fn counted(story: Story, gap: f64) -> Verdict {
+    let mut story = story;
+    for (at, nc) in [(0.0, 3), (gap, 2)] {
+        let value = credentials("n", nc, "sip:1002@example.com");
+        story
+            .at(at)
+            .phone()
+            .new_call()
+            .sends_with("OPTIONS", "primary", |b| b.header("Authorization", value));
+    }
+    story.verdict("digest", 60.0)
+}
+
+#[test]
+fn requests_sent_at_once_may_change_places_and_the_first_send_of_one_may_be_lost() {
+    let slow = || Story::new().latency(0.05);
+    assert_eq!((counted(Story::new(), 0.04), counted(slow(), 0.04)), (Fail, Pass));
+    // Half a second later is when a lost one is sent again, and in between there is no excuse.
+    assert_eq!((counted(slow(), 0.5), counted(slow().lossy(), 0.5)), (Fail, Pass));
+    assert_eq!(counted(slow().lossy(), 40.0), Fail);
 }

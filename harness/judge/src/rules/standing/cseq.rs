@@ -80,7 +80,7 @@ fn is_excused(
 ) -> bool {
     let elsewhere =
         before.method == exchange.method && before.cseq() == exchange.cseq() && before.to != exchange.to;
-    elsewhere || (!answers_challenge && case.may_have_swapped(before.t0(), exchange.t0()))
+    elsewhere || (!answers_challenge && case.may_be_unordered(before, exchange))
 }
 
 fn number(exchange: &ClientExchange<'_>) -> u32 {

@@ -98,7 +98,12 @@ fn fault(
     match last {
         // The same request at the next server is the same request (RFC 3263 section 4.3).
         Some((before, other)) if nc == before && is_copy(other, exchange) => None,
-        Some((_, other)) if unordered(case, other, exchange) => None,
+        // What answers a challenge has not changed places with what was challenged.
+        Some((before, other))
+            if nc < before && case.makes_good(at).is_none() && case.may_be_unordered(other, exchange) =>
+        {
+            None
+        }
         Some((before, other)) if nc <= before => {
             Some(format!("nc={nc:08x} after nc={before:08x} in packet {}", other.first().packet()))
         }
@@ -141,13 +146,6 @@ fn challenges(exchange: &ClientExchange<'_>) -> Vec<Challenge> {
 
 fn is_known_nonce(case: &Case<'_>, nonce: &str) -> bool {
     case.client.iter().flat_map(challenges).any(|challenge| challenge.nonce == nonce)
-}
-
-/// Whether two requests may have changed places on their way to the tap. Where the first was answered
-/// before the second came, they have not.
-fn unordered(case: &Case<'_>, before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
-    let answered = before.response().is_some_and(|response| response.at <= after.t0());
-    !answered && case.may_have_swapped(before.t0(), after.t0())
 }
 
 fn is_copy(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {

@@ -45,7 +45,7 @@ impl Rule for IcmpReaction {
                         .packets(failure.packets, failure.at)
                         .message(send)
                         .seen(format!("sent {:.2} after the error: blind to ICMP", send.at - failure.at));
-                    docket.add(draft.warn());
+                    docket.add(draft.warn_unless_lossy("the error may not have reached the phone"));
                 }
                 None if case.horizon > window.to || moved_on(case, exchange, failure.at) => {
                     docket.kept(failure.packets);

@@ -87,6 +87,6 @@ fn is_new_call_id(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &Clien
 fn grows(case: &Case<'_>, before: &ClientExchange<'_>, registration: &Registration) -> bool {
     let exchange = &case.client[registration.exchange];
     exchange.cseq() > before.cseq()
-        || (registration.makes_good.is_none() && case.may_have_swapped(before.t0(), exchange.t0()))
+        || (registration.makes_good.is_none() && case.may_be_unordered(before, exchange))
         || (before.to != exchange.to && before.cseq() == exchange.cseq())
 }

@@ -54,7 +54,7 @@ impl Rule for RegistrationRefresh {
                     };
                     let draft = draft.seen(seen);
                     docket.add(match at < binding.window.from {
-                        true => draft.warn(),
+                        true => draft.warn_unless_lossy("a response may have been lost"),
                         false => draft.fail_unless_lossy("a REGISTER may have been lost"),
                     });
                 }

@@ -6,6 +6,7 @@ use crate::case::Case;
 use crate::finding::Finding;
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
+use crate::rules::repetition::without_doubles;
 
 /// See the module.
 pub struct RepetitionOverTcp;
@@ -27,7 +28,8 @@ impl Rule for RepetitionOverTcp {
         let mut docket = Docket::open(case, self);
         for exchange in case.client.iter().filter(|exchange| exchange.transport == Transport::Tcp) {
             // On a new connection it is a new try, not a repetition.
-            let again = exchange.sends.iter().skip(1).find(|send| send.src == exchange.first().src);
+            let sends = without_doubles(case, &exchange.sends);
+            let again = sends.iter().skip(1).find(|send| send.src == exchange.first().src);
             let slots = case.limits.slots(&exchange.method);
             let answered = exchange.response().map_or(case.horizon, |response| response.at);
             let first_due = slots.get(1).map(|due| case.limits.repetition(exchange.t0(), slots[0], *due).to);

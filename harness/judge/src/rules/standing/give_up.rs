@@ -2,7 +2,9 @@
 //! section 4.3).
 
 use super::server_order::follows_order;
-use crate::case::Case;
+use sipfarm_core::Instant;
+
+use crate::case::{Case, ClientExchange};
 use crate::finding::Finding;
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -29,7 +31,7 @@ impl Rule for GiveUp {
             for pair in attempt.exchanges.windows(2) {
                 let (silent, next) = (&case.client[pair[0]], &case.client[pair[1]]);
                 let heard = silent.responses.iter().any(|response| response.at <= next.t0());
-                let told = silent.failures.iter().any(|failure| failure.at <= next.t0());
+                let told = told_of_failure(case, silent, next.t0());
                 if silent.to == next.to || heard || told {
                     continue;
                 }
@@ -61,4 +63,13 @@ impl Rule for GiveUp {
         }
         docket.close()
     }
+}
+
+/// Whether an ICMP error or the like may have made the phone give up by then. A socket does not tell
+/// which request an error is for, so one for an earlier request that was still on its way counts.
+fn told_of_failure(case: &Case<'_>, silent: &ClientExchange<'_>, by: Instant) -> bool {
+    let same_way = case.client.iter().filter(|other| (other.from, other.to) == (silent.from, silent.to));
+    let since = silent.t0() - case.limits.latency() * 2;
+    let own = silent.failures.iter().any(|failure| failure.at <= by);
+    own || same_way.flat_map(|other| &other.failures).any(|failure| since <= failure.at && failure.at <= by)
 }

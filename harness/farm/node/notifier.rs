@@ -157,3 +157,76 @@ impl Node {
         self.stack.request(request.build(), path, None, now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sipfarm_core::sip::{Message, MessageBuilder, Method};
+
+    use crate::farm::testing::{Lab, PHONE, request};
+
+    fn subscribe(n: u32, package: &str, expires: u32) -> MessageBuilder {
+        let uri = "sip:1001@example.test";
+        request(&Method::Subscribe, uri, n).header("Event", package).header("Expires", expires)
+    }
+
+    /// What the phone hears of a request: the response, and the NOTIFY if there is one.
+    fn heard(lab: &mut Lab, request: &MessageBuilder) -> (Message, Option<Message>) {
+        lab.forget();
+        lab.say(request);
+        lab.run_ms(10);
+        let mut heard = lab.heard().into_iter();
+        let response = heard.next().expect("a response");
+        (response, heard.next())
+    }
+
+    #[test]
+    fn a_subscription_is_granted_and_notified_at_once() {
+        let mut lab = Lab::new();
+        let (ok, notify) = heard(&mut lab, &subscribe(1, "message-summary", 600));
+        assert_eq!((ok.status(), ok.number("Expires")), (Some(200), Some(600)));
+        let notify = notify.expect("a NOTIFY");
+        assert_eq!(notify.request_uri(), Some(format!("sip:1001@{PHONE}").as_str()));
+        assert_eq!(notify.call_id(), ok.call_id());
+        assert_eq!(
+            notify.from().and_then(|from| from.tag().map(str::to_owned)),
+            ok.to().and_then(|to| to.tag().map(str::to_owned))
+        );
+        assert_eq!(notify.to().and_then(|to| to.tag().map(str::to_owned)).as_deref(), Some("phone"));
+        assert_eq!(notify.header("Event"), Some("message-summary"));
+        assert_eq!(notify.header("Subscription-State"), Some("active;expires=600"));
+        assert!(notify.defects.is_empty(), "{:?}", notify.defects);
+        assert_eq!(lab.node(|node, _| node.subscriptions().len()), 1);
+    }
+
+    #[test]
+    fn it_is_refreshed_and_ended_within_its_dialog() {
+        let mut lab = Lab::new();
+        let (ok, _) = heard(&mut lab, &subscribe(1, "dialog", 600));
+        let to = ok.header("To").expect("To").to_owned();
+        let (refreshed, _) = heard(&mut lab, &subscribe(2, "dialog", 300).set("To", &to));
+        assert_eq!((refreshed.status(), refreshed.number("Expires")), (Some(200), Some(300)));
+        let (ended, notify) = heard(&mut lab, &subscribe(3, "dialog", 0).set("To", &to));
+        assert_eq!(ended.status(), Some(200));
+        let state = notify.and_then(|notify| notify.header("Subscription-State").map(str::to_owned));
+        assert_eq!(state.as_deref(), Some("terminated;reason=timeout"));
+        assert_eq!(lab.node(|node, _| node.subscriptions().len()), 0);
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused() {
+        let mut lab = Lab::new();
+        let (refused, notify) = heard(&mut lab, &subscribe(1, "presence", 600));
+        assert_eq!((refused.status(), notify.is_none()), (Some(489), true));
+        assert!(refused.header("Allow-Events").is_some_and(|events| events.contains("message-summary")));
+        let strange = subscribe(2, "dialog", 600).set("To", "<sip:1001@example.test>;tag=strange");
+        assert_eq!(heard(&mut lab, &strange).0.status(), Some(481));
+    }
+
+    #[test]
+    fn a_restart_forgets_it() {
+        let mut lab = Lab::new();
+        heard(&mut lab, &subscribe(1, "dialog", 600));
+        lab.fault_on("restart");
+        assert_eq!(lab.node(|node, _| node.subscriptions().len()), 0);
+    }
+}

@@ -77,7 +77,8 @@ Feature: Servers behind a name are tried as DNS orders them
 
   @YL-13 @YL-15
   Scenario: A registration goes on to the second
-    Given a phone
+    Given a phone with settings
+      | registration.method | successive |
     And "primary" answers REGISTER with 503
     When the phone registers
     Then the phone sends REGISTER to "primary", then "secondary"

@@ -49,7 +49,8 @@ Feature: A name that DNS does not resolve
 
   @YL-04
   Scenario: A phone that does not count it as a failure tries nobody else
-    Given a phone with profile "yealink-t5x"
+    Given a phone with profile "yealink-t5x" and settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "dns" has fault "dns-nxdomain"
     When the phone dials the far end
     Then the phone asks DNS for SRV "_sip._udp.example.test"

@@ -10,6 +10,7 @@ use sipfarm_core::profile::{LoadError, Profile, Source, load, load_for};
 const EMBEDDED: &[(&str, &str)] = &[
     ("rfc3261", include_str!("../../fixtures/profiles/rfc3261.yaml")),
     ("baresip", include_str!("../../fixtures/profiles/baresip.yaml")),
+    ("polycom-vvx", include_str!("../../fixtures/profiles/polycom-vvx.yaml")),
     ("yealink-t5x", include_str!("../../fixtures/profiles/yealink-t5x.yaml")),
 ];
 
@@ -174,7 +175,7 @@ mod tests {
         );
         assert_eq!(
             find("grandstream").unwrap_err().help.unwrap(),
-            "known are rfc3261, baresip, yealink-t5x; a file needs its `.yaml`"
+            "known are rfc3261, baresip, polycom-vvx, yealink-t5x; a file needs its `.yaml`"
         );
         assert!(
             find("nowhere/phone.yaml")

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{captures, sipfarm};
+use sipfarm::phone::profiles;
 
 #[test]
 fn the_reference_phone_passes_everything_in_virtual_time() {
@@ -12,6 +13,19 @@ fn the_reference_phone_passes_everything_in_virtual_time() {
     let ran = sipfarm(&["run", "--out", out.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert!(captures(&out).len() > 50, "only {} captures", captures(&out).len());
+}
+
+/// The reference phone in the place of each model: what a scenario supposes of the phone it must say.
+#[test]
+fn the_reference_phone_passes_everything_as_each_model() {
+    let bundle = tempfile::tempdir().unwrap();
+    let models = || profiles::names().filter(|name| profiles::find(name).unwrap().control.process.is_none());
+    assert!(models().any(|name| name == "polycom-vvx"));
+    for name in models() {
+        let out = bundle.path().join(name);
+        let ran = sipfarm(&["run", "--phone", name, "--out", out.to_str().unwrap()]);
+        assert_eq!(ran.code, 0, "{name}: {}{}", ran.out, ran.err);
+    }
 }
 
 #[test]

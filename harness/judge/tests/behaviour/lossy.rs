@@ -202,3 +202,17 @@ fn requests_sent_at_once_may_change_places_and_the_first_send_of_one_may_be_lost
     assert_eq!((counted(slow(), 0.5), counted(slow().lossy(), 0.5)), (Fail, Pass));
     assert_eq!(counted(slow().lossy(), 40.0), Fail);
 }
+
+#[test]
+fn an_error_for_the_request_before_may_end_this_one() {
+    let told = |mut story: Story, wait: f64| {
+        story.at(0.0).phone().sends("SUBSCRIBE", "primary");
+        story.at(0.01).icmp("primary");
+        story.at(0.01 + wait).phone().new_call().sends("INVITE", "primary");
+        story.at(0.02 + wait).phone().sends("INVITE", "secondary");
+        story.verdict("give-up", 60.0)
+    };
+    assert_ne!(told(Story::new().latency(0.05), 0.06), Fail);
+    // Without delay it had arrived long before, and half a second later in any case.
+    assert_eq!((told(Story::new(), 0.06), told(Story::new().latency(0.05), 0.5)), (Fail, Fail));
+}

@@ -33,8 +33,10 @@ impl Row {
     }
 }
 
-/// Their names on the command line.
-const ALL: [(&str, fn() -> Vec<Row>); 5] = [
+/// A measurement: its name on the command line, and what makes its rows.
+type Measurement = (&'static str, fn() -> Vec<Row>);
+
+const ALL: [Measurement; 5] = [
     ("suite", suite::measure),
     ("time-out", time_out::measure),
     ("farm", farm::measure),

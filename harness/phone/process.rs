@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use sipfarm_ua::Defects;
+use sipfarm_ua::{Defects, Server};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
@@ -43,9 +43,8 @@ pub struct ProcessOptions<'a> {
     pub program: &'a Path,
     /// A profile as YAML, complete.
     pub profile_yaml: &'a str,
-    /// Names of the servers in the order in which they are tried, and where they are: an address, or a
-    /// domain name with or without a port.
-    pub servers: &'a [(String, String)],
+    /// The servers, in the order in which it tries them.
+    pub servers: &'a [Server],
     /// The DNS server that it asks for domain names, if any.
     pub dns: Option<SocketAddr>,
     /// The phone's address.
@@ -220,8 +219,8 @@ fn command(options: &ProcessOptions<'_>) -> Command {
         // Ctrl-C on the terminal is for us: the phone must not die first, as if it were lost.
         .process_group(0)
         .kill_on_drop(true);
-    for (name, place) in options.servers {
-        command.args(["--server", &format!("{name}={place}")]);
+    for server in options.servers {
+        command.args(["--server", &server.to_string()]);
     }
     if let Some(dns) = options.dns {
         command.args(["--dns", &dns.to_string()]);

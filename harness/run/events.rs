@@ -344,7 +344,9 @@ fn exit_of(selected: usize, results: &[ScenarioResult], interrupted: bool) -> Ex
 
 /// The unexpected passes of each profile that the scenarios were held to.
 fn unexpected_of(results: &[ScenarioResult]) -> Vec<UnexpectedPass> {
-    let mut of_profile: BTreeMap<(&String, &BTreeMap<String, String>), Vec<&[Finding]>> = BTreeMap::new();
+    /// A profile's name and what it knows to be broken.
+    type Profile<'a> = (&'a String, &'a BTreeMap<String, String>);
+    let mut of_profile: BTreeMap<Profile<'_>, Vec<&[Finding]>> = BTreeMap::new();
     for result in results {
         of_profile.entry((&result.phone, &result.known_issues)).or_default().push(&result.findings);
     }

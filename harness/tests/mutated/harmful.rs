@@ -9,7 +9,7 @@ use super::*;
 fn is_named(rules: &[&str], harm: impl Fn(&mut Tape, usize) -> bool) {
     let mut done = 0;
     let mut missed = Vec::new();
-    for tape in tapes() {
+    for tape in tapes().iter().filter(|tape| !loses(tape)) {
         for at in 0..tape.events.len() {
             let mut harmed = tape.clone();
             if tape.sip(at).is_none_or(|sip| !tape.is_phone(sip)) || !harm(&mut harmed, at) {
@@ -24,6 +24,12 @@ fn is_named(rules: &[&str], harm: impl Fn(&mut Tape, usize) -> bool) {
     }
     assert!(done > 0, "there was no occasion");
     assert!(missed.is_empty(), "{} of {done}:\n{}", missed.len(), missed.join("\n"));
+}
+
+/// Whether a node loses datagrams on purpose: what is missing there can be its doing.
+fn loses(tape: &Tape) -> bool {
+    let lossy = |event: &Event| matches!(&event.kind, EventKind::Mark(Mark::Fault { fault, .. }) if fault.starts_with("loss"));
+    tape.events.iter().any(lossy)
 }
 
 /// The places of all sends of the UDP request at that place that nobody answered: at least four.

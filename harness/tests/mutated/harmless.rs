@@ -31,8 +31,8 @@ impl Drop for Accusations {
 /// Marks know times, too.
 fn shift_mark(mark: &mut Mark, by: Span) {
     match mark {
-        Mark::Expect(expected) => expected.since = expected.since + by,
-        Mark::Trouble { since: Some(since), .. } | Mark::Late { since, .. } => *since = *since + by,
+        Mark::Expect(expected) => expected.since += by,
+        Mark::Trouble { since: Some(since), .. } | Mark::Late { since, .. } => *since += by,
         _ => {}
     }
 }
@@ -56,7 +56,7 @@ fn another_day_changes_no_verdict() {
         let by = dice.span(Span::from_secs(86_400 * 3_650)) - Span::from_secs(86_400 * 1_825);
         let mut shifted = tape.clone();
         for event in &mut shifted.events {
-            event.at = event.at + by;
+            event.at += by;
             if let EventKind::Mark(mark) = &mut event.kind {
                 shift_mark(mark, by);
             }
@@ -100,7 +100,7 @@ fn strangers_accuse_nobody() {
                 let EventKind::Sip(sip) = &event.kind else { continue };
                 if tape.is_phone(sip) && dice.roll(2) == 0 {
                     let mut copy = event.clone();
-                    copy.at = copy.at + dice.span(Span::from_secs(5));
+                    copy.at += dice.span(Span::from_secs(5));
                     let EventKind::Sip(sip) = &mut copy.kind else { unreachable!() };
                     sip.src = "198.51.100.7:5060".parse().unwrap();
                     crowded.events.push(copy);

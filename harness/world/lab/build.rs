@@ -265,6 +265,7 @@ fn link_mark(link: &Link) -> Mark {
     Mark::Link { delay, jitter, loss, duplicate, reorder }
 }
 
+#[expect(clippy::too_many_arguments, reason = "all that stands by now, once")]
 async fn start_phone(
     context: &Context,
     bench: &mut Bench,
@@ -308,13 +309,11 @@ async fn start_phone(
     let complete = Profile { extends: None, ..profile.clone() };
     let profile_yaml = serde_yaml::to_string(&complete)
         .map_err(|error| StepFailure::bug(format!("the profile cannot be written: {error}")))?;
-    let written: Vec<(String, String)> =
-        servers.iter().map(|server| (server.name.clone(), as_argument(&server.at))).collect();
     let by_name = servers.iter().any(|server| matches!(server.at, Destination::Name { .. }));
     let process = ReferenceProcess::start(ProcessOptions {
         program: &context.program,
         profile_yaml: &profile_yaml,
-        servers: &written,
+        servers: &servers,
         dns: dns.filter(|_| by_name),
         local: addresses.phone(),
         user: PHONE_USER,
@@ -365,12 +364,4 @@ fn domain_name(plan: &Plan, name: &str) -> Result<Destination, StepFailure> {
         return Err(StepFailure::Setup(format!("{help}{problem}")));
     }
     Ok(Destination::Name { host: host.to_owned(), port })
-}
-
-fn as_argument(at: &Destination) -> String {
-    match at {
-        Destination::Address(addr) => addr.to_string(),
-        Destination::Name { host, port: Some(port) } => format!("{host}:{port}"),
-        Destination::Name { host, port: None } => host.clone(),
-    }
 }

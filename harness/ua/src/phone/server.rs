@@ -120,6 +120,8 @@ fn is_domain_name(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn name(host: &str, port: Option<u16>) -> Destination {

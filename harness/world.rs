@@ -5,6 +5,7 @@ mod dns;
 mod failure;
 mod lab;
 mod plan;
+mod ring;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -190,6 +191,26 @@ impl World {
         passed.map_err(|failure| self.stop(failure))?;
         self.since = self.lab().await?.now();
         Ok(())
+    }
+
+    /// Presses a key that is for the call which rings, once it does: on a slow link, or when the
+    /// INVITE was lost and comes again, that takes longer than a person's reaction. Where nothing
+    /// rings for all that time, the phone itself refuses the key.
+    ///
+    /// # Errors
+    /// The phone does not take it; then the scenario was not exercised.
+    pub async fn press_at_ring(&mut self, key: Key) -> StepResult {
+        let lab = self.lab().await?;
+        let user = lab.phone_user();
+        let limit = lab.now() + FARM_PATIENCE;
+        let rung = lab
+            .watch(|timeline, now| match ring::rings(timeline, user) || now >= limit {
+                true => Look::Done(()),
+                false => Look::Until(limit),
+            })
+            .await;
+        rung.map_err(|failure| self.stop(failure))?;
+        self.press(key).await
     }
 
     /// Expects something of the phone, and waits until it is decided.

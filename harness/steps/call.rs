@@ -18,14 +18,14 @@ async fn dials(world: &mut World, #[step] step: &Step) -> StepResult {
 #[when(regex = r"^the phone answers$")]
 async fn answers(world: &mut World, #[step] step: &Step) -> StepResult {
     world.begin(step);
-    world.press(Key::Answer).await
+    world.press_at_ring(Key::Answer).await
 }
 
 /// The user refuses the call that rings.
 #[when(regex = r"^the phone rejects the call with (\d{3})$")]
 async fn rejects(world: &mut World, #[step] step: &Step, code: u16) -> StepResult {
     world.begin(step);
-    world.press(Key::Reject(code)).await
+    world.press_at_ring(Key::Reject(code)).await
 }
 
 /// The user ends the call, or gives up calling.

@@ -64,6 +64,8 @@ pub struct World {
     pub(crate) live: Vec<Finding>,
     line: u32,
     keyword: &'static str,
+    /// Whether the step is the first When after something else.
+    opens_action: bool,
     text: String,
     /// Why the scenario stopped, when it did.
     pub(crate) failure: Option<StepFailure>,
@@ -112,6 +114,7 @@ impl World {
             gherkin::StepType::When => "When",
             gherkin::StepType::Then => "Then",
         };
+        self.opens_action = keyword == "When" && self.keyword != "When";
         self.keyword = keyword;
         self.line = u32::try_from(step.position.line).unwrap_or(u32::MAX);
         self.text.clone_from(&step.value);
@@ -167,6 +170,15 @@ impl World {
                     .to_owned(),
             ))),
         }
+    }
+
+    /// Lets what is in flight arrive before the farm changes: the first `When` after a `Given` or a
+    /// `Then` finds everybody at rest, the next ones follow at once.
+    ///
+    /// # Errors
+    /// The lab cannot be built, or the phone was lost.
+    pub async fn come_to_rest(&mut self) -> StepResult {
+        if self.opens_action && self.has_lab() { self.react().await } else { Ok(()) }
     }
 
     /// Presses a key of the phone.

@@ -101,4 +101,4 @@ Feature: Subscriptions
     And the phone is registered with "primary"
     When "primary" has fault "restart"
     Then the phone sends SUBSCRIBE to "primary" within 120 s
-    And the phone answers NOTIFY from "primary" with 200
+    And the phone answers NOTIFY from "primary" with 200 within 120 s

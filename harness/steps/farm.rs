@@ -96,6 +96,7 @@ async fn status_retry_after(
 async fn faults_end(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
     world.begin(step);
     world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.come_to_rest().await?;
     let ended = world.lab().await?.faults_off(&node);
     ended.map_err(|failure| world.stop(failure))
 }
@@ -106,6 +107,7 @@ async fn switch_on(world: &mut World, node: &str, fault: &str) -> StepResult {
         Ok(spec) => spec,
         Err(error) => return Err(world.stop(StepFailure::Setup(format!("{error}")))),
     };
+    world.come_to_rest().await?;
     let switched = world.lab().await?.fault_on(node, &spec);
     switched.map_err(|failure| world.stop(failure))
 }

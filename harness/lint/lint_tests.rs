@@ -42,9 +42,10 @@ fn codes(source: &str) -> Vec<String> {
 
 /// A scenario whose steps are sound but for that one.
 fn with_step(step: &str) -> String {
+    let when = if step.starts_with("When") { "" } else { "    When the phone dials the far end\n" };
     format!(
         "Feature: F\n  Scenario: s\n    Given a farm with servers \"primary\" and \"secondary\"\n    And a phone\n    \
-         {step}\n    Then the phone sends INVITE to \"primary\"\n"
+         {step}\n{when}    Then the phone sends INVITE to \"primary\"\n"
     )
 }
 
@@ -71,6 +72,24 @@ fn an_undefined_step_says_what_was_meant_and_where_it_is() {
           |          ^^^^^^^^^^^^^^^^^^^^^^^^^^ no step matches
        help: did you mean  "the phone dials the far end"   (
     "#);
+}
+
+#[test]
+fn what_is_expected_before_anything_was_done_is_found() {
+    let then = "Then the phone sends INVITE to \"primary\"";
+    insta::assert_snapshot!(text_of(&with_step(then)), @r#"
+    error[then-before-when]  features/x.feature:5:10
+        5 |     Then the phone sends INVITE to "primary"
+          |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ nothing has been done yet that this could be counted from
+       help: write a When before it:  When the phone dials the far end,  or  When the phone is left alone
+    "#);
+    // Once is enough, and a When of the background is one.
+    let none = "Feature: F\n  Scenario: s\n    Given a farm with servers \"primary\"\n    Then the phone sends INVITE to \
+                \"primary\"\n    And the phone sends BYE to \"primary\"\n";
+    assert_eq!(codes(none), ["then-before-when 4:10"]);
+    let background =
+        none.replacen("  Scenario", "  Background:\n    When the phone dials the far end\n  Scenario", 1);
+    assert_eq!(codes(&background), Vec::<String>::new());
 }
 
 #[test]
@@ -146,9 +165,8 @@ fn names_that_nobody_bears_are_found() {
     );
     assert_eq!(codes(&format!("@yl-04 @qa-17\n{}", with_step("And a phone"))), ["unknown-requirement 1:1"]);
     assert_eq!(codes(&format!("@retry(3).after(1s)\n{}", with_step("And a phone"))), ["tag-retry 1:1"]);
-    let farmless =
-        "Feature: F\n  Scenario: s\n    Given a phone\n    Then the phone sends INVITE to \"primary\"\n";
-    assert_eq!(codes(farmless), ["unknown-node 4:36"]);
+    let farmless = "Feature: F\n  Scenario: s\n    Given a phone\n    When the phone dials the far end\n    Then the phone sends INVITE to \"primary\"\n";
+    assert_eq!(codes(farmless), ["unknown-node 5:36"]);
     insta::assert_snapshot!(text_of(&with_step("And \"primry\" has fault \"silent\"")), @r#"
     error[unknown-node]  features/x.feature:5:9
         5 |     And "primry" has fault "silent"
@@ -160,14 +178,14 @@ fn names_that_nobody_bears_are_found() {
 #[test]
 fn an_outline_is_checked_row_by_row_and_reported_once() {
     let source = "Feature: F\n  Background:\n    Given a farm with servers \"primary\"\n  Scenario Outline: <n>\n    Given a \
-                  fone\n    Then the phone sends INVITE to \"<n>\"\n    Examples:\n      | n       |\n      | primary |\n      \
+                  fone\n    When the phone dials the far end\n    Then the phone sends INVITE to \"<n>\"\n    Examples:\n      | n       |\n      | primary |\n      \
                   | prime   |\n      | primary |\n";
-    assert_eq!(codes(source), ["step-undefined 5:11", "unknown-node 6:5"]);
+    assert_eq!(codes(source), ["step-undefined 5:11", "unknown-node 7:5"]);
 }
 
 #[test]
 fn what_gherkin_lets_pass_in_silence_is_an_error() {
-    let sound = "    Given a farm with servers \"primary\"\n    Then the phone sends INVITE to \"primary\"\n";
+    let sound = "    Given a farm with servers \"primary\"\n    When the phone dials the far end\n    Then the phone sends INVITE to \"primary\"\n";
     for (source, expected) in [
         ("Feature: F\n".to_owned(), vec!["feature-empty 1:1"]),
         ("Feature: F\n  Rule: r\n".to_owned(), vec!["rule-empty 2:3"]),
@@ -179,11 +197,11 @@ fn what_gherkin_lets_pass_in_silence_is_an_error() {
         (format!("Feature: F\n  Scenario Outline: s\n{sound}"), vec!["outline-without-examples 2:3"]),
         (
             format!("Feature: F\n  Scenario Outline: s\n{sound}    Examples:\n      | n |\n"),
-            vec!["column-unused 5:5", "examples-empty 5:5"],
+            vec!["column-unused 6:5", "examples-empty 6:5"],
         ),
         (
             format!("Feature: F\n  Scenario: s\n{sound}  Scenario: t\n{sound}  Scenario: s\n{sound}"),
-            vec!["duplicate-scenario 8:3"],
+            vec!["duplicate-scenario 10:3"],
         ),
     ] {
         assert_eq!(codes(&source), expected, "{source}");
@@ -194,7 +212,7 @@ fn what_gherkin_lets_pass_in_silence_is_an_error() {
 
 #[test]
 fn rows_of_one_outline_may_share_a_name() {
-    let source = "Feature: F\n  Background:\n    Given a farm with servers \"primary\"\n  Scenario Outline: s\n    Then the \
+    let source = "Feature: F\n  Background:\n    Given a farm with servers \"primary\"\n    When the phone dials the far end\n  Scenario Outline: s\n    Then the \
                   phone sends INVITE to \"primary\" within <n> s\n    Examples:\n      | n |\n      | 1 |\n      | 2 |\n";
     assert_eq!(diagnose(source), []);
 }

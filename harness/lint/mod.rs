@@ -11,6 +11,7 @@
 //! | `second-feature`, `keyword-in-description` | gherkin passes over this line in silence |
 //! | `feature-empty`, `rule-empty`, `scenario-empty`, `examples-empty`, `outline-without-examples` | nothing of it would run |
 //! | `scenario-without-then` | whatever the phone does, no step would mind |
+//! | `then-before-when` | nothing has been done yet that the step could be counted from |
 //! | `scenario-without-name`, `duplicate-scenario`, `duplicate-feature` (warning) | a report could not tell which one |
 //! | `placeholder-unknown`, `column-unused` (warning) | placeholders and examples do not fit together |
 //! | `step-undefined`, `step-ambiguous` | no step matches, or several do |

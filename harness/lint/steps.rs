@@ -50,6 +50,7 @@ impl FileLint<'_> {
             .map(|word| word.text)
             .chain(all.iter().any(|step| step.value.starts_with(DECLARES_DNS)).then(|| "dns".to_owned()))
             .collect();
+        self.before_any_when(&all);
         for step in all {
             self.matches_one(step);
             self.times(step);
@@ -58,6 +59,20 @@ impl FileLint<'_> {
             self.settings(step);
             self.methods(step);
             self.codes(step);
+        }
+    }
+
+    /// What a `Then` expects is counted from the last `When`.
+    fn before_any_when(&mut self, steps: &[&Step]) {
+        let before = steps.iter().take_while(|step| step.ty != StepType::When);
+        if let Some(step) = before.copied().find(|step| step.ty == StepType::Then) {
+            let mut diagnostic = self.at_step(step, "then-before-when");
+            diagnostic.message = "nothing has been done yet that this could be counted from".to_owned();
+            diagnostic.help.push(
+                "write a When before it:  When the phone dials the far end,  or  When the phone is left alone"
+                    .to_owned(),
+            );
+            self.found.push(diagnostic);
         }
     }
 

@@ -24,6 +24,7 @@ fn steps_that_say_nothing_are_refused_before_anything_runs() {
         (&[DIALS, "Then the phone sends no INVIT for 5 s"], 6, "did you mean INVITE?"),
         (&[DIALS, "| a | b |", "Then the call fails"], 5, "nobody reads the table below this step"),
         (&[DIALS, "Then the phone sends INVITE to \"primary\" exactly 0 times"], 6, "count from 1"),
+        (&["Then the phone sends INVITE to \"primary\"", DIALS], 5, "write a When before it"),
     ] {
         let ran = run(&[&[FARM, "And a phone"], steps].concat(), &[]);
         assert_eq!(ran.code, 2, "{steps:?}: {}{}", ran.out, ran.err);
@@ -31,14 +32,6 @@ fn steps_that_say_nothing_are_refused_before_anything_runs() {
         assert!(ran.err.contains(&format!("a.feature:{line}")), "{steps:?}: {}", ran.err);
         assert!(ran.err.contains("nothing was run"), "{steps:?}: {}", ran.err);
     }
-}
-
-#[test]
-fn an_expectation_before_anything_was_done_is_the_authors_error() {
-    let ran = run(&[FARM, "And a phone", "Then the phone sends INVITE to \"primary\"", DIALS], &[]);
-    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
-    assert!(ran.out.contains("a.feature:5"), "{}", ran.out);
-    assert!(ran.out.contains("write a When before it"), "{}", ran.out);
 }
 
 #[test]

@@ -17,7 +17,9 @@ const FARM: &str = "Given a farm with servers \"primary\" and \"secondary\"\n   
 
 #[test]
 fn a_misspelt_keyword_is_an_error_and_not_a_description() {
-    let ran = run("Feature: F\n  Scenario: S\n    Gven a phone\n    Then the call fails\n");
+    let ran = run(
+        "Feature: F\n  Scenario: S\n    Gven a phone\n    When the phone reboots\n    Then the call fails\n",
+    );
     assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
     assert!(ran.err.contains("a.feature:3"), "{}", ran.err);
 }
@@ -135,7 +137,10 @@ fn the_far_end_hangs_up_calls_only() {
 #[test]
 fn lint_goes_on_after_a_file_that_it_cannot_read() {
     let folder = tempfile::tempdir().unwrap();
-    feature(folder.path(), "Feature: F\n  YL-04\n  Scenario: S\n    Gven a phone\n    Then the call fails\n");
+    feature(
+        folder.path(),
+        "Feature: F\n  YL-04\n  Scenario: S\n    Gven a phone\n    When the phone reboots\n    Then the call fails\n",
+    );
     std::fs::write(folder.path().join("b.feature"), [0xff, 0xfe]).unwrap();
     let path = folder.path().to_str().unwrap();
     let ran = sipfarm(&["lint", path, "--format", "json"]);

@@ -111,9 +111,12 @@ impl Format {
 }
 
 fn read_from(file: impl Read) -> Result<Recording, Stop> {
+    collect(file, Collector::default())
+}
+
+fn collect(file: impl Read, mut collector: Collector) -> Result<Recording, Stop> {
     let mut source = Source::new(file);
     let mut format = open(&mut source)?;
-    let mut collector = Collector::default();
     loop {
         match format.next(&mut source) {
             Ok(Some(item)) => collector.take(item, source.offset()),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::super::frames::datagram;
+use super::source::MAX_OCTETS;
 use super::*;
 
 const MESSAGE: &[u8] = b"OPTIONS sip:primary SIP/2.0\r\nContent-Length: 0\r\n\r\n";
@@ -232,4 +233,43 @@ fn packets_that_the_capturing_host_lost_are_trouble() {
     let recording = read_octets(&file.concat());
     assert_eq!(recording.notes[0].what, "3 packets were lost while capturing");
     assert_eq!(troubles(&recording), 1);
+}
+
+/// The longest block is read whole; the next longer one ends the reading there, without its memory.
+#[test]
+fn a_block_may_have_so_many_octets_and_not_one_word_more() {
+    let head = [LITTLE.section(), LITTLE.interface(1, &[]), LITTLE.enhanced(0, 1, &packet())].concat();
+    let with = |octets: usize| {
+        let custom = LITTLE.block(0x77, &[vec![b'x'; octets]]);
+        read_octets(&[head.clone(), custom, LITTLE.enhanced(0, 2, &packet())].concat())
+    };
+    let longest = with(MAX_OCTETS);
+    assert_eq!((times(&longest), longest.notes), (vec![1_000, 2_000], vec![]));
+    let longer = with(MAX_OCTETS + 4);
+    assert_eq!((times(&longer), troubles(&longer)), (vec![1_000], 1));
+    assert_eq!((longer.notes.len(), longer.notes[0].offset), (1, head.len() as u64));
+    assert_eq!(longer.notes[0].what, format!("a block of {} octets", MAX_OCTETS + 16));
+}
+
+#[test]
+fn a_packet_of_the_older_format_may_be_no_longer_either() {
+    let with = |octets: usize| read_octets(&LITTLE.pcap(0xa1b2_3c4d, 0, &vec![0; octets]));
+    let (longest, longer) = (with(MAX_OCTETS), with(MAX_OCTETS + 1));
+    assert_eq!((longest.packets, longest.notes), (1, vec![]));
+    assert_eq!((longer.packets, troubles(&longer)), (0, 1));
+    assert_eq!((longer.notes[0].offset, &*longer.notes[0].what), (24, "a packet of 16777217 octets"));
+}
+
+#[test]
+fn a_file_that_is_more_than_fits_in_memory_is_trouble_from_there_on() {
+    let packets = (0..20).map(|at| LITTLE.enhanced(0, at, &packet()));
+    let file = [vec![LITTLE.section(), LITTLE.interface(1, &[])], packets.collect()].concat().concat();
+    let limit = Limit::new(10 * (256 + MESSAGE.len()));
+    let recording = collect(&*file, Collector { limit, ..Collector::default() }).unwrap();
+    assert_eq!((recording.packets, recording.timeline.sip().count()), (20, 10));
+    let notes: Vec<&str> = recording.notes.iter().map(|note| &*note.what).collect();
+    assert_eq!(notes, ["more than fits in memory from packet 11 on"]);
+    let from = |(at, mark): (Instant, &Mark)| matches!(mark, Mark::Trouble { since: None, .. }).then_some(at);
+    let troubles: Vec<_> = recording.timeline.marks().filter_map(from).collect();
+    assert_eq!(troubles, [Instant::from_nanos(10_000)], "all that is judged from later packets is in doubt");
 }

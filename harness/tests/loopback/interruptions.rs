@@ -180,6 +180,27 @@ fn a_phone_that_dies_is_a_matter_of_the_lab() {
     nothing_is_left(&scene);
 }
 
+/// No file may grow beyond 4 KiB, which every capture does: as if the disk were full by then.
+#[test]
+fn a_capture_that_does_not_fit_on_the_disk_is_a_matter_of_the_lab() {
+    let whole = &LONG[LONG.find("  Scenario: The primary answers").unwrap()..];
+    for net in ["virtual", "loopback"] {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = folder.path().join("out");
+        let path = feature(folder.path(), &format!("Feature: F\n{whole}"));
+        let small = program();
+        let mut command = Command::new("sh");
+        // Told that it may not, a program that does not listen to this signal gets an error.
+        command.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""]).arg(small.get_program());
+        command.current_dir(small.get_current_dir().unwrap());
+        command.args(["run", &path, "--net", net, "--out", bundle.to_str().unwrap()]);
+        let ran = Ran::from(command.output().unwrap());
+        assert_eq!(ran.code, 5, "{net}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains("the capture cannot be written: File too large"), "{net}: {}", ran.out);
+        assert!(ran.out.contains("1 inconclusive") && !ran.out.contains("passed"), "{net}: {}", ran.out);
+    }
+}
+
 #[test]
 fn a_port_that_is_taken_is_a_matter_of_the_lab() {
     // In a network of its own, where nobody else misses the port.

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use sipfarm::capture::read::{Recording, read};
 use sipfarm::capture::recorder::{Mode, Recorder};
+use sipfarm::net::{self, frames::forged_icmp};
 use sipfarm_core::dns::{DnsMessage, Record, RecordData, RecordKind, ResponseCode, Srv, to_stream};
 use sipfarm_core::frame::Frame;
+use sipfarm_core::machine::{IcmpKind, Quoted, Transport};
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::{Mark, Node, Scene, Sight};
@@ -409,4 +411,54 @@ fn a_capture_of_a_killed_run_is_read_as_far_as_it_goes() {
     }
     assert_eq!(tshark::fields(&target, "frame", &["frame.number"]).len(), 8);
     assert_eq!(tshark::complaints(&target), "");
+}
+
+/// Errors of our own making, with and without the whole datagram in them, in the eyes of tshark and in ours.
+#[test]
+fn a_forged_error_is_sound_in_either_family() {
+    for (phone, primary, kind) in [
+        (PHONE, PRIMARY, IcmpKind { v6: false, kind: 3, code: 3 }),
+        (PHONE_V6, PRIMARY_V6, IcmpKind { v6: true, kind: 1, code: 4 }),
+    ] {
+        let (phone, primary) = (addr(phone), addr(primary));
+        let folder = tempfile::tempdir().unwrap();
+        let mut recorder = Recorder::new(Some(folder.path().join("icmp.pcapng")), Mode::Buffered).unwrap();
+        for padding in [0, 1_000] {
+            let payload = request("REGISTER", padding);
+            let quoted = Quoted { source: phone, destination: primary, payload };
+            let packet = forged_icmp(primary.ip(), kind, &quoted).unwrap();
+            recorder.frame(net::frames::ethernet(Instant::from_nanos(START), &packet));
+        }
+        let events = recorder.timeline().events().to_vec();
+        let seen: Vec<_> = events
+            .iter()
+            .map(|event| match &event.kind {
+                EventKind::Icmp(icmp) => (icmp.kind, icmp.quoted),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(seen, [(kind, Some((Transport::Udp, phone, primary))); 2]);
+        let file = recorder.finish().unwrap().unwrap();
+        if !tshark::is_installed() {
+            continue;
+        }
+        let (protocol, icmp) = if kind.v6 { ("ipv6", "icmpv6") } else { ("ip", "icmp") };
+        let names = ["type", "code", "checksum.status"].map(|field| format!("{icmp}.{field}"));
+        let mut fields: Vec<&str> = names.iter().map(String::as_str).collect();
+        let ends = ["src", "dst"].map(|end| format!("{protocol}.{end}"));
+        fields.extend(ends.iter().map(String::as_str));
+        fields.extend(["udp.srcport", "udp.dstport"]);
+        let (from, to) = (phone.ip(), primary.ip());
+        let row = [
+            kind.kind.to_string(),
+            kind.code.to_string(),
+            "1".to_owned(),
+            // The packet's own addresses, and those of the one that it quotes.
+            format!("{to},{from}"),
+            format!("{from},{to}"),
+            phone.port().to_string(),
+            primary.port().to_string(),
+        ];
+        assert_eq!(tshark::checked(&file, icmp, &fields), [row.clone(), row].map(|row| row.to_vec()));
+    }
 }

@@ -22,6 +22,8 @@ mod tshark;
 
 use common::{Ran, captures, feature, program, results, sipfarm};
 
+#[path = "loopback/icmp.rs"]
+mod icmp;
 #[path = "loopback/interruptions.rs"]
 mod interruptions;
 #[path = "loopback/lateness.rs"]

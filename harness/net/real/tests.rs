@@ -5,7 +5,7 @@ use std::net::{TcpListener as StdListener, TcpStream as StdStream, UdpSocket as 
 use std::sync::mpsc as std_mpsc;
 
 use sipfarm_core::frame::Frame;
-use sipfarm_core::machine::{ConnectError, IcmpKind, StreamEnd};
+use sipfarm_core::machine::{ConnectError, IcmpKind, Quoted, StreamEnd};
 
 use super::*;
 use crate::net::Slice;
@@ -149,6 +149,34 @@ fn icmpv6_reaches_the_sender_too() {
     a.tell(move |puppet| puppet.send(from, to, b"hello"));
     let kind = IcmpKind { v6: true, kind: 1, code: 4 };
     assert_eq!(a.hears(), Input::Icmp { local: from, remote: to, kind });
+}
+
+/// An error of our own making reaches whom it quotes, if the kernel finds its checksum good; what it quotes
+/// is for the machine to judge, for the kernel asks only whose port the datagram came from.
+#[test]
+fn a_forged_error_reaches_the_port_that_it_quotes() {
+    let lab = lab();
+    let slice = Slice::claim().unwrap();
+    let free = |_| StdSocket::bind("[::1]:0").unwrap().local_addr().unwrap();
+    let v4 = [1, 2, 3].map(|n| SocketAddr::new(slice.ip(n), 5060));
+    for ([phone, node, other], code) in [(v4, (3, 3)), ([(); 3].map(free), (1, 4))] {
+        let (a, b) = (Actor::new(&lab, phone), Actor::new(&lab, node));
+        let kind = IcmpKind { v6: phone.is_ipv6(), kind: code.0, code: code.1 };
+        for destination in [node, other] {
+            let quoted = Quoted { source: phone, destination, payload: b"hello".to_vec() };
+            let error = Output::Icmp { local: node.ip(), kind, quoted };
+            b.tell(move |puppet| puppet.wishes.push_back(error));
+            if let Some(Trouble::ForgeryFailed { error, .. }) = lab.troubles().first() {
+                assert_eq!(error.kind, ErrorKind::PermissionDenied);
+                return println!("SKIPPED: {error}: a raw socket takes CAP_NET_RAW");
+            }
+            assert_eq!(a.hears(), Input::Icmp { local: phone, remote: destination, kind });
+        }
+        let quoted = Quoted { source: other, destination: node, payload: b"hello".to_vec() };
+        let error = Output::Icmp { local: node.ip(), kind, quoted };
+        b.tell(move |puppet| puppet.wishes.push_back(error));
+        a.hears_nothing();
+    }
 }
 
 #[test]

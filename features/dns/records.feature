@@ -49,7 +49,9 @@ Feature: What a phone asks DNS, by what it was told
 
   @rfc3263-4
   Scenario: An answer is kept for its time
-    Given DNS for "example.test" with "primary", kept for 60 s
+    Given a phone with settings
+      | servers.keeps_dns | true |
+    And DNS for "example.test" with "primary", kept for 60 s
     When the phone dials the far end
     Then the call is established through "primary"
     When the phone hangs up
@@ -59,6 +61,21 @@ Feature: What a phone asks DNS, by what it was told
       | primary | 60  | A    | fallback |
     And the phone dials the far end
     Then the call is established through "primary"
+
+  @rfc3263-4
+  Scenario: A phone that keeps no answer asks for each call
+    Given a phone with settings
+      | servers.keeps_dns | false |
+    And DNS for "example.test" with "primary", kept for 60 s
+    When the phone dials the far end
+    Then the call is established through "primary"
+    When the phone hangs up
+    Then the call ends through "primary"
+    When DNS has the records
+      | name    | ttl | type | data     |
+      | primary | 60  | A    | fallback |
+    And the phone dials the far end
+    Then the call is established through "fallback"
 
   @rfc3263-4
   Scenario: Records that were changed are used when the old ones have expired

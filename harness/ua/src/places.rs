@@ -95,7 +95,8 @@ impl Places {
             lists: BTreeMap::new(),
             searches: BTreeMap::new(),
             ended: VecDeque::new(),
-            client: Client::new(config.local, config.dns.clone(), config.seed ^ DNS_SEED, &config.defects),
+            client: Client::new(config.local, config.dns.clone(), config.seed ^ DNS_SEED, &config.defects)
+                .keeping(config.profile.servers.keeps_dns),
             srv_weight: config.profile.servers.srv_weight,
             defects: config.defects.clone(),
         }

@@ -11,6 +11,8 @@ section! {
         max: u32 = 3,
         /// How weights of equal priority are read.
         srv_weight: SrvWeight = SrvWeight::Random,
+        /// Whether it keeps what DNS said for its time, as it may; if not, it asks for each request.
+        keeps_dns: bool = true,
         /// Whether they are outbound proxies in front of one registrar. Then one binding goes along
         /// them, whatever the method (YL-17).
         outbound_proxy: bool = false,

@@ -37,6 +37,8 @@ pub struct Client {
     streams: u64,
     /// It takes an answer that was cut for the whole; a defect.
     believes_cut: bool,
+    /// Whether answers are kept for their time.
+    keeps: bool,
 }
 
 impl Client {
@@ -53,7 +55,14 @@ impl Client {
             answers: VecDeque::new(),
             streams: 0,
             believes_cut: defects.has(Defect::IgnoresTruncation),
+            keeps: true,
         }
+    }
+
+    /// The same, which keeps answers for their time, or uses each but for the request that it was asked for.
+    pub fn keeping(mut self, keeps: bool) -> Self {
+        self.keeps = keeps;
+        self
     }
 
     /// Asks a question. The answer comes at once when it is known or cannot be had, otherwise by
@@ -223,6 +232,7 @@ impl Client {
     fn on_answer(&mut self, question: &Question, message: &DnsMessage, now: Instant) {
         match query::read(question, message, now) {
             Some(answer) => {
+                let answer = if self.keeps { answer } else { answer.without_life(now) };
                 self.cache.keep(question, &answer, now);
                 self.finish(question, answer);
             }

@@ -39,6 +39,16 @@ pub enum Answer {
     Failed(Failure),
 }
 
+impl Answer {
+    /// The same for one request: nothing of it may be kept.
+    fn without_life(self, now: Instant) -> Self {
+        match self {
+            Answer::Records { records, .. } => Answer::Records { records, ttl: Span::ZERO, expires: now },
+            other => other,
+        }
+    }
+}
+
 /// Why a question has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {

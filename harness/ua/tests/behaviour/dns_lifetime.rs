@@ -64,6 +64,22 @@ fn an_answer_without_life_serves_one_request() {
 }
 
 #[test]
+fn a_phone_that_keeps_nothing_asks_for_each_request() {
+    let mut profile = Profile::default();
+    profile.servers.keeps_dns = false;
+    let mut bench = Bench::with_dns(profile, vec![named("main=pbx.test:5060")], 1, 1);
+    bench.always(0, 486);
+    bench.always(1, 486);
+    bench.zone(0, &["pbx.test 60 A 192.0.2.10"]);
+    dial(&mut bench);
+    bench.zone(0, &["pbx.test 60 A 192.0.2.11"]);
+    bench.run(1.0);
+    dial(&mut bench);
+    assert_eq!(bench.path("INVITE"), ["UDP 192.0.2.10:5060", "UDP 192.0.2.11:5060"]);
+    assert_eq!(bench.questions().len(), 2);
+}
+
+#[test]
 fn a_life_with_the_highest_bit_set_is_none() {
     let mut bench = phone(&["pbx.test 2147483648 A 192.0.2.10"]);
     dial(&mut bench);

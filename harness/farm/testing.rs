@@ -66,6 +66,7 @@ impl Lab {
             name: "primary".to_owned(),
             addr: NODE,
             domain: "example.test".to_owned(),
+            zone: None,
             account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
             challenge: false,
             expires_s: None,

@@ -166,6 +166,7 @@ impl Farm {
             name: "primary".to_owned(),
             addr: bench.server(0),
             domain: domain.clone(),
+            zone: None,
             account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
             challenge: true,
             expires_s: None,

@@ -58,6 +58,7 @@ impl Wire {
             name: "primary".to_owned(),
             addr: at,
             domain: "lab.example".to_owned(),
+            zone: None,
             account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
             challenge: false,
             expires_s: None,

@@ -58,6 +58,11 @@ impl Row {
         Ok(Row { name: name.to_owned(), ttl_s, kind, data })
     }
 
+    /// Whether it is the address of that node.
+    pub fn leads_to(&self, node: &str) -> bool {
+        matches!(&self.data, Data::Node(name) if name == node)
+    }
+
     /// The record in a zone; `None` when it says that there is none.
     fn resolve(&self, origin: &str, hosts: &BTreeMap<String, IpAddr>) -> Result<Option<Record>, String> {
         let full = |name: &str| full_name(name, origin);

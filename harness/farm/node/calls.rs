@@ -49,6 +49,22 @@ fn answer(request: &Message, code: u16) -> MessageBuilder {
     response.header("Contact", "<sip:1001@10.0.0.9:5060>")
 }
 
+/// A phone that knows its proxy by name puts the name into Route; a zone may have names for each server.
+#[test]
+fn a_route_with_a_name_of_the_zone_is_the_nodes_own() {
+    for (route, code) in [
+        ("<sip:lab.test;lr>", 200),
+        ("<sip:Primary.LAB.test.;transport=udp;lr>", 200),
+        ("<sip:notlab.test;lr>", 404),
+        ("<sip:elsewhere.test;lr>", 404),
+    ] {
+        let mut lab = Lab::with(|config| config.zone = Some("lab.test".to_owned()));
+        lab.say(&invite(1).header("Route", route));
+        lab.run_s(1);
+        assert_eq!(lab.last().status(), Some(code), "{route}");
+    }
+}
+
 #[test]
 fn a_call_is_made_and_ended_by_the_phone() {
     let mut lab = Lab::new();

@@ -36,6 +36,9 @@ pub struct NodeConfig {
     pub addr: SocketAddr,
     /// The domain that it serves.
     pub domain: String,
+    /// The zone of DNS by whose names phones find it, if there is one: a phone that knows its proxy by name
+    /// puts that name into Route (RFC 3261 section 8.1.2).
+    pub zone: Option<String>,
     /// The one user that it has.
     pub account: Account,
     /// Whether REGISTER is challenged with 401.

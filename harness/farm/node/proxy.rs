@@ -2,6 +2,7 @@
 
 use sipfarm_core::Instant;
 use sipfarm_core::digest::Algorithm;
+use sipfarm_core::dns::plain;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Host, Message, MessageBuilder, Method, NameAddr, Uri, Via};
 
@@ -96,7 +97,11 @@ impl Node {
         let addr = self.stack.addr();
         match &uri.host {
             Host::Ip(ip) => *ip == addr.ip() && uri.port.unwrap_or(5060) == addr.port(),
-            Host::Name(name) => name.eq_ignore_ascii_case(&self.config.domain),
+            Host::Name(name) => {
+                let zone = self.config.zone.as_deref();
+                name.eq_ignore_ascii_case(&self.config.domain)
+                    || zone.is_some_and(|zone| is_within(name, zone))
+            }
         }
     }
 
@@ -197,4 +202,10 @@ impl Node {
             self.flows.learn(&contact, path);
         }
     }
+}
+
+/// Whether a domain name is that of a zone, or of something in it.
+fn is_within(name: &str, zone: &str) -> bool {
+    let (name, zone) = (plain(name), plain(zone));
+    name.strip_suffix(&zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -280,6 +280,7 @@ fn over_ipv6_it_serves_the_same() {
         name: "primary".to_owned(),
         addr: "[fd00::1]:5060".parse().unwrap(),
         domain: "example.test".to_owned(),
+        zone: None,
         account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
         challenge: false,
         expires_s: None,

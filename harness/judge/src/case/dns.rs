@@ -68,6 +68,22 @@ pub struct RecordSet<'a> {
 pub struct Dns<'a> {
     /// Its queries.
     pub lookups: Vec<Lookup<'a>>,
+    /// Queries at a DNS server of the farm's that come from neither the phone's address nor a node's: a
+    /// program that binds its address for SIP alone may ask so.
+    pub strangers: Vec<Stranger<'a>>,
+}
+
+/// A query of nobody knows whom.
+#[derive(Debug, Clone)]
+pub struct Stranger<'a> {
+    /// When.
+    pub at: Instant,
+    /// In which packets.
+    pub packets: &'a [u32],
+    /// What is asked.
+    pub question: &'a Question,
+    /// From where.
+    pub from: SocketAddr,
 }
 
 impl<'a> Dns<'a> {
@@ -76,7 +92,10 @@ impl<'a> Dns<'a> {
         for (event, seen) in timeline.dns().filter(|(event, _)| event.at <= horizon) {
             let message: &DnsMessage = &seen.message;
             let Some(question) = message.question() else { continue };
-            if !message.is_response && names.is_phone(seen.src) {
+            if !message.is_response && names.is_stranger(seen.src, seen.dst) {
+                let (at, packets, from) = (event.at, &event.packets, seen.src);
+                dns.strangers.push(Stranger { at, packets, question, from });
+            } else if !message.is_response && names.is_phone(seen.src) {
                 let way = (seen.src, seen.dst, seen.transport);
                 match dns.find(message.id, question, way) {
                     Some(same) if same.answer.is_none() => same.sends.push((event.at, &event.packets)),

@@ -56,6 +56,13 @@ impl Names {
         self.nodes.iter().any(|node| node.addr.ip() == addr)
     }
 
+    /// Whether what goes from `from` to `to` comes to a node from neither the phone nor a node.
+    pub fn is_stranger(&self, from: SocketAddr, to: SocketAddr) -> bool {
+        !self.is_phone(from)
+            && !self.is_host_of_node(from.ip())
+            && self.nodes.iter().any(|node| node.addr == to)
+    }
+
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.iter().find(|node| node.name == name)

@@ -258,3 +258,22 @@ fn a_query_is_expected_from_the_trigger_on() {
     assert_eq!(finding.nearest[0].what, "DNS SRV _sip._udp.example.test");
     assert_eq!(finding.nearest[0].why, "before the trigger");
 }
+
+/// A program may bind its address for SIP and ask DNS from whatever address the system gives it.
+#[test]
+fn a_query_of_nobody_knows_whom_keeps_the_phone_from_being_accused() {
+    let query = |name: &str| DnsMessage::query(9, name, RecordKind::Srv);
+    for (asked, at, verdict) in [
+        (SERVICE, 1.0, Verdict::Inconclusive),
+        ("_sip._udp.elsewhere.test", 1.0, Verdict::Fail),
+        (SERVICE, 0.1, Verdict::Fail),
+        (SERVICE, 5.0, Verdict::Fail),
+    ] {
+        let mut story = story();
+        let name = SERVICE.to_owned();
+        let expectation = Expectation::AsksDns { kind: RecordKind::Srv, name, within: Some(span(2.0)) };
+        let expected = story.expect(0.5, expectation);
+        story.at(at).somebody_asks_dns(Transport::Udp, query(asked));
+        assert_eq!(story.run(&expected, 10.0).verdict, verdict, "{asked} at {at}");
+    }
+}

@@ -5,7 +5,7 @@ use sipfarm_core::dns::{RecordKind, plain};
 use sipfarm_core::sip::Method;
 
 use super::Asked;
-use crate::case::Lookup;
+use crate::case::{Lookup, Stranger};
 use crate::finding::{Finding, Nearest};
 use crate::rules::RuleInfo;
 
@@ -34,7 +34,20 @@ pub(super) fn judge(asked: &Asked<'_, '_>, kind: RecordKind, name: &str, within:
             Some(Nearest { packet: *packets.last()?, at: *at, what: lookup.what(), why: why.to_owned() })
         });
         let draft = draft.seen("no such query").nearest(nearest.collect());
-        return draft.at(window.to, |draft| draft.fail_unless_lossy("the query may have been lost"));
+        let own = &case.dns.strangers;
+        let own = own.iter().find(|query| {
+            query.question.kind == kind
+                && query.question.name == name
+                && query.at >= window.from
+                && query.at <= window.to
+        });
+        return draft.at(window.to, |draft| match own {
+            Some(Stranger { packets, from, .. }) => draft.inconclusive(&format!(
+                "packet {} asks so from {from}, which is not the phone's address; nobody can tell whose query it is",
+                packets.last().copied().unwrap_or_default()
+            )),
+            None => draft.fail_unless_lossy("the query may have been lost"),
+        });
     };
     let (at, packets) = (lookup.at(), lookup.sends.first().map_or(&[][..], |(_, packets)| packets));
     let number = packets.last().copied().unwrap_or_default();

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cucumber::gherkin;
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one, mark};
 
 pub use self::context::{Context, NetKind, PhoneChoice};
@@ -19,7 +19,6 @@ pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::StepFailure;
 pub use self::lab::{Closed, Lab, Look};
 pub use self::plan::Plan;
-use crate::phone::Key;
 
 /// How long the harness waits for what its own farm does. Not a time of the phone.
 const FARM_PATIENCE: Span = Span::from_secs(10);

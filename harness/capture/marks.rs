@@ -68,7 +68,7 @@ pub fn words(mark: &Mark) -> String {
         }
         Mark::Cast(_) => "who is who, as told".to_owned(),
         Mark::Step { keyword, text, line } => format!("{keyword} {text} (line {line})"),
-        Mark::Command { command } => format!("the phone is told: {command}"),
+        Mark::Command { command, .. } => format!("the phone is told: {command}"),
         Mark::CommandFailed { command, reason } => {
             format!("the phone could not be told: {command}: {reason}")
         }

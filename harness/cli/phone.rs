@@ -9,15 +9,16 @@ use std::io::{BufRead, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sipfarm_core::Instant;
+use sipfarm_core::key::KEYS;
 use sipfarm_core::machine::{Input, Machine, Output};
 use sipfarm_core::profile::{Profile, Source, load_for};
+use sipfarm_core::{Instant, Key};
 use sipfarm_ua::{Defect, Destination, Phone, PhoneConfig, Server};
 
 use super::check::{rules, wrong_profile};
 use crate::error::{Error, Exit, Result};
 use crate::net::{MachineId, RealLab, RealOptions, Trouble};
-use crate::phone::{KEYS, Key, Lateness, press};
+use crate::phone::{Lateness, press};
 
 /// Arguments of `sipfarm phone`.
 #[derive(Debug, clap::Args)]

@@ -1,9 +1,10 @@
 //! Drivers: how the harness makes a phone act.
 
+use sipfarm_core::Key;
 use sipfarm_ua::{Phone, PhoneConfig, Refusal};
 
-use super::key::{Key, PressError};
 use super::lateness::Lateness;
+use super::press::PressError;
 use super::process::ReferenceProcess;
 use super::program::Program;
 use crate::net::{Bench, MachineId};
@@ -22,6 +23,11 @@ impl PhoneDriver {
     /// Puts the reference phone on the bench.
     pub fn reference(bench: &mut Bench, config: PhoneConfig) -> Self {
         PhoneDriver::Reference(bench.add(Box::new(Phone::new(config))))
+    }
+
+    /// Whether the phone itself says that it took a key. What is typed into a program may be lost on it.
+    pub fn confirms(&self) -> bool {
+        !matches!(self, PhoneDriver::Program(_))
     }
 
     /// Presses a key.

@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use sipfarm_core::Key;
 use sipfarm_ua::{Defects, Server};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::key::{Key, PressError};
 use super::lateness::Lateness;
+use super::press::PressError;
 use crate::error::Exit;
 
 /// How long the process may take to start or to answer a line. Not a time of SIP: a phone that is

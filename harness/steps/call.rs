@@ -2,8 +2,8 @@
 
 use cucumber::gherkin::Step;
 use cucumber::when;
+use sipfarm_core::Key;
 
-use crate::phone::Key;
 use crate::world::{StepResult, World};
 
 /// The phone calls the far end.

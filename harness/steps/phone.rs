@@ -2,12 +2,11 @@
 
 use cucumber::gherkin::Step;
 use cucumber::{given, when};
-use sipfarm_core::Span;
 use sipfarm_core::machine::Transport;
+use sipfarm_core::{Key, Span};
 use sipfarm_judge::Expectation;
 
 use super::text::settings;
-use crate::phone::Key;
 use crate::world::{StepResult, World};
 
 /// A phone after RFC 3261.

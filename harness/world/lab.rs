@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sipfarm_core::profile::Profile;
-use sipfarm_core::{Instant, Span};
-use sipfarm_judge::{Mark, Timeline};
+use sipfarm_core::{Instant, Key, Span};
+use sipfarm_judge::{Mark, Timeline, mark};
 use tokio::sync::Notify;
 
 use super::{Context, DNS_NODE, StepFailure};
@@ -21,7 +21,7 @@ use crate::capture::recorder::Recorder;
 use crate::capture::tap::{Loss, Subscription, TapError};
 use crate::farm::{DnsNode, FarEnd, FaultSpec, Node, NodeKind};
 use crate::net::{Bench, MachineId, Slice, Trouble};
-use crate::phone::{Key, PhoneDriver, PressError};
+use crate::phone::{PhoneDriver, PressError};
 
 const PHONE_USER: &str = "1001";
 const FAR_END_USER: &str = "1002";
@@ -139,7 +139,8 @@ impl Lab {
     pub async fn press(&mut self, key: Key) -> Result<(), StepFailure> {
         let command = key.to_string();
         tracing::debug!(command, "the phone is told");
-        self.mark(Mark::Command { command: command.clone() });
+        let unconfirmed = !self.phone.confirms();
+        self.mark(Mark::Command { command: mark::Command::Key(key.clone()), unconfirmed });
         let Err(error) = self.phone.press(&mut self.bench, key).await else { return Ok(()) };
         self.mark(Mark::CommandFailed { command, reason: error.to_string() });
         Err(match error {

@@ -6,6 +6,7 @@
 pub mod digest;
 pub mod dns;
 pub mod frame;
+pub mod key;
 pub mod machine;
 pub mod nearest;
 pub mod profile;
@@ -13,4 +14,5 @@ pub mod sdp;
 pub mod sip;
 pub mod time;
 
+pub use key::Key;
 pub use time::{Instant, Span};

@@ -1,11 +1,12 @@
 //! What the harness notes on the timeline. Marks are saved in the capture as JSON, so an audit
 //! reads what the live run knew: who is who, what was done when, what was expected.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use sipfarm_core::profile::Profile;
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
 use crate::expectation::Expectation;
 
@@ -28,8 +29,11 @@ pub enum Mark {
     },
     /// The phone was told to do something.
     Command {
-        /// What, in the words of the steps: `dial sip:1002@…`, `hang up`.
-        command: String,
+        /// What.
+        command: Command,
+        /// Whether the phone did not say that it took it: somebody typed it, and that is all we know.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unconfirmed: bool,
     },
     /// A command could not be given: what depends on it was *not exercised*.
     CommandFailed {
@@ -85,6 +89,47 @@ pub enum Mark {
     },
     /// The scenario is over.
     End,
+}
+
+/// What the phone was told to do. In a capture it stands in the words of [`Key`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Command {
+    /// A key of the phone.
+    Key(Key),
+    /// The words of another version of the harness: what they do, nobody here knows.
+    Other(String),
+}
+
+impl Command {
+    /// Whether it is such a key. A command that nobody here knows may have been any.
+    pub fn may_be(&self, is_it: impl FnOnce(&Key) -> bool) -> bool {
+        match self {
+            Command::Key(key) => is_it(key),
+            Command::Other(_) => true,
+        }
+    }
+}
+
+impl From<String> for Command {
+    fn from(words: String) -> Self {
+        words.parse().map_or(Command::Other(words), Command::Key)
+    }
+}
+
+impl From<Command> for String {
+    fn from(command: Command) -> Self {
+        command.to_string()
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Key(key) => key.fmt(f),
+            Command::Other(words) => f.write_str(words),
+        }
+    }
 }
 
 /// An expectation with its place in the feature file.

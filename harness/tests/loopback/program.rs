@@ -104,6 +104,21 @@ fn what_the_program_cannot_do_is_not_exercised() {
     );
 }
 
+/// What is typed into a program may be lost on it: then nobody has pressed a key, and nobody is accused.
+#[test]
+fn a_key_that_the_program_does_not_understand_is_not_exercised() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = own_phone(folder.path(), &|profile| profile.replacen("'dial ", "'dail ", 1));
+    let text = "Feature: F\n  Scenario: S\n    Given a farm with servers \"primary\"\n    And a phone\n    And the phone is registered with \"primary\"\n    When the phone dials the far end\n    Then the phone sends INVITE to \"primary\" within 1 s\n";
+    let ran = run(folder.path(), text, &profile);
+    assert_eq!(ran.code, 4, "{}\n{}", ran.out, ran.err);
+    let reason = "nobody knows whether the phone took the key \"dial 1002\"";
+    assert!(ran.out.contains("1 not exercised") && ran.out.contains(reason), "{}", ran.out);
+    let capture = captures(&folder.path().join("out"))[0].clone();
+    let audit = sipfarm(&["audit", capture.to_str().unwrap()]);
+    assert!(audit.code == 4 && audit.out.contains(reason), "the capture says the same: {}", audit.out);
+}
+
 /// A field that its files follow may be set by a scenario.
 #[test]
 fn what_its_files_follow_is_told_to_the_program() {

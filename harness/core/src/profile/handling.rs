@@ -37,7 +37,8 @@ section! {
     /// A program that is a phone. Its arguments, environment, files and keys are templates:
     /// `{{ user }}`, `{{ password }}`, `{{ domain }}`, `{{ transport }}`, `{{ ip }}`, `{{ port }}` and
     /// `{{ expires_s }}` of the phone, `{{ folder }}` where its files lie, `{{ start }}`, which counts its
-    /// starts from 1, `{{ servers }}` with `name`, `host` and `port` each, `{{ dns }}`, the address
+    /// starts from 1, `{{ servers }}` with `name`, `host`, `port` and
+    /// `transport` each (no `port`, no `transport` where DNS is to tell it), `{{ dns }}`, the address
     /// and port of the DNS server if there is one, and `{{ profile }}` with every field.
     ControlProcess {
         /// What is started: a name on the path, or a path.

@@ -1,5 +1,6 @@
 //! Attempts: one call or one registration, carried from server to server.
 
+use sipfarm_core::Key;
 use sipfarm_core::sip::Method;
 
 use super::Case;
@@ -86,13 +87,15 @@ impl Case<'_> {
         if after.method == Method::Register && set(before) != set(after) {
             return false;
         }
-        let words: &[&str] =
-            if after.method == Method::Invite { &["dial", "boot"] } else { &["regist", "boot"] };
+        let is_of_the_user = |key: &Key| match after.method {
+            Method::Invite => matches!(key, Key::Dial(_) | Key::Reboot),
+            _ => key.is_for_registration(),
+        };
         let same_target =
             before.first().message.to().map(|to| to.uri) == after.first().message.to().map(|to| to.uri);
         same_target
             && before.to != after.to
-            && !self.notes.commanded(words, before.t0(), after.t0())
+            && !self.notes.commanded(is_of_the_user, before.t0(), after.t0())
             && self.follows_at_once(before, after)
     }
 

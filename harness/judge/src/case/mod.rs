@@ -16,6 +16,7 @@ mod patience;
 mod places;
 mod register;
 mod seen;
+mod trace;
 mod way;
 
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ use std::rc::Rc;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::Message;
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
 use crate::mark::Sight;
 use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
@@ -33,7 +34,7 @@ use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
 pub use attempt::{Attempt, Outcome};
 pub use connect::{Connect, Connected};
 pub use dialog::Dialog;
-pub use dns::{Dns, Lookup, RecordSet, Told};
+pub use dns::{Dns, Lookup, RecordSet, Stranger, Told};
 pub use exchange::{ClientExchange, Failure, ServerExchange, status};
 pub use limits::{Ladder, Limits};
 pub use located::{Candidate, Rank};
@@ -190,7 +191,8 @@ impl<'a> Case<'a> {
 
     /// Whether the user or the harness stopped what the phone was doing within a stretch of time.
     pub fn interrupted(&self, from: Instant, to: Instant) -> bool {
-        self.notes.commanded(&["hang", "boot", "cancel", "unregister", "power", "stop", "quit"], from, to)
+        let stops = |key: &Key| matches!(key, Key::HangUp | Key::Unregister | Key::Reboot);
+        self.notes.commanded(stops, from, to)
     }
 
     /// Notes the failures of the transport that the phone was told of.

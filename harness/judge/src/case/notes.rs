@@ -1,8 +1,8 @@
 //! The harness's marks, sorted.
 
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
-use crate::mark::{Cast, Expected, Mark, Scene};
+use crate::mark::{Cast, Command, Expected, Mark, Scene};
 use crate::timeline::Timeline;
 
 /// How far apart the marks of one and the same doing may lie.
@@ -18,7 +18,9 @@ pub struct Notes<'a> {
     /// Faults with their time.
     pub faults: Vec<FaultWindow<'a>>,
     /// Commands that were given to the phone.
-    pub commands: Vec<(Instant, &'a str)>,
+    pub commands: Vec<(Instant, &'a Command)>,
+    /// Those of them of which nobody heard that the phone took them.
+    pub unconfirmed: Vec<(Instant, &'a Command)>,
     /// Commands that could not be given, with the reason.
     pub failed_commands: Vec<(Instant, &'a str, &'a str)>,
     /// Stretches in which the harness was not fit to judge.
@@ -72,7 +74,10 @@ impl<'a> Notes<'a> {
                 Mark::Scenario(scene) => notes.scene = Some(scene),
                 Mark::Cast(cast) => notes.cast = Some(cast),
                 Mark::Step { line, .. } => notes.steps.push((at, *line)),
-                Mark::Command { command } => notes.commands.push((at, command)),
+                Mark::Command { command, unconfirmed } => {
+                    notes.commands.push((at, command));
+                    notes.unconfirmed.extend(unconfirmed.then_some((at, command)));
+                }
                 Mark::CommandFailed { command, reason } => notes.failed_commands.push((at, command, reason)),
                 Mark::Fault { node, fault, on: true } => {
                     notes.faults.push(FaultWindow { node, fault, from: at, to: Instant::FAR_FUTURE });
@@ -136,12 +141,14 @@ impl<'a> Notes<'a> {
         fault && !self.commands.iter().any(|(time, _)| near(*time))
     }
 
-    /// Whether a command with one of these words was given to the phone within a stretch of time.
-    pub fn commanded(&self, words: &[&str], from: Instant, to: Instant) -> bool {
-        self.commands.iter().any(|(at, command)| {
-            let command = command.to_lowercase();
-            *at >= from && *at <= to && words.iter().any(|word| command.contains(word))
-        })
+    /// Whether such a key of the phone may have been pressed within a stretch of time.
+    pub fn commanded(&self, is_it: impl Fn(&Key) -> bool, from: Instant, to: Instant) -> bool {
+        self.when_commanded(is_it).any(|at| at >= from && at <= to)
+    }
+
+    /// When such a key of the phone may have been pressed.
+    pub fn when_commanded(&self, is_it: impl Fn(&Key) -> bool) -> impl Iterator<Item = Instant> {
+        self.commands.iter().filter(move |(_, command)| command.may_be(&is_it)).map(|(at, _)| *at)
     }
 }
 

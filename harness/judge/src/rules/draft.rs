@@ -18,6 +18,8 @@ pub struct Draft<'c, 'a> {
     asked_at: Option<Instant>,
     /// The stretch of time that the verdict rests on.
     stretch: Option<(Instant, Instant)>,
+    /// Until when something was waited for in vain.
+    in_vain: Option<Instant>,
 }
 
 /// What a verdict rests on.
@@ -63,7 +65,7 @@ impl<'c, 'a> Draft<'c, 'a> {
             nearest: Vec::new(),
             until: None,
         };
-        Draft { case, finding, asked_at: None, stretch: None }
+        Draft { case, finding, asked_at: None, stretch: None, in_vain: None }
     }
 
     /// When it was allowed to happen.
@@ -176,7 +178,7 @@ impl<'c, 'a> Draft<'c, 'a> {
         let draft = self.covers(deadline);
         // A packet may still come at the deadline itself: virtual time is exact.
         if draft.case.horizon > deadline {
-            return then(draft);
+            return then(Draft { in_vain: Some(deadline), ..draft });
         }
         if draft.case.live {
             let mut finding = draft.end(Verdict::Pending);
@@ -199,6 +201,9 @@ impl<'c, 'a> Draft<'c, 'a> {
         if let Some(why) = self.unmet() {
             return Some((Verdict::Inconclusive, why));
         }
+        if let Some(why) = self.asked_in_vain() {
+            return Some((Verdict::NotExercised, why));
+        }
         let (from, to) = stretch?;
         if let Some(trouble) = self.case.notes.trouble(from, to) {
             let why = format!("the harness was not fit to judge: {}", trouble.what);
@@ -209,6 +214,18 @@ impl<'c, 'a> Draft<'c, 'a> {
         let late = self.case.notes.late(from, to)?;
         let why = format!("{} was served {:.2} late by this machine", late.what, late.to - late.from);
         Some((Verdict::Inconclusive, why))
+    }
+
+    /// Silence, for as long as something was waited for, after a key that perhaps was never pressed.
+    fn asked_in_vain(&self) -> Option<String> {
+        let late = || {
+            let until = self.finding.window?.to;
+            self.stretch.filter(|(_, to)| *to > until).map(|_| until)
+        };
+        let command = self.case.without_trace(self.asked_at?, self.in_vain.or_else(late)?)?;
+        Some(format!(
+            "nobody knows whether the phone took the key \"{command}\": it has not said so, and it has sent nothing that the key is for"
+        ))
     }
 
     fn unmet(&self) -> Option<String> {

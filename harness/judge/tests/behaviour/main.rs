@@ -12,6 +12,7 @@ mod expect_timing;
 mod failback;
 mod healthy;
 mod invite_schedule;
+mod keys;
 mod lossy;
 mod no_flip;
 mod non_invite_schedule;

@@ -77,7 +77,7 @@ fn event(story: &mut Story, dice: &mut Dice, at: f64) {
             0 => story.at(at).icmp(node),
             1 => story.at(at).syn(node),
             2 => story.at(at).tcp_from(node, TcpStep::Rst),
-            3 => story.at(at).command("dial"),
+            3 => story.at(at).command("dial 1002"),
             4 => story.at(at).fault(node, "silent", true),
             _ => story.at(at).phone().new_call().sends("INVITE", node),
         },

@@ -132,7 +132,7 @@ fn retry_after_is_a_reason_to_pass_a_server_over() {
     story.at(0.1).node("primary").answers_with("INVITE", 503, |b| b.header("Retry-After", 120));
     story.at(0.2).phone().sends("INVITE", "secondary");
     story.at(0.3).node("secondary").answers("INVITE", 486);
-    story.at(30.0).command("dial");
+    story.at(30.0).command("dial 1002");
     story.at(30.1).phone().new_call().sends("INVITE", "secondary");
     assert_eq!(story.verdict("server-order", 40.0), Verdict::Pass);
     story.profile.failover.honour_retry_after = HonourRetryAfter::Never;
@@ -206,7 +206,7 @@ fn a_response_that_crossed_the_failover_binds_nobody() {
 fn a_challenge_and_a_new_call_are_no_failover() {
     let mut story = Story::new();
     refused_at(&mut story, 0.0, &["primary"], 486);
-    story.at(1.0).command("dial");
+    story.at(1.0).command("dial 1002");
     story.at(1.1).phone().new_call().sends("INVITE", "primary");
     story.at(1.2).node("primary").answers("INVITE", 503);
     story.at(1.3).phone().sends("INVITE", "secondary");

@@ -4,9 +4,9 @@
 //! of a request that was on its way before the trigger do not (A.0: the transaction that detects a
 //! failure may go on to its end).
 
-use sipfarm_core::Span;
 use sipfarm_core::profile::KeepaliveForm;
 use sipfarm_core::sip::Method;
+use sipfarm_core::{Key, Span};
 
 use super::{Asked, near};
 use crate::case::{ClientExchange, Purpose};
@@ -76,7 +76,7 @@ fn is_the_call_itself(asked: &Asked<'_, '_>, at: usize) -> bool {
         case.client[exchange].method == Method::Invite && case.client[exchange].t0() >= asked.since()
     };
     asked_before
-        && case.notes.commanded(&["dial"], asked.since(), case.client[at].t0())
+        && case.notes.commanded(|key| matches!(key, Key::Dial(_)), asked.since(), case.client[at].t0())
         && case.attempt_of(at).is_some_and(|attempt| attempt.exchanges[0] == at)
         && (0..case.client.len()).find(|&exchange| first(exchange)) == Some(at)
         && case.client[at].t0() <= asked.asked_at()

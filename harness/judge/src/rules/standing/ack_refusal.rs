@@ -3,7 +3,7 @@
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
 use crate::case::{Case, ClientExchange, SeenRef, status};
 use crate::finding::{Finding, Window};
@@ -92,7 +92,7 @@ pub(super) fn abandoned_at(case: &Case<'_>, exchange: &ClientExchange<'_>) -> In
     let left = next.map(|next| next.t0() - limits.reaction());
     ends.extend(left.filter(|left| !answered(*left)));
     ends.extend(exchange.failures.first().map(|failure| failure.at));
-    let boots = case.notes.commands.iter().filter(|(_, command)| command.to_lowercase().contains("boot"));
-    ends.extend(boots.map(|(at, _)| *at).filter(|at| *at >= exchange.t0()));
+    let boots = case.notes.when_commanded(|key| *key == Key::Reboot);
+    ends.extend(boots.filter(|at| *at >= exchange.t0()));
     ends.into_iter().min().unwrap_or(Instant::FAR_FUTURE)
 }

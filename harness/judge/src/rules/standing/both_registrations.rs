@@ -1,7 +1,7 @@
 //! A phone that registers with its first server and with its fallback at once sends both REGISTERs
 //! within two seconds of each other (YL-18). What becomes of either is another rule's business.
 
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
 use crate::case::{Case, ClientExchange};
 use crate::finding::{Finding, Window};
@@ -72,8 +72,7 @@ impl Rule for BothRegistrations {
 
 /// When the phone was told to register, or to start.
 fn registers(case: &Case<'_>) -> impl Iterator<Item = Instant> {
-    let told = |command: &str| command == "register" || command.contains("boot");
-    case.notes.commands.iter().filter(move |(_, command)| told(command)).map(|(at, _)| *at)
+    case.notes.when_commanded(|key| matches!(key, Key::Register | Key::Reboot))
 }
 
 /// The phone's first sign of a registration with the servers of a group.

@@ -6,7 +6,7 @@
 //! defer the return, no time is asked for while there may be one.
 
 use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod};
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
 use super::retry_after::bans;
 use crate::case::{Case, ClientExchange, Standing};
@@ -174,7 +174,7 @@ impl<'c, 'a> Stay<'c, 'a> {
             || connected
             || case.profile.failover.register_before_invite
             || case.interrupted(since, to)
-            || case.notes.commanded(&["regist"], since, to)
+            || case.notes.commanded(|key| *key == Key::Register, since, to)
     }
 
     /// Whether something else than its time may have brought the phone home: a command, a failure of
@@ -192,7 +192,7 @@ impl<'c, 'a> Stay<'c, 'a> {
                 to >= last.grant.first + last.grant.expires.scale(share) - case.limits.grace()
             })
         };
-        case.notes.commanded(&["regist", "boot", "dial"], from, to)
+        case.notes.commanded(|key| key.is_for_registration() || matches!(key, Key::Dial(_)), from, to)
             || case.failed_at(moved.place, from, to)
             || (refreshes_at_home && due())
     }

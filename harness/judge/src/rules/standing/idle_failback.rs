@@ -3,7 +3,7 @@
 //! meanwhile, that is a failover and no way back.
 
 use sipfarm_core::profile::FailbackMode;
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
 use crate::case::{CallSpan, Case, ClientExchange, Standing};
 use crate::finding::{Finding, Window};
@@ -75,7 +75,7 @@ fn returns<'c, 'a>(case: &'c Case<'a>, stood: &Standing, window: Window) -> Opti
             && exchange.t0() > window.from
             && exchange.t0() <= window.to
             && !case.failed_at(stood.place, stood.grant.first, exchange.t0())
-            && !case.notes.commanded(&["regist", "boot"], window.from, exchange.t0())
+            && !case.notes.commanded(Key::is_for_registration, window.from, exchange.t0())
     })
 }
 

@@ -4,7 +4,7 @@
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
 use crate::case::{Case, ClientExchange, Outcome, Registration};
 use crate::finding::{Finding, Window};
@@ -48,7 +48,7 @@ impl Rule for NoHammering {
                 }
                 continue;
             };
-            let told_to = case.notes.commanded(&["regist", "boot", "start"], exchange.t0(), next.t0());
+            let told_to = case.notes.commanded(Key::is_for_registration, exchange.t0(), next.t0());
             if told_to || case.makes_good(at).is_some() {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! All registrations with one registrar have one Call-ID while the phone runs, and CSeq grows from one
 //! to the next (RFC 3261 sections 10.2, 10.2.4).
 
-use sipfarm_core::Instant;
+use sipfarm_core::{Instant, Key};
 
 use crate::case::{Case, ClientExchange, Registration, status};
 use crate::finding::Finding;
@@ -70,7 +70,7 @@ impl Rule for RegisterIdentity {
 }
 
 fn rebooted(case: &Case<'_>, from: Instant, to: Instant) -> bool {
-    case.notes.commanded(&["boot", "power", "start"], from, to)
+    case.notes.commanded(|key| *key == Key::Reboot, from, to)
 }
 
 /// A new Call-ID is only *should not*, and a phone may start afresh after a failure: it is held

@@ -1,9 +1,9 @@
 //! A binding is refreshed before it runs out, and not much too early: between `refresh_lo` and
 //! `refresh_hi` of the time that was granted (RFC 3261 section 10.2.4; the shares are the profile's).
 
-use sipfarm_core::Instant;
 use sipfarm_core::profile::SignallingLoss;
 use sipfarm_core::sip::Method;
+use sipfarm_core::{Instant, Key};
 
 use crate::case::{Case, ClientExchange, Grant, Purpose, Registration};
 use crate::finding::{Finding, Window};
@@ -155,8 +155,8 @@ impl<'c, 'a> Binding<'c, 'a> {
     /// Whether the phone may have stopped caring for the binding.
     fn is_excused(&self) -> bool {
         let profile = &self.case.profile;
-        let stopped = ["boot", "unregister", "power", "stop", "quit"];
-        self.case.notes.commanded(&stopped, self.grant.first, self.window.to)
+        let stopped = |key: &Key| matches!(key, Key::Unregister | Key::Reboot);
+        self.case.notes.commanded(stopped, self.grant.first, self.window.to)
             || profile.mcp.supported
             || profile.call_in_progress.on_signalling_loss == SignallingLoss::Preserve
     }

@@ -303,7 +303,12 @@ impl Moment<'_> {
     }
 
     pub fn command(self, command: &str) {
-        self.mark(Mark::Command { command: command.to_owned() });
+        self.mark(Mark::Command { command: command.to_owned().into(), unconfirmed: false });
+    }
+
+    /// A command that is typed, and nobody hears whether the phone takes it.
+    pub fn types(self, command: &str) {
+        self.mark(Mark::Command { command: command.to_owned().into(), unconfirmed: true });
     }
 
     pub fn fault(self, node: &str, fault: &str, on: bool) {
@@ -339,6 +344,11 @@ impl Moment<'_> {
     /// A query of the phone's.
     pub fn asks_dns(self, transport: Transport, query: DnsMessage) {
         self.dns(transport, resolver(), dns(), query);
+    }
+
+    /// A query from an address that is nobody's.
+    pub fn somebody_asks_dns(self, transport: Transport, query: DnsMessage) {
+        self.dns(transport, "127.0.0.1:40000".parse().unwrap(), dns(), query);
     }
 
     /// An answer to the phone.

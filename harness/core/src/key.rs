@@ -1,4 +1,4 @@
-//! What a user does with a phone, in one vocabulary for every driver.
+//! What a user does with a phone: one vocabulary for every driver, and for the judge.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,7 +22,14 @@ pub enum Key {
     Reboot,
 }
 
-/// As a line on the standard input of `sipfarm phone`.
+impl Key {
+    /// Whether it makes the phone register, or give its binding up.
+    pub fn is_for_registration(&self) -> bool {
+        matches!(self, Key::Register | Key::Unregister | Key::Reboot)
+    }
+}
+
+/// As a line on the standard input of `sipfarm phone`, and in the marks of a capture.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,36 +68,6 @@ impl FromStr for Key {
             _ => Err(format!("no such command: {line:?}; there are: {KEYS}")),
         }
     }
-}
-
-/// Why a key could not be pressed. Never the phone's verdict: what depends on it was not exercised.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PressError {
-    /// The phone is in no state for it.
-    #[error("the phone cannot {key}: {reason}")]
-    Refused {
-        /// What was to be done.
-        key: Key,
-        /// The phone's own reason.
-        reason: String,
-    },
-    /// The phone's driver has no such key.
-    #[error("the phone cannot {key}: its profile has nothing under control.process.keys.{name}")]
-    NoKey {
-        /// What was to be done.
-        key: Key,
-        /// The key's name in the profile.
-        name: String,
-    },
-    /// The profile does not describe the phone's program rightly.
-    #[error("{0}")]
-    Profile(String),
-    /// The phone's process is gone or does not answer.
-    #[error("the phone is lost: {0}")]
-    Lost(String),
-    /// The reference phone itself has met a bug of ours.
-    #[error("the reference phone broke: {0}")]
-    Bug(String),
 }
 
 #[cfg(test)]

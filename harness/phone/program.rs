@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use sipfarm_core::Key;
 use sipfarm_core::profile::{ControlProcess, KeysTo, Profile};
 use sipfarm_ua::Server;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::key::{Key, PressError};
+use super::press::PressError;
 use super::said::Said;
 use super::template::{self, Values};
 
@@ -110,7 +111,10 @@ impl Program {
             _ => self.values.clone(),
         };
         let text = values.render(&format!("control.process.keys.{name}"), &text)?;
-        self.running.type_in(&text).await
+        match text.trim() {
+            "" => Err(PressError::NoKey { key, name: name.to_owned() }),
+            _ => self.running.type_in(&text).await,
+        }
     }
 
     /// Waits until the program has ended by itself, and tells how. May be given up and asked again.

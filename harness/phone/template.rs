@@ -31,6 +31,8 @@ struct Server<'a> {
     host: String,
     /// None where DNS is to tell it.
     port: Option<u16>,
+    /// `udp` or `tcp`; none where DNS is to tell it.
+    transport: Option<String>,
 }
 
 impl<'a> From<&'a sipfarm_ua::Server> for Server<'a> {
@@ -39,7 +41,8 @@ impl<'a> From<&'a sipfarm_ua::Server> for Server<'a> {
             Destination::Address(addr) => (addr.ip().to_string(), Some(addr.port())),
             Destination::Name { host, port } => (host.clone(), *port),
         };
-        Server { name: &server.name, host, port }
+        let transport = server.transport.map(|transport| transport.to_string().to_lowercase());
+        Server { name: &server.name, host, port, transport }
     }
 }
 

@@ -54,6 +54,11 @@ impl DnsPlan {
         Ok(DnsPlan { origin, records })
     }
 
+    /// Whether a record leads to that node.
+    pub fn names(&self, node: &str) -> bool {
+        self.records.iter().any(|row| row.leads_to(node))
+    }
+
     /// The DNS server, at that address of a farm with these nodes.
     pub(super) fn build(
         &self,

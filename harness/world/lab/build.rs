@@ -74,10 +74,16 @@ impl Lab {
             ));
         }
         let base = base_profile(&context, plan)?;
-        if program::is_phone(&context, &base) {
+        let fitted;
+        let (plan, profile) = if program::is_phone(&context, &base) {
             program::check_plan(plan, &base)?;
-        }
-        let profile = plan.resolve(base)?;
+            fitted = program::fit(plan, &base);
+            let mut profile = fitted.resolve(base)?;
+            profile.servers.order.retain(|node| program::may_reach(&fitted, node));
+            (&fitted, profile)
+        } else {
+            (plan, plan.resolve(base)?)
+        };
         if plan.link.is_some() && context.net != NetKind::Virtual {
             let why = "the link can be made worse in the simulated network only (--net virtual)";
             return Err(StepFailure::NotExercised(why.to_owned()));
@@ -128,6 +134,7 @@ impl Lab {
                     name: name.clone(),
                     addr,
                     domain: DOMAIN.to_owned(),
+                    zone: plan.dns.as_ref().map(|dns| dns.origin.clone()),
                     account: Account { user: PHONE_USER.to_owned(), password: PASSWORD.to_owned() },
                     challenge: true,
                     expires_s: plan.granted_s,

@@ -11,6 +11,21 @@ pub fn is_phone(context: &Context, profile: &Profile) -> bool {
     chosen && context.net == NetKind::Loopback && profile.control.driver == "process"
 }
 
+/// The plan with no more servers for the program than its profile says that it holds.
+pub fn fit(plan: &Plan, profile: &Profile) -> Plan {
+    let mut plan = plan.clone();
+    plan.servers.truncate(usize::try_from(profile.servers.max).unwrap_or(usize::MAX));
+    plan
+}
+
+/// Whether a phone that knows these servers may come to a node: as one of them, or by a name that DNS
+/// leads there.
+pub fn may_reach(plan: &Plan, node: &str) -> bool {
+    let by_name = plan.servers.iter().any(|server| !plan.nodes.contains(server));
+    let led_to = plan.dns.iter().any(|dns| dns.names(node));
+    plan.servers.is_empty() || plan.servers.iter().any(|server| server == node) || by_name && led_to
+}
+
 /// Whether the program can be what the scenario asks for.
 ///
 /// # Errors

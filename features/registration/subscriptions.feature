@@ -86,7 +86,8 @@ Feature: Subscriptions
   @rfc6665-4.1.2
   Scenario: A phone that follows a failover subscribes at the secondary at once
     Given a phone with settings
-      | subscriptions.packages | [message-summary] |
+      | subscriptions.packages        | [message-summary] |
+      | subscriptions.follow_failover | true              |
     And registrations last 60 s
     And the phone is registered with "primary"
     When "primary" has fault "closed"

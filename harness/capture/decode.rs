@@ -7,9 +7,11 @@ use sipfarm_core::Instant;
 use sipfarm_core::dns::DnsMessage;
 use sipfarm_core::frame::Frame;
 use sipfarm_core::machine::Transport;
+use sipfarm_core::rtp::{RtpHeader, rtcp_goodbyes};
 use sipfarm_core::sip::Message;
+use sipfarm_judge::audio::RtpPacket;
 use sipfarm_judge::mark::Mark;
-use sipfarm_judge::timeline::{DnsEvent, Event, EventKind, SipEvent};
+use sipfarm_judge::timeline::{DnsEvent, Event, EventKind, GoodbyeEvent, SipEvent};
 
 use super::fragments::Reassembler;
 use super::ip::{self, protocol};
@@ -22,8 +24,9 @@ use super::{icmp, link, marks, sip};
 /// (fragments, parts of streams) is bounded, whatever the frames say.
 ///
 /// An event's time is that of the frame that completed it, and the last of its packets is that
-/// frame. Frames without SIP, DNS, ICMP errors, TCP handshakes or marks give nothing, and
-/// neither does what stands on a port of DNS and cannot be read as DNS.
+/// frame. Frames without SIP, DNS, RTCP BYE, ICMP errors, TCP handshakes or marks give nothing, and
+/// neither does what stands on a port of DNS and cannot be read as DNS. RTP is no event: there is too
+/// much of it.
 #[derive(Debug, Default)]
 pub struct Decoder {
     ports: Ports,
@@ -41,7 +44,40 @@ struct Carried<'a> {
     cut_off: usize,
 }
 
+/// A packet of audio, with its head: the octets from the IP header to the end of the RTP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audio<'a> {
+    /// The packet.
+    pub packet: RtpPacket,
+    /// Its head.
+    pub head: &'a [u8],
+    /// The length of the whole IP packet.
+    pub octets: usize,
+}
+
 impl Decoder {
+    /// The packet of audio in the frame that has this number in the capture. To be asked first; what
+    /// is none is for [`Decoder::push`].
+    pub fn audio<'a>(&self, packet_number: u32, frame: &'a Frame) -> Option<Audio<'a>> {
+        let data = link::ip_packet(frame).filter(|_| frame.link != marks::LINK)?;
+        let ip = ip::parse(data).filter(|ip| ip.protocol == protocol::UDP && ip.fragment.is_none())?;
+        let (src, dst) = (u16_at(ip.payload, 0)?, u16_at(ip.payload, 2)?);
+        if self.ports.service(src, dst) != Service::Any {
+            return None;
+        }
+        let header = RtpHeader::read(ip.payload.get(8..)?)?;
+        let before = ip.payload.as_ptr().addr() - data.as_ptr().addr();
+        let packet = RtpPacket {
+            at: frame.at,
+            packet: packet_number,
+            src: SocketAddr::new(ip.src, src),
+            dst: SocketAddr::new(ip.dst, dst),
+            header,
+        };
+        let head = &data[..before + 8 + RtpHeader::OCTETS];
+        Some(Audio { packet, head, octets: before + ip.payload.len() + ip.cut_off })
+    }
+
     /// Takes the frame that has this number in the capture (from 1, as Wireshark counts).
     pub fn push(&mut self, packet_number: u32, frame: &Frame) -> Vec<Event> {
         if frame.link == marks::LINK {
@@ -93,8 +129,8 @@ impl Decoder {
                 let Carried { at, packets, src, dst, payload, .. } = carried;
                 self.streams.push(at, &packets, (src, dst), payload, &self.ports)
             }
-            protocol::ICMP if carried.src.is_ipv4() => carried.icmp(),
-            protocol::ICMPV6 if carried.src.is_ipv6() => carried.icmp(),
+            protocol::ICMP if carried.src.is_ipv4() => self.icmp(carried),
+            protocol::ICMPV6 if carried.src.is_ipv6() => self.icmp(carried),
             _ => None,
         }
     }
@@ -115,6 +151,13 @@ impl Decoder {
             let kind = EventKind::Dns(DnsEvent { transport: Transport::Udp, src, dst, message });
             return Some(Event { at: carried.at, packets: carried.packets, kind });
         }
+        if service == Service::Any
+            && let Some(sources) = rtcp_goodbyes(payload)
+        {
+            let says_so = !sources.is_empty();
+            let kind = EventKind::Goodbye(GoodbyeEvent { src, dst, sources });
+            return says_so.then_some(Event { at: carried.at, packets: carried.packets, kind });
+        }
         let message = sip::in_datagram(payload, service == Service::Sip)?;
         let kind = if carried.cut_off > 0 {
             let what =
@@ -126,12 +169,17 @@ impl Decoder {
         };
         Some(Event { at: carried.at, packets: carried.packets, kind })
     }
-}
 
-impl Carried<'_> {
-    fn icmp(self) -> Option<Vec<Event>> {
-        let kind = EventKind::Icmp(icmp::parse(self.src, self.dst, self.payload)?);
-        Some(vec![Event { at: self.at, packets: self.packets, kind }])
+    /// Errors about audio are no events: there may be one for each of its packets, and nobody has to act
+    /// on them.
+    fn icmp(&self, carried: Carried<'_>) -> Option<Vec<Event>> {
+        let error = icmp::parse(carried.src, carried.dst, carried.payload)?;
+        let is_audio = |(_, src, dst): (Transport, SocketAddr, SocketAddr)| {
+            self.ports.service(src.port(), dst.port()) == Service::Any && icmp::quotes_rtp(carried.payload)
+        };
+        let kind = EventKind::Icmp(error.clone());
+        let event = Event { at: carried.at, packets: carried.packets, kind };
+        (!error.quoted.is_some_and(is_audio)).then(|| vec![event])
     }
 }
 
@@ -313,9 +361,48 @@ mod tests {
         assert_eq!(stream(&[b"\0\x05hello\0\x1e", query.as_slice()].concat()), 2, "what follows is read");
     }
 
+    /// A datagram with the twelve octets of an RTP header.
+    fn frames_of_audio() -> Vec<u8> {
+        udp(addr("127.0.1.1:4000"), addr("127.0.1.2:4000"), &[0x80, 8, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4])
+    }
+
+    #[test]
+    fn audio_is_told_apart_and_its_head_is_kept() {
+        let rtp = [&[0x80, 0x88, 0, 7, 0, 0, 0, 160, 1, 2, 3, 4][..], &[0xd5; 160]].concat();
+        let pairs = [("127.0.1.1:4000", "127.0.1.2:40000", 20), ("[fd00::1]:4000", "[fd00::2]:40000", 40)];
+        for (src, dst, header) in pairs {
+            let frame = datagram(5, src, dst, &rtp);
+            let decoder = Decoder::default();
+            let audio = decoder.audio(3, &frame).unwrap();
+            let packet = audio.packet;
+            assert_eq!((packet.at, packet.packet), (frame.at, 3));
+            assert_eq!((packet.src, packet.dst), (addr(src), addr(dst)));
+            assert_eq!((packet.header.sequence, packet.header.ssrc), (7, 0x0102_0304));
+            assert_eq!((audio.head.len(), audio.octets), (header + 8 + 12, header + 8 + 172));
+            let again = Frame { at: frame.at, link: LinkType::RAW, data: audio.head.to_vec() };
+            assert_eq!(decoder.audio(3, &again), Some(audio), "what is kept of it says the same");
+        }
+        let decoder = Decoder::default();
+        assert_eq!(decoder.audio(1, &datagram(0, PHONE, PRIMARY, &rtp)), None, "on a port of SIP");
+        assert_eq!(decoder.audio(1, &datagram(0, PHONE, PRIMARY, &options("a"))), None);
+    }
+
+    #[test]
+    fn a_goodbye_is_an_event_and_other_rtcp_is_none() {
+        let bye = [0x81, 203, 0, 1, 1, 2, 3, 4];
+        let events = decode(&[datagram(0, "127.0.1.1:4001", "127.0.1.2:40001", &bye)]);
+        let EventKind::Goodbye(said) = &events[0].kind else { panic!("{events:?}") };
+        assert_eq!(said.sources, [0x0102_0304]);
+        let report = [0x80, 201, 0, 1, 1, 2, 3, 4];
+        assert_eq!(decode(&[datagram(0, "127.0.1.1:4001", "127.0.1.2:40001", &report)]), []);
+    }
+
     #[test]
     fn other_traffic_is_no_event() {
         let rtp = datagram(0, "127.0.1.1:4000", "127.0.1.2:4000", &[0x80, 8, 0, 1, 0, 0, 0, 0]);
+        let quoted = ip(addr(PRIMARY).ip(), addr(PHONE).ip(), UDP, &frames_of_audio());
+        let unheard = ethernet(0, &icmp(addr(PHONE).ip(), addr(PRIMARY).ip(), 3, 3, &quoted));
+        assert_eq!(decode(&[unheard]), []);
         let keep_alive = datagram(0, PHONE, PRIMARY, b"\r\n\r\n");
         let unknown_link = Frame { link: LinkType(147), ..datagram(0, PHONE, PRIMARY, &options("a")) };
         assert_eq!(decode(&[rtp, keep_alive, unknown_link]), []);

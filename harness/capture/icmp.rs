@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use sipfarm_core::machine::{IcmpKind, Transport};
+use sipfarm_core::rtp::RtpHeader;
 use sipfarm_judge::timeline::IcmpEvent;
 
 use super::ip::{self, protocol};
@@ -19,6 +20,12 @@ pub fn parse(src: IpAddr, dst: IpAddr, data: &[u8]) -> Option<IcmpEvent> {
     let kind = IcmpKind { v6: src.is_ipv6(), kind: u8_at(data, 0)?, code: u8_at(data, 1)? };
     let is_error = if kind.v6 { kind.kind < FIRST_INFORMATIONAL_V6 } else { ERRORS_V4.contains(&kind.kind) };
     is_error.then(|| IcmpEvent { src, dst, kind, quoted: data.get(8..).and_then(quoted) })
+}
+
+/// Whether an error quotes a packet that can be RTP.
+pub fn quotes_rtp(data: &[u8]) -> bool {
+    let packet = data.get(8..).and_then(ip::parse).filter(|packet| packet.protocol == protocol::UDP);
+    packet.is_some_and(|packet| packet.payload.get(8..).and_then(RtpHeader::read).is_some())
 }
 
 /// Transport, source and destination of the quoted packet, as far as it is quoted.

@@ -1,6 +1,7 @@
 //! How much of a capture is kept in memory, live and from a file alike.
 
 use sipfarm_core::Instant;
+use sipfarm_judge::audio::RtpPacket;
 use sipfarm_judge::mark::Mark;
 use sipfarm_judge::timeline::{Event, EventKind, Timeline};
 
@@ -47,6 +48,25 @@ impl Limit {
             timeline.insert(event);
             return None;
         }
+        self.fill(at)
+    }
+
+    /// The same with a packet of audio, which takes room only where it begins or resumes a stream.
+    pub fn hear(&mut self, timeline: &mut Timeline, packet: &RtpPacket) -> Option<(Mark, Instant)> {
+        if self.full {
+            return None;
+        }
+        let before = timeline.audio_entries();
+        timeline.hear(packet);
+        let octets = (timeline.audio_entries() - before) * Self::EVENT;
+        match self.room.checked_sub(octets) {
+            Some(room) => self.room = room,
+            None => return self.fill(packet.at),
+        }
+        None
+    }
+
+    fn fill(&mut self, at: Instant) -> Option<(Mark, Instant)> {
         if std::mem::replace(&mut self.full, true) {
             return None;
         }

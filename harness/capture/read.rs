@@ -175,14 +175,22 @@ impl Collector {
         }
         self.earliest = Some(self.earliest.unwrap_or(frame.at).min(frame.at));
         self.latest = self.latest.max(frame.at);
-        for event in self.decoder.push(self.recording.packets, &frame) {
-            if let Some((trouble, at)) = self.limit.insert(&mut self.recording.timeline, event) {
-                let what = format!("more than fits in memory from packet {} on", self.recording.packets);
-                self.recording.notes.push(Note { offset, what });
-                let kind = EventKind::Mark(trouble);
-                self.recording.timeline.insert(Event { at, packets: Vec::new(), kind });
-            }
+        if let Some(audio) = self.decoder.audio(self.recording.packets, &frame) {
+            let full = self.limit.hear(&mut self.recording.timeline, &audio.packet);
+            return full.into_iter().for_each(|full| self.full(full, offset));
         }
+        for event in self.decoder.push(self.recording.packets, &frame) {
+            let full = self.limit.insert(&mut self.recording.timeline, event);
+            full.into_iter().for_each(|full| self.full(full, offset));
+        }
+    }
+
+    /// From here on, what is found has no room.
+    fn full(&mut self, (trouble, at): (Mark, Instant), offset: u64) {
+        let what = format!("more than fits in memory from packet {} on", self.recording.packets);
+        self.recording.notes.push(Note { offset, what });
+        let kind = EventKind::Mark(trouble);
+        self.recording.timeline.insert(Event { at, packets: Vec::new(), kind });
     }
 
     /// A note on a packet: of these there can be one for each.

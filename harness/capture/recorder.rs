@@ -29,7 +29,8 @@ pub enum Mode {
 }
 
 /// Writes each frame and mark as a packet, numbers it as Wireshark does, decodes it and puts what
-/// it finds on the timeline.
+/// it finds on the timeline. Of audio it writes the headers only, so that a call of two hours takes
+/// megabytes and nobody's words are kept.
 ///
 /// Dropped without [`Recorder::finish`], it still leaves the capture, without the closing
 /// statistics.
@@ -130,14 +131,20 @@ impl Recorder {
         self.packets += 1;
         let (earliest, latest) = self.extent.unwrap_or((frame.at, frame.at));
         self.extent = Some((earliest.min(frame.at), latest.max(frame.at)));
-        self.write(|file| {
-            file.held += frame.data.len();
-            file.writer.packet(frame, comment)
-        });
         let mut full = None;
-        for event in self.decoder.push(self.packets, frame) {
-            if let Some((trouble, at)) = self.limit.insert(&mut self.timeline, event) {
-                full = Some((trouble, at));
+        if let Some(audio) = self.decoder.audio(self.packets, frame) {
+            full = self.limit.hear(&mut self.timeline, &audio.packet);
+            self.write(|file| {
+                file.held += audio.head.len();
+                file.writer.head(frame.at, audio.head, audio.octets)
+            });
+        } else {
+            self.write(|file| {
+                file.held += frame.data.len();
+                file.writer.packet(frame, comment)
+            });
+            for event in self.decoder.push(self.packets, frame) {
+                full = self.limit.insert(&mut self.timeline, event).or(full);
             }
         }
         let number = self.packets;

@@ -62,6 +62,18 @@ impl Writer {
         })
     }
 
+    /// Adds the head of an IP packet that had so many octets.
+    pub fn head(&mut self, at: Instant, head: &[u8], octets: usize) -> PcapResult<()> {
+        let interface_id = self.interface(LinkType::RAW)?;
+        self.write(EnhancedPacketBlock {
+            interface_id,
+            timestamp: Duration::from_nanos(ticks(at)),
+            original_len: octets as u32,
+            data: Cow::Borrowed(head),
+            options: Vec::new(),
+        })
+    }
+
     /// Says which names addresses have. Counts for the packets after it.
     pub fn names(&mut self, names: &BTreeMap<IpAddr, Vec<&str>>) -> PcapResult<()> {
         let records = names.iter().map(|(addr, names)| {
@@ -101,15 +113,21 @@ impl Writer {
         if let Some(known) = self.links.iter().position(|known| *known == link) {
             return Ok(known as u32);
         }
-        let name = if link == marks::LINK { "marks" } else { "tap" };
-        self.write(InterfaceDescriptionBlock {
-            linktype: DataLink::from(link.0),
-            snaplen: 0,
-            options: vec![
-                InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
-                InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
-            ],
-        })?;
+        let name = match link {
+            marks::LINK => "marks",
+            LinkType::RAW => "audio",
+            _ => "tap",
+        };
+        let mut options = vec![
+            InterfaceDescriptionOption::IfName(Cow::Borrowed(name)),
+            InterfaceDescriptionOption::IfTsResol(NANOSECONDS),
+        ];
+        if link == LinkType::RAW {
+            let what = "RTP as it passed the tap, without link layer and payload";
+            options.push(InterfaceDescriptionOption::IfDescription(Cow::Borrowed(what)));
+        }
+        let linktype = DataLink::from(link.0);
+        self.write(InterfaceDescriptionBlock { linktype, snaplen: 0, options })?;
         self.links.push(link);
         Ok(self.links.len() as u32 - 1)
     }

@@ -25,6 +25,8 @@ pub const NODE: SocketAddr = at(1);
 pub const FAR_END: SocketAddr = at(50);
 pub const PHONE: SocketAddr = at(9);
 /// The phone's one TCP connection.
+/// Where the phone hears audio, as its offer says.
+const AUDIO_PORT: u16 = 30_000;
 const STREAM: StreamId = StreamId(1);
 
 const fn at(host: u8) -> SocketAddr {
@@ -161,7 +163,7 @@ impl Lab {
                     (icmp.src, icmp.dst, format!("ICMP {}/{}", icmp.kind.kind, icmp.kind.code), None)
                 }
                 EventKind::Tcp(tcp) => (tcp.src.ip(), tcp.dst.ip(), tcp_word(tcp.what), None),
-                EventKind::Dns(_) | EventKind::Mark(_) => continue,
+                EventKind::Goodbye(_) | EventKind::Dns(_) | EventKind::Mark(_) => continue,
             };
             let packet = Packet { at: 0.0, from: name(from), to: name(to), what, message };
             packets.push((event.at, packet));
@@ -300,7 +302,13 @@ struct Phone {
 impl Phone {
     fn new() -> Self {
         let open = |transport| Output::SetPort { transport, local: PHONE, state: PortState::Open };
-        Phone { outputs: [Transport::Udp, Transport::Tcp].map(open).into(), stream_end: None }
+        let mut outputs: VecDeque<Output> = [Transport::Udp, Transport::Tcp].map(open).into();
+        outputs.extend([AUDIO_PORT, AUDIO_PORT + 1].map(|port| Output::SetPort {
+            transport: Transport::Udp,
+            local: SocketAddr::new(PHONE.ip(), port),
+            state: PortState::Open,
+        }));
+        Phone { outputs, stream_end: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Gherkin steps, one file per subject. Step functions stand at the top level of their file,
 //! with plain strings as expressions, so that editors find them.
 
+mod audio;
 mod call;
 mod dns;
 mod expect;

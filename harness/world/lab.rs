@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sipfarm_core::frame::Frame;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Key, Span};
 use sipfarm_judge::{Mark, Timeline, mark};
@@ -57,11 +58,19 @@ impl Record {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn frame(&self, frame: sipfarm_core::frame::Frame) {
-        if let Some(recorder) = self.lock().as_mut() {
-            recorder.frame(frame);
+    fn frame(&self, frame: Frame) {
+        if self.frames([frame]) {
+            self.bell.notify_one();
         }
-        self.bell.notify_one();
+    }
+
+    /// Takes frames, and says whether there is news in them.
+    fn frames(&self, frames: impl IntoIterator<Item = Frame>) -> bool {
+        let mut recorder = self.lock();
+        let Some(recorder) = recorder.as_mut() else { return false };
+        let before = recorder.timeline().revision();
+        frames.into_iter().for_each(|frame| _ = recorder.frame(frame));
+        recorder.timeline().revision() != before
     }
 
     fn mark(&self, mark: Mark, at: Instant) {
@@ -316,9 +325,7 @@ impl Lab {
     /// Takes the frames of a simulated network over into the record.
     fn pull(&mut self) {
         if let Bench::Virtual(driver) = &mut self.bench {
-            for frame in driver.net().take_frames() {
-                self.record.frame(frame);
-            }
+            self.record.frames(driver.net().take_frames());
         }
         self.own_up();
     }
@@ -329,7 +336,8 @@ impl Lab {
         let until = limit.map_or(until, |limit| until.min(limit));
         let left = match &mut self.bench {
             Bench::Virtual(driver) => {
-                driver.step(until);
+                // Most of what passes is audio that goes on as before, and no reason to look again.
+                while driver.step(until) && !self.record.frames(driver.net().take_frames()) {}
                 return Ok(Seen { until: driver.now(), surely: true });
             }
             Bench::Real(lab) => {

@@ -1,4 +1,4 @@
-//! sipfarm, the ground: time, SIP messages, SDP, DNS messages, phone profiles.
+//! sipfarm, the ground: time, SIP messages, SDP, RTP, DNS messages, phone profiles.
 //!
 //! Nothing here owns a clock or a socket. What a machine (phone, farm node, far end) says to the
 //! world and hears from it is the vocabulary in [`machine`].
@@ -10,6 +10,7 @@ pub mod key;
 pub mod machine;
 pub mod nearest;
 pub mod profile;
+pub mod rtp;
 pub mod sdp;
 pub mod sip;
 pub mod time;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use sipfarm_core::Span;
 use sipfarm_core::machine::Transport;
+use sipfarm_core::rtp::Talker;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr, Uri, Via};
 
 use crate::farm::stack::{Key, Path};
@@ -30,6 +31,8 @@ pub(super) struct Call {
     pub session_id: u64,
     /// How many descriptions we have made.
     pub versions: u64,
+    /// What it says.
+    pub talker: Talker,
     /// BYE follows as soon as it may.
     pub ends: bool,
 }

@@ -9,21 +9,21 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use sipfarm_core::machine::{Input, Machine, Output, PortState, Transport};
-use sipfarm_core::sdp::{Local, Session};
+use sipfarm_core::rtp::Talker;
+use sipfarm_core::sdp::{Direction, Local, Session};
 use sipfarm_core::sip::{Message, Method};
 use sipfarm_core::{Instant, Span};
 
 use super::stack::{Event, Schedule, Stack};
 use dialog::{Call, State};
 
-/// The port of its media on its own address. It is bound, so that what is sent there vanishes
-/// without an ICMP error; nothing is sent from it.
+/// The port of its audio on its own address, for all of its calls; RTCP has the one after it.
 const MEDIA_PORT: u16 = 40_000;
 
 /// What a far end is.
 #[derive(Debug, Clone)]
 pub struct FarEndConfig {
-    /// Where it listens, over UDP and TCP, and where its media would be.
+    /// Where it listens, over UDP and TCP; its audio is at the same host.
     pub addr: SocketAddr,
     /// The domain of its AOR and of those it calls.
     pub domain: String,
@@ -52,13 +52,15 @@ pub enum Behaviour {
     Silent,
 }
 
-/// The other party of a call. Its media is silent.
+/// The other party of a call. What it says is silence, in G.711.
 pub struct FarEnd {
     config: FarEndConfig,
     behaviour: Behaviour,
     stack: Stack,
     calls: BTreeMap<CallKey, Call>,
     timers: Schedule<(CallKey, Due)>,
+    /// When the next packet of audio of any call is due.
+    talk_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
@@ -92,6 +94,7 @@ impl FarEnd {
             behaviour: Behaviour::Answer { after: Span::ZERO },
             calls: BTreeMap::new(),
             timers: Schedule::new(),
+            talk_at: None,
             outputs: media.into(),
         }
     }
@@ -129,7 +132,9 @@ impl FarEnd {
                 Event::Request { server, request, path } => self.request(server, &request, path, now),
                 Event::Ack { ack } => self.acknowledged(&ack, now),
                 Event::Response { client, response, .. } => self.responded(&client, &response, now),
-                Event::TimedOut { client, .. } | Event::Failed { client, .. } => self.unanswered(&client),
+                Event::TimedOut { client, .. } | Event::Failed { client, .. } => {
+                    self.unanswered(&client, now)
+                }
             }
         }
     }
@@ -148,20 +153,52 @@ impl FarEnd {
         }
     }
 
+    /// Says what is due to be said in every call.
+    fn talk(&mut self, now: Instant) {
+        let local = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT);
+        if self.talk_at.is_none_or(|at| at > now) {
+            return;
+        }
+        for call in self.calls.values_mut() {
+            while let Some((remote, payload)) = call.talker.packet(now) {
+                self.outputs.push_back(Output::Datagram { local, remote, payload });
+            }
+        }
+        self.talk_at = self.calls.values().filter_map(|call| call.talker.due()).min();
+    }
+
+    /// Talks as an answered offer lets us.
+    fn agree(&mut self, key: &CallKey, theirs: &[u8], now: Instant) {
+        let Some(call) = self.calls.get_mut(key) else { return };
+        call.talker.talk_to(Session::parse(theirs).sink(Direction::SendRecv), now);
+        self.talk_at = self.talk_at.into_iter().chain(call.talker.due()).min();
+    }
+
     /// Ends a call with BYE and forgets it.
     fn bye(&mut self, key: &CallKey, now: Instant) {
         let branch = self.stack.token();
-        if let Some(mut call) = self.forget(key) {
+        if let Some(mut call) = self.forget(key, now) {
             let (bye, path) = call.request(&Method::Bye, self.config.addr, &branch);
             self.stack.request(bye, path, None, now);
         }
     }
 
-    fn forget(&mut self, key: &CallKey) -> Option<Call> {
+    fn forget(&mut self, key: &CallKey, now: Instant) -> Option<Call> {
+        let local = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT + 1);
+        let name = format!("{}@{}", self.config.user, self.config.addr.ip());
+        let goodbye = self.calls.get_mut(key).and_then(|call| call.talker.goodbye(&name, now));
+        if let Some((remote, payload)) = goodbye {
+            self.outputs.push_back(Output::Datagram { local, remote, payload });
+        }
         for due in [Due::Answer, Due::Ring, Due::Repeat, Due::GiveUp] {
             self.timers.clear(&(key.clone(), due));
         }
         self.calls.remove(key)
+    }
+
+    fn talker(&mut self) -> Talker {
+        let random = u64::from_str_radix(&self.stack.token(), 16).unwrap_or(1);
+        Talker::new((random >> 32) as u32, random as u32)
     }
 
     /// The URI at which it is reached.
@@ -196,6 +233,7 @@ impl Machine for FarEnd {
         }
         self.fire(now);
         self.serve(now);
+        self.talk(now);
     }
 
     fn poll_output(&mut self) -> Option<Output> {
@@ -203,7 +241,7 @@ impl Machine for FarEnd {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.stack.deadline().into_iter().chain(self.timers.next()).min()
+        self.stack.deadline().into_iter().chain(self.timers.next()).chain(self.talk_at).min()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {

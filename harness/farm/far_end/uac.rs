@@ -43,6 +43,7 @@ impl FarEnd {
             state: State::Calling { client },
             session_id,
             versions: 1,
+            talker: self.talker(),
             ends: false,
         };
         self.calls.insert((call_id, tag), call);
@@ -67,10 +68,11 @@ impl FarEnd {
         match (&call.state, response.status()) {
             (State::Calling { client: ours }, Some(200..300)) if ours == client => {
                 call.establish(response);
+                self.agree(&key, &response.body, now);
                 self.acknowledge(&key, response, now);
             }
             (State::Calling { client: ours }, Some(300..)) if ours == client => {
-                self.forget(&key);
+                self.forget(&key, now);
             }
             // The 200 again: our ACK was lost (section 13.2.2.4).
             (State::Established { ack: Some(ack) }, Some(200..300)) if is_invite(response) => {
@@ -82,10 +84,10 @@ impl FarEnd {
     }
 
     /// Our INVITE got no answer, or could not be sent.
-    pub(super) fn unanswered(&mut self, client: &Key) {
+    pub(super) fn unanswered(&mut self, client: &Key, now: Instant) {
         let calling = |call: &Call| matches!(&call.state, State::Calling { client: ours } if ours == client);
         if let Some(key) = self.calls.iter().find(|(_, call)| calling(call)).map(|(key, _)| key.clone()) {
-            self.forget(&key);
+            self.forget(&key, now);
         }
     }
 

@@ -45,6 +45,9 @@ impl FarEnd {
         if matches!(call.state, State::Answered { .. }) {
             call.state = State::Established { ack: None };
             let ends = call.ends;
+            if !ack.body.is_empty() {
+                self.agree(&key, &ack.body, now);
+            }
             self.timers.clear(&(key.clone(), Due::Repeat));
             self.timers.clear(&(key.clone(), Due::GiveUp));
             if ends {
@@ -119,6 +122,7 @@ impl FarEnd {
             state: State::Offered { server: server.clone() },
             session_id,
             versions: 0,
+            talker: self.talker(),
             ends: false,
             call_id: call_id.clone(),
         };
@@ -148,7 +152,7 @@ impl FarEnd {
         let Some(offer) = self.stack.request_of(&server).cloned() else { return };
         let Some(sdp) = self.describe(key, &offer) else {
             if self.calls.get(key).is_some_and(|call| matches!(call.state, State::Offered { .. })) {
-                self.forget(key);
+                self.forget(key, now);
             }
             return self.stack.answer(&server, 488, now);
         };
@@ -156,6 +160,9 @@ impl FarEnd {
         let ok = record_routes(ok, &offer).header("Contact", self.contact()).header("Allow", ALLOW);
         let ok = ok.body("application/sdp", sdp).build();
         self.stack.respond(&server, ok.clone(), now);
+        if !offer.body.is_empty() {
+            self.agree(key, &offer.body, now);
+        }
         if let Some(call) = self.calls.get_mut(key) {
             call.state = State::Answered { server, ok, interval: T1 };
             self.timers.set((key.clone(), Due::Repeat), now + T1);
@@ -165,7 +172,7 @@ impl FarEnd {
 
     fn ended(&mut self, server: &Key, key: &CallKey, now: Instant) {
         self.stack.answer(server, 200, now);
-        if let Some(Call { state: State::Offered { server: invite }, .. }) = self.forget(key) {
+        if let Some(Call { state: State::Offered { server: invite }, .. }) = self.forget(key, now) {
             self.stack.answer(&invite, 487, now); // section 15.1.2
         }
     }
@@ -181,7 +188,7 @@ impl FarEnd {
         self.stack.answer(&invite, 487, now);
         let offered = |call: &Call| matches!(&call.state, State::Offered { server } if *server == invite);
         if let Some(key) = self.calls.iter().find(|(_, call)| offered(call)).map(|(key, _)| key.clone()) {
-            self.forget(&key);
+            self.forget(&key, now);
         }
     }
 
@@ -196,7 +203,10 @@ impl FarEnd {
             ok
         } else {
             match self.describe(key, request) {
-                Some(sdp) => ok.body("application/sdp", sdp),
+                Some(sdp) => {
+                    self.agree(key, &request.body, now);
+                    ok.body("application/sdp", sdp)
+                }
                 None => return self.stack.answer(server, 488, now),
             }
         };

@@ -139,6 +139,16 @@ pub enum Expectation {
         /// At the latest.
         within: Option<Span>,
     },
+    /// Audio flows from the phone and to it.
+    AudioFlows {
+        /// At the latest.
+        within: Option<Span>,
+    },
+    /// Audio flows from the phone and to it without a gap (`tol.rtp_gap`), from the step on.
+    AudioKeepsFlowing {
+        /// For how long.
+        during: Span,
+    },
 }
 
 impl Expectation {
@@ -160,7 +170,10 @@ impl Expectation {
                 nodes.iter().map(String::as_str).collect()
             }
             Expectation::MovesOn { from, to, .. } => vec![from, to],
-            Expectation::CallFails { .. } | Expectation::AsksDns { .. } => Vec::new(),
+            Expectation::CallFails { .. }
+            | Expectation::AsksDns { .. }
+            | Expectation::AudioFlows { .. }
+            | Expectation::AudioKeepsFlowing { .. } => Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! and [`verdict`] sums findings up;
 //! [`unexpected_passes`] looks at a whole run. [`catalogue`] lists the rules.
 
+pub mod audio;
 pub mod case;
 pub mod expectation;
 pub mod finding;

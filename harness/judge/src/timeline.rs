@@ -9,6 +9,7 @@ use sipfarm_core::dns::{DnsMessage, ResponseCode};
 use sipfarm_core::machine::{IcmpKind, Transport};
 use sipfarm_core::sip::Message;
 
+use crate::audio::{RtpPacket, Stream, Streams};
 use crate::mark::Mark;
 
 /// Something that was seen at the tap, or that the harness noted.
@@ -33,6 +34,8 @@ pub enum EventKind {
     Icmp(IcmpEvent),
     /// A change in the life of a TCP connection.
     Tcp(TcpEvent),
+    /// Somebody leaves an RTP session.
+    Goodbye(GoodbyeEvent),
     /// A note of the harness.
     Mark(Mark),
 }
@@ -119,10 +122,24 @@ pub enum TcpStep {
     Rst,
 }
 
-/// Events in order of time; events of one instant stay in order of arrival.
+/// An RTCP packet with BYE (RFC 3550 section 6.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoodbyeEvent {
+    /// Sender.
+    pub src: SocketAddr,
+    /// Receiver.
+    pub dst: SocketAddr,
+    /// The sources that leave.
+    pub sources: Vec<u32>,
+}
+
+/// Events in order of time; events of one instant stay in order of arrival. Audio stands beside them
+/// as streams.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     events: Vec<Event>,
+    audio: Streams,
+    revision: u64,
 }
 
 impl Timeline {
@@ -130,6 +147,27 @@ impl Timeline {
     pub fn insert(&mut self, event: Event) {
         let at = self.events.partition_point(|e| e.at <= event.at);
         self.events.insert(at, event);
+        self.revision += 1;
+    }
+
+    /// Takes a packet of audio to its stream.
+    pub fn hear(&mut self, packet: &RtpPacket) {
+        self.revision += u64::from(self.audio.take(packet));
+    }
+
+    /// The RTP streams, in the order of their first packets.
+    pub fn audio(&self) -> impl Iterator<Item = &Stream> {
+        self.audio.iter()
+    }
+
+    /// How many entries audio has, as a measure of memory: streams, and stretches beyond their first.
+    pub fn audio_entries(&self) -> usize {
+        self.audio.entries()
+    }
+
+    /// Another number whenever there is news for a rule. Audio that merely goes on is none.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// All events, earliest first.
@@ -161,8 +199,9 @@ impl Timeline {
         })
     }
 
-    /// The time of the last event.
+    /// The time of the last event or packet of audio.
     pub fn end(&self) -> Option<Instant> {
-        self.events.last().map(|event| event.at)
+        let heard = self.audio().filter_map(|stream| Some(stream.stretches.last()?.to));
+        heard.chain(self.events.last().map(|event| event.at)).max()
     }
 }

@@ -8,6 +8,7 @@ use sipfarm_core::profile::{FailbackMode, Profile};
 use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri, reason_phrase};
 use sipfarm_core::{Instant, Span};
 
+use crate::audio::AudioPort;
 use crate::auth::Auth;
 use crate::defect::Defect;
 use crate::ids::Ids;
@@ -52,6 +53,7 @@ pub struct Core {
     pub auth: Auth,
     pub locator: Locator,
     pub places: Places,
+    pub audio: AudioPort,
     pub reports: VecDeque<Report>,
     pub errands: VecDeque<Errand>,
     /// Whether a call is up or coming about.
@@ -79,6 +81,7 @@ impl Core {
             auth: Auth::new(&config.user, &config.password, defects),
             locator: Locator::new(config.servers.len()),
             places,
+            audio: AudioPort::new(config.local.ip()),
             reports: VecDeque::new(),
             errands: VecDeque::new(),
             busy: false,
@@ -201,6 +204,7 @@ impl Core {
         self.auth.clear();
         self.locator = Locator::new(self.config.servers.len());
         self.places.forget();
+        self.audio.close();
         self.errands.clear();
         self.busy = false;
     }

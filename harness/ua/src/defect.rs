@@ -223,6 +223,17 @@ defects! {
     /// Answers BYE with 180 before 200.
     RingsForBye = "rings-for-bye", caught by ["non-invite-responses"];
 
+    // Audio.
+
+    /// Says nothing in a call.
+    SaysNothing = "says-nothing", caught by ["audio-flows"];
+    /// Falls silent a second after a call has begun.
+    FallsSilent = "falls-silent", caught by ["audio-keeps-flowing"];
+    /// Sends its audio to the port next to the one that it was told.
+    TalksToWrongPort = "talks-to-wrong-port", caught by ["audio-address"];
+    /// Goes on talking when the call has ended.
+    TalksAfterEnd = "talks-after-end", caught by ["audio-end"];
+
     // The form of messages.
 
     /// Draws branches without the magic cookie.

@@ -3,6 +3,7 @@
 //! A [`Phone`] is a machine: it is told what happened and what to do, it says what it wants done
 //! and when to wake it. It behaves as its profile says, on the wire and to the millisecond.
 
+mod audio;
 mod auth;
 mod call;
 mod core;

@@ -53,7 +53,8 @@ fn tolerance(profile: &Profile) -> Checked {
     )?;
     need((1.0..=10.0).contains(&tolerance.retx_hi), "tolerance.retx_hi", "the factor is from 1 to 10")?;
     need(tolerance.giveup_lo_ms <= 0, "tolerance.giveup_lo_ms", "early is written as a negative number")?;
-    need(tolerance.giveup_hi_ms >= 0, "tolerance.giveup_hi_ms", "late is not negative")
+    need(tolerance.giveup_hi_ms >= 0, "tolerance.giveup_hi_ms", "late is not negative")?;
+    need(tolerance.rtp_gap_ms >= 100, "tolerance.rtp_gap_ms", "shorter gaps than 100 ms are not looked at")
 }
 
 fn servers(profile: &Profile) -> Checked {

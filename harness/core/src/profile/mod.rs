@@ -174,6 +174,8 @@ pub struct Tolerance {
     pub giveup_lo_ms: i32,
     /// … or this late.
     pub giveup_hi_ms: i32,
+    /// How long no audio may be seen where audio flows (`tol.rtp_gap`).
+    pub rtp_gap_ms: u32,
 }
 
 impl Default for Tolerance {
@@ -185,6 +187,7 @@ impl Default for Tolerance {
             abs_ms: 100,
             giveup_lo_ms: -500,
             giveup_hi_ms: 2_000,
+            rtp_gap_ms: 200,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-pub use negotiate::{Codec, Local};
+pub use negotiate::{Codec, Local, Sink};
 
 /// A session description.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -32,6 +32,17 @@ impl Codec {
     }
 }
 
+/// Where and how one side wants to hear the other's audio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sink {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it understands best.
+    pub codec: Codec,
+    /// The payload type by which it knows that codec.
+    pub payload_type: u8,
+}
+
 /// What one side brings into the negotiation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local {
@@ -95,6 +106,18 @@ impl Session {
         let codecs: Vec<_> = local.codecs.iter().map(|codec| (codec.payload.to_string(), *codec)).collect();
         let stream = local.stream("RTP/AVP", &codecs, local.direction);
         local.session(vec!["0 0".to_owned()], vec![stream])
+    }
+
+    /// Where whoever wrote this is to be sent audio by someone who wants `wish`; `None` while nothing may
+    /// be sent (RFC 3264 sections 5.1, 6.1 and 8.4), or nothing but codecs that we do not speak.
+    pub fn sink(&self, wish: Direction) -> Option<Sink> {
+        let audio = self.audio().filter(|media| self.direction(media).receives() && wish.sends())?;
+        let address = self.address(audio).filter(|address| !address.ip().is_unspecified())?;
+        audio.formats.iter().find_map(|format| {
+            let codec =
+                [Codec::PCMU, Codec::PCMA].into_iter().find(|codec| codec.is_format(audio, format))?;
+            Some(Sink { address, codec, payload_type: format.parse().ok()? })
+        })
     }
 
     /// The answer to this offer (RFC 3264 section 6): the first audio stream with a common codec is
@@ -195,6 +218,25 @@ mod tests {
                 assert_eq!(answered.direction(&answered.media[0]), answer, "{offered:?} {wish:?}");
             }
         }
+    }
+
+    #[test]
+    fn audio_goes_where_it_is_wanted_and_only_while_it_is() {
+        use Direction::*;
+        let text = "v=0\r\no=a 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+                    m=audio 9000 RTP/AVP 18 100 0\r\na=rtpmap:100 pcma/8000\r\na=sendrecv\r\n";
+        let sink = |text: &str, wish| Session::parse(text.as_bytes()).sink(wish);
+        let address = "192.0.2.9:9000".parse().expect("an address");
+        let wanted = Some(Sink { address, codec: Codec::PCMA, payload_type: 100 });
+        assert_eq!(sink(text, SendRecv), wanted);
+        assert_eq!(sink(&text.replace("sendrecv", "recvonly"), SendOnly), wanted);
+        assert_eq!((sink(text, RecvOnly), sink(text, Inactive)), (None, None));
+        for held in
+            [("sendrecv", "sendonly"), ("sendrecv", "inactive"), ("c=IN IP4 192.0.2.9", "c=IN IP4 0.0.0.0")]
+        {
+            assert_eq!(sink(&text.replace(held.0, held.1), SendRecv), None, "{held:?}");
+        }
+        assert_eq!(sink(&text.replace("18 100 0", "18"), SendRecv), None);
     }
 
     #[test]

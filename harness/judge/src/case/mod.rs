@@ -4,6 +4,7 @@
 //! the phone nor goes to it is left out: it can neither satisfy nor break anything.
 
 mod attempt;
+mod audio;
 mod connect;
 mod dialog;
 mod dns;
@@ -28,10 +29,12 @@ use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Key, Span};
 
+use crate::audio::Stream;
 use crate::mark::Sight;
 use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
 
 pub use attempt::{Attempt, Outcome};
+pub use audio::{Ear, Gap};
 pub use connect::{Connect, Connected};
 pub use dialog::Dialog;
 pub use dns::{Dns, Lookup, RecordSet, Stranger, Told};
@@ -78,6 +81,8 @@ pub struct Case<'a> {
     pub attempts: Vec<Attempt>,
     /// The phone's dialogs.
     pub dialogs: Vec<Dialog>,
+    /// The RTP streams of the capture.
+    streams: Vec<&'a Stream>,
     /// What the phone asked DNS.
     pub dns: Dns<'a>,
     /// Until when the wire is known: `now`, or the end of the scenario.
@@ -118,6 +123,7 @@ impl<'a> Case<'a> {
             registrations: Vec::new(),
             attempts: Vec::new(),
             dialogs: Vec::new(),
+            streams: timeline.audio().collect(),
             dns,
             horizon,
             live,

@@ -3,6 +3,7 @@
 
 mod common;
 
+mod audio;
 mod dialog_route;
 mod dialogs;
 mod dns;

@@ -4,7 +4,8 @@ mod uac;
 mod uas;
 
 use sipfarm_core::machine::Transport;
-use sipfarm_core::sdp::{Local, Session};
+use sipfarm_core::rtp::Talker;
+use sipfarm_core::sdp::{Local, Session, Sink};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
@@ -16,9 +17,6 @@ use crate::dialog::Dialog;
 use crate::phone::Report;
 use crate::tx::{ClientId, Failure, ServerId, Target};
 
-/// The port that our session descriptions name.
-const AUDIO_PORT: u16 = 4000;
-
 /// A call.
 #[derive(Debug)]
 pub struct Call {
@@ -27,6 +25,10 @@ pub struct Call {
     /// The confirmed dialog; on the callee's side also the early one.
     dialog: Option<Dialog>,
     media: Local,
+    /// What the user says.
+    talker: Talker,
+    /// A phone with that defect says nothing from then on.
+    silent_at: Option<Instant>,
     /// A 2xx of ours that waits for its ACK.
     answered: Option<Answered>,
     /// The user has hung up; the network is yet to be told.
@@ -73,13 +75,15 @@ impl Answered {
 
 impl Call {
     fn new(side: Side, core: &mut Core) -> Self {
-        let mut address = core.config.local;
-        address.set_port(AUDIO_PORT);
+        let address = core.audio.open();
+        let media = Local::g711(address, core.ids.number().into());
         Call {
             phase: Phase::Setup,
             side,
             dialog: None,
-            media: Local::g711(address, core.ids.number().into()),
+            media,
+            talker: Talker::new(core.ids.number(), core.ids.number()),
+            silent_at: None,
             answered: None,
             hung_up: false,
             bye: None,
@@ -131,6 +135,9 @@ impl Call {
             return;
         }
         self.answered = None;
+        if !ack.body.is_empty() {
+            self.agree(core, &Session::parse(&ack.body), now);
+        }
         if self.hung_up {
             self.send_bye(core, now);
         } else if let Side::Callee(callee) = &mut self.side
@@ -166,6 +173,7 @@ impl Call {
                 if self.answered.is_some() && !callee.established && !core.has(Defect::ByeBeforeAck) =>
             {
                 self.hung_up = true;
+                self.fall_silent(core, now);
             }
             (Phase::Up, _) => self.send_bye(core, now),
             (Phase::Over, _) => return,
@@ -181,11 +189,38 @@ impl Call {
             Side::Caller(caller) => caller.deadline(),
             Side::Callee(callee) => callee.deadline(),
         };
-        answered.into_iter().chain(side).chain(self.forget_at).min()
+        answered.into_iter().chain(side).chain(self.talker.due()).chain(self.forget_at).min()
+    }
+
+    /// Says what is due to be said.
+    pub fn talk(&mut self, core: &mut Core, now: Instant) {
+        if self.silent_at.is_some_and(|at| at <= now) {
+            self.talker.talk_to(None, now);
+        }
+        while let Some(packet) = self.talker.packet(now) {
+            core.audio.say(packet);
+        }
+    }
+
+    /// Talks as an answered offer lets us: to that side, in the direction of our own description.
+    fn agree(&mut self, core: &Core, theirs: &Session, now: Instant) {
+        let sink = theirs.sink(self.media.direction).filter(|_| !core.has(Defect::SaysNothing));
+        self.talker.talk_to(sink.map(|sink| heard_by(core, sink)), now);
+        self.silent_at = core.has(Defect::FallsSilent).then(|| now + Span::from_secs(1));
+    }
+
+    /// Nothing more is said in this call.
+    fn fall_silent(&mut self, core: &mut Core, now: Instant) {
+        if core.has(Defect::TalksAfterEnd) {
+            return;
+        }
+        let name = format!("{}@{}", core.config.user, core.config.local.ip());
+        self.talker.goodbye(&name, now).into_iter().for_each(|packet| core.audio.say_control(packet));
     }
 
     /// Does what is due.
     pub fn fire(&mut self, core: &mut Core, now: Instant) {
+        self.talk(core, now);
         self.fire_answered(core, now);
         match self.side {
             _ if self.phase != Phase::Setup => {}
@@ -263,6 +298,7 @@ impl Call {
         if let Some(dialog) = &mut self.dialog {
             dialog.refresh_target(request);
         }
+        self.agree(core, &Session::parse(&request.body), now);
         self.send_2xx(core, server, request, &answer, now);
     }
 
@@ -301,10 +337,19 @@ impl Call {
         }
     }
 
-    fn end(&mut self, core: &Core, now: Instant) {
+    fn end(&mut self, core: &mut Core, now: Instant) {
         self.phase = Phase::Over;
+        self.fall_silent(core, now);
         self.forget_at = Some(now + core.t1() * 64);
     }
+}
+
+/// Where the other side hears.
+fn heard_by(core: &Core, mut sink: Sink) -> Sink {
+    if core.has(Defect::TalksToWrongPort) {
+        sink.address.set_port(sink.address.port() + 2);
+    }
+    sink
 }
 
 /// Sends a BYE in a dialog.

@@ -328,6 +328,7 @@ impl Call {
         if self.hung_up {
             self.send_bye(core, now);
         } else {
+            self.agree(core, &Session::parse(&response.body), now);
             core.report(Report::CallEstablished);
         }
     }

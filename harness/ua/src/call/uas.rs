@@ -1,5 +1,6 @@
 //! The callee's side: ringing, answering, rejecting (RFC 3261 section 13.3).
 
+use sipfarm_core::sdp::Session;
 use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
 
@@ -89,6 +90,7 @@ impl Call {
         let (server, invite) = (callee.server, callee.invite.clone());
         if let Some(answer) = self.describe(&invite) {
             self.phase = Phase::Up;
+            self.agree(core, &Session::parse(&invite.body), now);
             self.send_2xx(core, server, &invite, &answer, now);
         }
     }

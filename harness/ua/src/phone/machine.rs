@@ -12,6 +12,17 @@ use crate::tx::{ClientId, Failure, TxEvent};
 
 impl Machine for Phone {
     fn handle(&mut self, input: Input, now: Instant) {
+        if self.core.audio.takes(&input) {
+            return;
+        }
+        let is_wake = input == Input::Wake;
+        for call in &mut self.calls {
+            call.talk(&mut self.core, now);
+        }
+        // Of all wakes, those for the next packet of audio are by far the most.
+        if is_wake && self.deadline().is_none_or(|at| at > now) {
+            return;
+        }
         if let Some(input) = self.core.places.handle(input, now) {
             self.core.tx.handle(input, now);
         }
@@ -20,7 +31,8 @@ impl Machine for Phone {
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.core.tx.poll_output().or_else(|| self.core.places.poll_output())
+        let core = &mut self.core;
+        core.tx.poll_output().or_else(|| core.places.poll_output()).or_else(|| core.audio.poll_output())
     }
 
     fn deadline(&self) -> Option<Instant> {

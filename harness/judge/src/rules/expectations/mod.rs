@@ -6,6 +6,8 @@
 mod acknowledges_every;
 mod answers;
 mod asks_dns;
+mod audio_flows;
+mod audio_keeps_flowing;
 mod call_ends;
 mod call_established;
 mod call_fails;
@@ -47,6 +49,8 @@ pub const ALL: &[RuleInfo] = &[
     registration_rounds::RULE,
     call_ends::RULE,
     asks_dns::RULE,
+    audio_flows::RULE,
+    audio_keeps_flowing::RULE,
 ];
 
 /// Judges one expectation.
@@ -80,6 +84,8 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
         }
         Expectation::CallEnds { through, within } => call_ends::judge(&asked, through, *within),
         Expectation::AsksDns { kind, name, within } => asks_dns::judge(&asked, *kind, name, *within),
+        Expectation::AudioFlows { within } => audio_flows::judge(&asked, *within),
+        Expectation::AudioKeepsFlowing { during } => audio_keeps_flowing::judge(&asked, *during),
     }
 }
 

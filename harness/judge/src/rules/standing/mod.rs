@@ -4,6 +4,8 @@ mod acceptance_repetition;
 mod ack_acceptance;
 mod ack_refusal;
 mod ack_transaction;
+mod audio_address;
+mod audio_end;
 mod both_registrations;
 mod branch;
 mod bye_timing;
@@ -42,7 +44,7 @@ mod well_formed;
 
 use super::Rule;
 
-/// Every standing rule: repetitions, transactions, dialogs, servers, registration, responses, form.
+/// Every standing rule: repetitions, transactions, dialogs, audio, servers, registration, responses, form.
 pub const ALL: &[&dyn Rule] = &[
     &invite_schedule::InviteSchedule,
     &non_invite_schedule::NonInviteSchedule,
@@ -60,6 +62,8 @@ pub const ALL: &[&dyn Rule] = &[
     &cseq::CSeqGrows,
     &dialog_identifiers::DialogIdentifiers,
     &dialog_route::DialogRoute,
+    &audio_address::AudioAddress,
+    &audio_end::AudioEnd,
     &digest::Digest,
     &server_order::ServerOrder,
     &dns_order::DnsOrder,

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use sipfarm_core::dns::DnsMessage;
 use sipfarm_core::machine::{IcmpKind, Transport};
 use sipfarm_core::profile::Profile;
+use sipfarm_core::rtp::{PACKET, RtpHeader};
 use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
+use sipfarm_judge::audio::RtpPacket;
 use sipfarm_judge::mark::{Expected, Node, Scene, Sight};
 use sipfarm_judge::timeline::{DnsEvent, IcmpEvent, SipEvent, TcpEvent, TcpStep};
 use sipfarm_judge::{Event, EventKind, Expectation, Finding, Mark, Timeline, Verdict, judge, judge_one};
@@ -35,6 +37,7 @@ pub struct Story {
     listed: Vec<&'static str>,
     scene: bool,
     events: Vec<Event>,
+    audio: Vec<RtpPacket>,
     expected: u32,
 }
 
@@ -70,6 +73,7 @@ impl Story {
             listed: Vec::new(),
             scene: true,
             events: Vec::new(),
+            audio: Vec::new(),
             expected: 0,
         }
     }
@@ -159,6 +163,21 @@ impl Story {
         self.push_sip(at, src, dst, Message::parse(text.as_bytes()));
     }
 
+    /// A packet of audio every 20 ms, `from` included.
+    pub fn audio(&mut self, src: &str, dst: &str, from: f64, to: f64) {
+        let ssrc = self.audio.len() as u32;
+        let mut at = when(from);
+        let mut sequence = 0_u16;
+        while at < when(to) {
+            let header = RtpHeader { payload_type: 0, marker: false, sequence, timestamp: 0, ssrc };
+            let packet = 1_000 + self.audio.len() as u32;
+            let (src, dst) = (src.parse().unwrap(), dst.parse().unwrap());
+            self.audio.push(RtpPacket { at, packet, src, dst, header });
+            at += PACKET;
+            sequence = sequence.wrapping_add(1);
+        }
+    }
+
     /// Puts a step on the timeline that expects something from `since` on.
     pub fn expect(&mut self, since: f64, expectation: Expectation) -> Expected {
         self.expected += 1;
@@ -189,7 +208,15 @@ impl Story {
             }
             timeline.insert(event);
         }
+        self.hear(&mut timeline, Instant::FAR_FUTURE);
         timeline
+    }
+
+    /// The audio until then.
+    fn hear(&self, timeline: &mut Timeline, until: Instant) {
+        let mut audio: Vec<&RtpPacket> = self.audio.iter().filter(|packet| packet.at <= until).collect();
+        audio.sort_by_key(|packet| packet.at);
+        audio.into_iter().for_each(|packet| timeline.hear(packet));
     }
 
     /// Judges all of it as a capture that ends at `end`.
@@ -231,6 +258,7 @@ impl Story {
     pub fn check(&self, expected: &Expected, end: f64) -> Finding {
         let whole = self.timeline();
         let mut times: Vec<Instant> = whole.events().iter().map(|event| event.at).collect();
+        times.extend(self.audio.iter().map(|packet| packet.at));
         times.retain(|at| *at >= expected.since);
         times.push(expected.since);
         times.push(when(end));
@@ -242,6 +270,7 @@ impl Story {
             for event in whole.events().iter().filter(|event| event.at <= now) {
                 known.insert(event.clone());
             }
+            self.hear(&mut known, now);
             let finding = judge_one(&known, &self.profile, expected, now);
             if finding.verdict != Verdict::Pending {
                 break finding;

@@ -51,6 +51,8 @@ pub struct Bench {
     pub phone: Phone,
     pub now: Instant,
     pub sent: Vec<Sent>,
+    /// RTP and RTCP that the phone sent.
+    pub audio: Vec<(f64, SocketAddr, Vec<u8>)>,
     pub reports: Vec<Report>,
     /// Everything else that the phone asked of the network.
     pub other: Vec<(f64, Output)>,
@@ -106,6 +108,7 @@ impl Bench {
             phone,
             now: EPOCH,
             sent: Vec::new(),
+            audio: Vec::new(),
             reports: Vec::new(),
             other: Vec::new(),
             scripts: BTreeMap::new(),
@@ -219,6 +222,9 @@ impl Bench {
         loop {
             while let Some(output) = self.phone.poll_output() {
                 match output {
+                    Output::Datagram { local, remote, payload } if [4000, 4001].contains(&local.port()) => {
+                        self.audio.push((self.time(), remote, payload));
+                    }
                     Output::Datagram { local, remote, payload } if local != phone_addr() => {
                         for input in self.dns.on_datagram(self.now, local, remote, &payload) {
                             self.phone.handle(input, self.now);

@@ -1,0 +1,32 @@
+//! Audio: what is said and heard in a call.
+
+use cucumber::gherkin::Step;
+use cucumber::then;
+use sipfarm_core::Span;
+use sipfarm_judge::Expectation;
+
+use super::text::seconds;
+use crate::world::{StepFailure, StepResult, World};
+
+/// RTP from the phone and to it, counted from the last trigger.
+#[then(regex = r"^audio flows both ways(?: within (\S+) s)?$")]
+async fn flows(world: &mut World, #[step] step: &Step, within: String) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::AudioFlows { within }).await
+}
+
+/// RTP both ways without a gap, from this step on.
+#[then(regex = r"^audio keeps flowing both ways for (\S+) s$")]
+async fn keeps_flowing(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
+    let during = span(&during).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::AudioKeepsFlowing { during }).await
+}
+
+async fn expect(world: &mut World, step: &Step, expectation: Expectation) -> StepResult {
+    world.begin(step);
+    world.expect(expectation).await
+}
+
+fn span(text: &str) -> Result<Span, StepFailure> {
+    Ok(seconds(text)?.unwrap_or(Span::ZERO))
+}

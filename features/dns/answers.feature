@@ -25,5 +25,6 @@ Feature: The phone goes by what DNS says, and by the whole of it
   Scenario: An answer that was cut is asked for over TCP
     Given DNS for "example.test" with "primary", then "secondary"
     And "dns" has fault "dns-truncated"
+    And the phone is registered with "primary"
     When the phone dials the far end
     Then the call is established through "primary"

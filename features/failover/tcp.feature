@@ -62,9 +62,13 @@ Feature: Failures of TCP
       | fin   |
       | reset |
 
+  # A phone with one server may let the call fail (RFC 3261 section 8.1.3.1).
   @YL-07
   Scenario: The connection breaks when the INVITE has come
-    Given the phone is registered with "primary"
+    Given a phone with profile "yealink-t5x" and settings
+      | servers.order | [primary, secondary] |
+    And the phone speaks TCP
+    And the phone is registered with "primary"
     And "primary" has fault "tcp-reset when=request method=INVITE"
     When the phone dials the far end
     Then the call is established within 5 s

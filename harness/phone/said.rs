@@ -32,6 +32,8 @@ struct Heard {
 #[derive(Default)]
 struct State {
     last: VecDeque<String>,
+    /// A line that is not at its end: a prompt waits there for what is typed.
+    begun: String,
     /// What is waited for; none once it was heard.
     expected: Option<Regex>,
     found: bool,
@@ -49,11 +51,12 @@ impl Said {
         Said { heard, readers }
     }
 
-    /// Waits for a line that matches, among the last that were said, too.
+    /// Waits for a line that matches, among the last that were said, too. A prompt counts, which is a line
+    /// without an end.
     pub async fn wait_for(&mut self, expected: Regex, within: Duration) -> bool {
         {
             let mut state = self.heard.lock();
-            if state.last.iter().any(|line| expected.is_match(line)) {
+            if state.last.iter().chain([&state.begun]).any(|line| expected.is_match(line)) {
                 return true;
             }
             state.expected = Some(expected);
@@ -91,13 +94,24 @@ impl Heard {
         }
         tracing::debug!(line, "the phone says");
         let mut state = self.lock();
-        if state.expected.as_ref().is_some_and(|expected| expected.is_match(&line)) {
-            state.found = true;
-            self.bell.notify_one();
-        }
+        self.compare(&mut state, &line);
         state.last.push_back(line);
         if state.last.len() > LINES {
             state.last.pop_front();
+        }
+    }
+
+    fn begun(&self, octets: &[u8]) {
+        let mut state = self.lock();
+        state.begun = without_colours(&String::from_utf8_lossy(octets));
+        let line = state.begun.clone();
+        self.compare(&mut state, &line);
+    }
+
+    fn compare(&self, state: &mut State, line: &str) {
+        if state.expected.as_ref().is_some_and(|expected| expected.is_match(line)) {
+            state.found = true;
+            self.bell.notify_one();
         }
     }
 }
@@ -124,6 +138,7 @@ async fn read(mut from: impl AsyncRead + Unpin, heard: Arc<Heard>) {
             }
             held.push(*octet);
         }
+        heard.begun(&held);
     }
     heard.line(&held);
 }
@@ -150,6 +165,14 @@ mod tests {
         let within = Duration::from_secs(5);
         assert!(said(b"hello\nphone is ready\n", b"").wait_for(ready(), within).await);
         assert!(said(b"", b"\x1b[31mphone is ready\x1b[0m\n").wait_for(ready(), within).await);
+    }
+
+    #[tokio::test]
+    async fn a_prompt_is_heard_before_its_line_ends() {
+        let (mut phone, output) = tokio::io::duplex(100);
+        let mut said = Said::by(output, &b""[..]);
+        tokio::io::AsyncWriteExt::write_all(&mut phone, b"welcome\nphone> ").await.unwrap();
+        assert!(said.wait_for(Regex::new("^phone>$").unwrap(), Duration::from_secs(5)).await);
     }
 
     #[tokio::test]

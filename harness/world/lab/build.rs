@@ -260,11 +260,18 @@ fn scene(
         seed: place.seed,
         net: context.net.as_str().to_owned(),
         sight: mark::Sight { frames, lossy: link.is_lossy(), latency },
-        phone: vec![addresses.phone().ip()],
+        phone: phone_addresses(context, profile, addresses),
         nodes,
         servers: plan.servers.clone(),
         profile: profile.clone(),
     }
+}
+
+/// The phone's own address, and those that its profile says besides.
+fn phone_addresses(context: &Context, profile: &Profile, addresses: &Addresses) -> Vec<IpAddr> {
+    let program = profile.control.process.as_ref().filter(|_| program::is_phone(context, profile));
+    let also = program.into_iter().flat_map(|program| program.also_from.iter().copied());
+    std::iter::once(addresses.phone().ip()).chain(also).collect()
 }
 
 fn link_mark(link: &Link) -> Mark {

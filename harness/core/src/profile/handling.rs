@@ -1,6 +1,7 @@
 //! How the harness recognises, commands, hears and provisions a model.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 section! {
     /// How to recognise the model.
@@ -59,6 +60,9 @@ section! {
         keys_address: String = "{{ ip }}:{{ port + 1000 }}".to_owned(),
         /// What is typed for each key.
         keys: ControlKeys = ControlKeys::default(),
+        /// Addresses of the host from which it connects or asks DNS, besides its own: what comes from there
+        /// to the scenario's farm is the phone's.
+        also_from: Vec<IpAddr> = vec![],
         /// The fields of the profile that its arguments and files follow. A scenario that sets any
         /// other is not exercised, for the phone would not know.
         settings: Vec<String> = vec![],

@@ -108,17 +108,20 @@ impl Waiting {
             return;
         }
         let end = fragment.offset + packet.payload.len();
+        let mut furthest = 0;
         let mut same = false;
         let mut overlap = false;
         for piece in &self.pieces {
             let piece_end = piece.offset + piece.data.len();
+            furthest = furthest.max(piece_end);
             same |= piece.offset == fragment.offset && piece.data == packet.payload;
             overlap |= piece.offset < end && fragment.offset < piece_end;
         }
         if same {
             return; // a duplicate of a fragment spoils nothing
         }
-        let beyond = self.octets.is_some_and(|octets| end > octets || (!fragment.more && end != octets));
+        let beyond = self.octets.is_some_and(|octets| end > octets || (!fragment.more && end != octets))
+            || (!fragment.more && furthest > end);
         let uneven = fragment.more && !packet.payload.len().is_multiple_of(8);
         if overlap
             || beyond
@@ -198,6 +201,14 @@ mod tests {
         let overlapping = Fragment { id: 7, offset: 0, more: true };
         let pieces: [(&[u8], Fragment); 3] =
             [(b"abcdefghABCDEFGH", overlapping), (b"ij", LAST), (b"abcdefgh", FIRST)];
+        assert_eq!(feed(&mut Reassembler::default(), &pieces), []);
+    }
+
+    #[test]
+    fn what_lies_beyond_the_last_fragment_never_fills_a_hole() {
+        let beyond = Fragment { id: 7, offset: 16, more: true };
+        let last = Fragment { id: 7, offset: 8, more: false };
+        let pieces: [(&[u8], Fragment); 2] = [(b"ABCDEFGH", beyond), (b"ijklmnop", last)];
         assert_eq!(feed(&mut Reassembler::default(), &pieces), []);
     }
 

@@ -27,6 +27,9 @@ pub struct Recording {
     pub timeline: Timeline,
     /// How many packets it has.
     pub packets: u32,
+    /// When its last packet was captured, of whatever kind: what did not come until then, the
+    /// capture shows not to have come.
+    pub until: Instant,
     /// What is wrong with the file. What weighs on a verdict (lost packets, a missing end) stands
     /// on the timeline too, as [`Mark::Trouble`].
     pub notes: Vec<Note>,
@@ -175,6 +178,7 @@ impl Collector {
         }
         self.earliest = Some(self.earliest.unwrap_or(frame.at).min(frame.at));
         self.latest = self.latest.max(frame.at);
+        self.recording.until = self.latest;
         if let Some(audio) = self.decoder.audio(self.recording.packets, &frame) {
             let full = self.limit.hear(&mut self.recording.timeline, &audio.packet);
             return full.into_iter().for_each(|full| self.full(full, offset));

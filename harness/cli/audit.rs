@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use sipfarm_core::profile::Profile;
+use sipfarm_core::profile::{Profile, SERVERS_MAX};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Scene;
 use sipfarm_judge::{Finding, Mark, Timeline, Verdict, judge, verdict};
@@ -80,7 +80,7 @@ fn only_scene(args: &AuditArgs, timeline: &Timeline) -> Result<Option<Scene>> {
     let scenes: Vec<&Scene> = timeline.marks().filter_map(|(_, mark)| scene_of(mark)).collect();
     match scenes[..] {
         [] => Ok(None),
-        [scene] => Ok(Some(scene.clone())),
+        [scene] => sound(args, scene).map(Some),
         _ => {
             let names =
                 scenes.iter().map(|scene| format!("\"{}\" ({}:{})", scene.name, scene.feature, scene.line));
@@ -93,6 +93,19 @@ fn only_scene(args: &AuditArgs, timeline: &Timeline) -> Result<Option<Scene>> {
     }
 }
 
+/// The scene of a capture, unless it cannot be: a file can say anything.
+fn sound(args: &AuditArgs, scene: &Scene) -> Result<Scene> {
+    let problem = match scene.profile.out_of_range() {
+        Some((path, problem)) => format!("{path}: {problem}"),
+        None if scene.servers.len() > SERVERS_MAX => {
+            format!("the phone knows more than {SERVERS_MAX} servers")
+        }
+        None => return Ok(scene.clone()),
+    };
+    let message = format!("{}: what it says of its scenario makes no sense: {problem}", args.file.display());
+    Err(Error::usage(message, "audit the capture as the run left it"))
+}
+
 fn scene_of(mark: &Mark) -> Option<&Scene> {
     match mark {
         Mark::Scenario(scene) => Some(scene),
@@ -101,8 +114,7 @@ fn scene_of(mark: &Mark) -> Option<&Scene> {
 }
 
 fn examine(recording: &Recording, scenario: Option<String>, who: WhoIsWho, profile: &Profile) -> Audit {
-    let end = recording.timeline.end().unwrap_or_default();
-    let findings = judge(&recording.timeline, profile, end);
+    let findings = judge(&recording.timeline, profile, recording.until);
     Audit {
         schema: "sipfarm.audit/1",
         scenario,

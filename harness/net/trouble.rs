@@ -77,6 +77,12 @@ pub enum Trouble {
         /// What it said.
         message: String,
     },
+    /// So much went wrong that the rest is not listed: from then on nothing is certain.
+    #[error("more went wrong than is kept")]
+    TooMany {
+        /// When the first began that is not listed.
+        at: Instant,
+    },
 }
 
 impl Trouble {
@@ -88,7 +94,8 @@ impl Trouble {
             | Trouble::BindFailed { at, .. }
             | Trouble::SendFailed { at, .. }
             | Trouble::ForgeryFailed { at, .. }
-            | Trouble::Panicked { at, .. } => *at,
+            | Trouble::Panicked { at, .. }
+            | Trouble::TooMany { at } => *at,
         }
     }
 }

@@ -123,9 +123,13 @@ fn line_of(scenario: &gherkin::Scenario) -> u32 {
     u32::try_from(scenario.position.line).unwrap_or(u32::MAX)
 }
 
-/// The seed of one scenario: the run's seed mixed with its place (FNV-1a).
-fn mix(seed: u64, place: &str) -> u64 {
-    place.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, octet| {
+/// The seed of one scenario: the run's seed mixed with what the scenario says (FNV-1a), so that it is the
+/// same wherever the file lies and whatever stands above it.
+fn mix(seed: u64, feature: &gherkin::Feature, scenario: &gherkin::Scenario) -> u64 {
+    let steps = scenario.steps.iter().map(|step| &step.value);
+    let text =
+        [&feature.name, &scenario.name].into_iter().chain(steps).flat_map(|text| text.bytes().chain([0]));
+    text.fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, octet| {
         (hash ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }
@@ -158,7 +162,7 @@ impl Ledger {
             line,
             tags: tags.map(|tag| tag.trim_start_matches('@').to_owned()).collect(),
             run_seed: self.seed,
-            seed: mix(self.seed, &format!("{path}:{line}")),
+            seed: mix(self.seed, feature, scenario),
             feature: path,
         }
     }

@@ -91,8 +91,8 @@ async fn asks(
     name: String,
     within: String,
 ) -> StepResult {
-    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
     world.begin(step);
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
     world.expect(Expectation::AsksDns { kind: record_kind(&kind), name, within }).await
 }
 

@@ -19,8 +19,8 @@ async fn sends(
     node: String,
     within: String,
 ) -> StepResult {
-    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::Sends { method, node, within }).await
+    let within = begin_within(world, step, &within)?;
+    world.expect(Expectation::Sends { method, node, within }).await
 }
 
 /// Nothing of that method to that node, from the last trigger until so long from now.
@@ -107,8 +107,8 @@ async fn answers(
     code: u16,
     within: String,
 ) -> StepResult {
-    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::Answers { method, node, code, within }).await
+    let within = begin_within(world, step, &within)?;
+    world.expect(Expectation::Answers { method, node, code, within }).await
 }
 
 /// The schedule of a final response that nobody acknowledges.
@@ -132,15 +132,15 @@ async fn acknowledges(
 /// A 2xx to an INVITE through that node, acknowledged by the phone.
 #[then(regex = r#"^the call is established through "([^"]+)"(?: within (\S+) s)?$"#)]
 async fn established(world: &mut World, #[step] step: &Step, through: String, within: String) -> StepResult {
-    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::CallEstablished { through: Some(through), within }).await
+    let within = begin_within(world, step, &within)?;
+    world.expect(Expectation::CallEstablished { through: Some(through), within }).await
 }
 
 /// The same, whichever server it takes.
 #[then(regex = r"^the call is established(?: within (\S+) s)?$")]
 async fn established_anywhere(world: &mut World, #[step] step: &Step, within: String) -> StepResult {
-    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::CallEstablished { through: None, within }).await
+    let within = begin_within(world, step, &within)?;
+    world.expect(Expectation::CallEstablished { through: None, within }).await
 }
 
 /// The phone tries no further.
@@ -152,15 +152,21 @@ async fn fails(world: &mut World, #[step] step: &Step, code: String) -> StepResu
 /// A BYE that is answered.
 #[then(regex = r#"^the call ends through "([^"]+)"(?: within (\S+) s)?$"#)]
 async fn ends(world: &mut World, #[step] step: &Step, through: String, within: String) -> StepResult {
-    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::CallEnds { through, within }).await
+    let within = begin_within(world, step, &within)?;
+    world.expect(Expectation::CallEnds { through, within }).await
 }
 
 /// A binding at that node.
 #[then(regex = r#"^the phone is registered with "([^"]+)"(?: within (\S+) s)?$"#)]
 async fn registered(world: &mut World, #[step] step: &Step, with: String, within: String) -> StepResult {
-    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::Registered { with, within }).await
+    let within = begin_within(world, step, &within)?;
+    world.expect(Expectation::Registered { with, within }).await
+}
+
+/// Begins a step that may say within how many seconds.
+fn begin_within(world: &mut World, step: &Step, within: &str) -> Result<Option<Span>, StepFailure> {
+    world.begin(step);
+    seconds(within).map_err(|failure| world.stop(failure))
 }
 
 async fn expect(world: &mut World, step: &Step, expectation: Expectation) -> StepResult {

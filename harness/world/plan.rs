@@ -2,7 +2,7 @@
 
 use sipfarm_core::Span;
 use sipfarm_core::machine::Transport;
-use sipfarm_core::profile::Profile;
+use sipfarm_core::profile::{Profile, SERVERS_MAX};
 
 use super::{DNS_NODE, DnsPlan, StepFailure};
 use crate::farm::Behaviour;
@@ -86,13 +86,17 @@ impl Plan {
         if self.dns.is_some() {
             // Names may lead to any node, so the order of the farm stands for that of the profile.
             profile.servers.order.clone_from(&self.nodes);
-            let all = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-            profile.servers.max = profile.servers.max.max(all);
         }
         profile.servers.order.retain(|name| self.nodes.contains(name));
         if profile.servers.order.is_empty() {
             profile.servers.order.clone_from(&self.nodes);
         }
+        let most = profile.servers.order.len().max(self.servers.len());
+        if most > SERVERS_MAX {
+            let problem = format!("{most} servers are more than a phone can be told, {SERVERS_MAX}");
+            return Err(StepFailure::Setup(problem));
+        }
+        profile.servers.max = profile.servers.max.max(u32::try_from(most).unwrap_or(u32::MAX));
         if let Some(transport) = self.transport {
             profile.transport.default = transport;
         }

@@ -40,7 +40,7 @@ fn audited(what: String, files: &[PathBuf]) -> Row {
         let recording = read(file).unwrap();
         reading += start.elapsed();
         let start = Clock::now();
-        judge(&recording.timeline, &Profile::default(), recording.timeline.end().unwrap_or_default());
+        judge(&recording.timeline, &Profile::default(), recording.until);
         judging += start.elapsed();
     }
     let megabytes = octets as f64 / 1e6;

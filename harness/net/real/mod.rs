@@ -79,6 +79,8 @@ pub struct RealNet {
     reporter: mpsc::Sender<Event>,
     interrupt: Arc<Notify>,
     troubles: Arc<Mutex<Vec<Trouble>>>,
+    /// Whether there was more trouble than is listed.
+    overwhelmed: bool,
     clock: Clock,
     /// When the wall clock was looked at last.
     clock_seen: Instant,
@@ -122,7 +124,7 @@ impl RealNet {
     const ORDERS: usize = 1_024;
     /// How often the wall clock is looked at when nothing else happens.
     const CLOCK_CHECK: Duration = Duration::from_secs(1);
-    /// More trouble is not news.
+    /// Of trouble that comes with packets, more is not listed one by one.
     const TROUBLES: usize = 10_000;
 
     /// A network without sockets.
@@ -143,6 +145,7 @@ impl RealNet {
             reporter,
             interrupt: Arc::default(),
             troubles: Arc::default(),
+            overwhelmed: false,
             clock_seen: clock.now(),
             clock,
             told: options.told,
@@ -262,13 +265,20 @@ impl Net for RealNet {
             return;
         }
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        if troubles.len() < Self::TROUBLES {
-            tracing::warn!("{trouble}");
-            if let Some(told) = &mut self.told {
-                told(&trouble);
+        let trouble = match trouble {
+            Trouble::Late { at, .. } | Trouble::SendFailed { at, .. } if troubles.len() >= Self::TROUBLES => {
+                if std::mem::replace(&mut self.overwhelmed, true) {
+                    return;
+                }
+                Trouble::TooMany { at }
             }
-            troubles.push(trouble);
+            trouble => trouble,
+        };
+        tracing::warn!("{trouble}");
+        if let Some(told) = &mut self.told {
+            told(&trouble);
         }
+        troubles.push(trouble);
     }
 }
 

@@ -458,3 +458,20 @@ fn the_socket_tap_sees_datagrams_and_octets_of_streams() {
     assert_eq!(request[4..8], 1_u32.to_be_bytes(), "sequence number");
     assert_eq!(answer[8..12], 5_u32.to_be_bytes(), "acknowledgement number");
 }
+
+/// Whoever floods us cannot make us forget that we were late.
+#[test]
+fn trouble_beyond_the_list_is_owned_up_to_once() {
+    let mut net = RealNet::new(RealOptions { late_after: Span::ZERO, ..RealOptions::default() }).unwrap();
+    let late = |n: i64| Trouble::Late { at: Instant::EPOCH + Span::from_millis(n), by: Span::from_secs(1) };
+    let listed = i64::try_from(RealNet::TROUBLES).unwrap();
+    for n in 0..listed + 3 {
+        net.note(late(n));
+    }
+    let panicked = Trouble::Panicked { at: Instant::EPOCH, machine: MachineId(1), message: "m".into() };
+    net.note(panicked.clone());
+    let troubles = net.troubles();
+    assert_eq!(troubles[..RealNet::TROUBLES].last(), Some(&late(listed - 1)));
+    let beyond = Trouble::TooMany { at: Instant::EPOCH + Span::from_millis(listed) };
+    assert_eq!(troubles[RealNet::TROUBLES..], [beyond, panicked]);
+}

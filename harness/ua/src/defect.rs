@@ -86,6 +86,8 @@ defects! {
     IgnoresWeight = "ignores-weight", caught by ["dns-order"];
     /// Tries only the first address behind a name.
     TriesFirstAddressOnly = "tries-first-address-only", caught by ["dns-order"];
+    /// Asks for the address of a domain without asking for its services first.
+    AsksNoSrv = "asks-no-srv", caught by ["asks-dns"];
     /// Goes on using what DNS said when it has run out.
     KeepsExpiredDnsAnswer = "keeps-expired-dns-answer", caught by ["dns-ttl"];
     /// Takes a DNS answer that was cut for the whole.

@@ -83,7 +83,8 @@ impl Places {
             }
             Destination::Name { host, port } => Place::Behind(Wanted {
                 host: host.clone(),
-                port: *port,
+                // Where a port is given there is no SRV to ask for.
+                port: port.or(config.defects.has(Defect::AsksNoSrv).then_some(5060)),
                 transport: server.transport,
                 usable: usable.clone(),
                 v6: config.local.is_ipv6(),

@@ -73,9 +73,10 @@ fn mark_of(trouble: &Trouble, tapped: bool) -> (Mark, Instant) {
         Trouble::Stepped { since, by, .. } if tapped => from(since.min(since + by)),
         Trouble::Stepped { since, at, by } => between(since.min(since + by), at.max(at + by)),
         Trouble::SendFailed { at, .. } => between(at, at),
-        Trouble::BindFailed { at, .. } | Trouble::ForgeryFailed { at, .. } | Trouble::Panicked { at, .. } => {
-            from(at)
-        }
+        Trouble::BindFailed { at, .. }
+        | Trouble::ForgeryFailed { at, .. }
+        | Trouble::Panicked { at, .. }
+        | Trouble::TooMany { at } => from(at),
     }
 }
 

@@ -7,11 +7,18 @@ use super::{KeepaliveForm, Profile, RetryRule};
 /// The schema that this code reads.
 pub(super) const SCHEMA: &str = "sipfarm.profile/1";
 
-/// The first value out of range: its dotted path and what is wrong with it.
-pub(super) fn out_of_range(profile: &Profile) -> Option<(&'static str, String)> {
-    let checks = [head, timers, tolerance, servers, failover, registration, subscriptions, mlpp];
-    checks.iter().find_map(|check| check(profile).err())
+impl Profile {
+    /// The first value out of range: its dotted path and what is wrong with it. What a file brings
+    /// along is asked before anybody uses it.
+    pub fn out_of_range(&self) -> Option<(&'static str, String)> {
+        let checks = [head, timers, tolerance, servers, failover, registration, subscriptions, mlpp];
+        checks.iter().find_map(|check| check(self).err())
+    }
 }
+
+/// More servers than any phone takes. Each that is a name can stand for several addresses, and the
+/// judge weighs every combination.
+pub const SERVERS_MAX: usize = 10;
 
 type Checked = Result<(), (&'static str, String)>;
 
@@ -63,6 +70,7 @@ fn servers(profile: &Profile) -> Checked {
     need(!order.is_empty(), "servers.order", "at least one server is named")?;
     need(names.len() == order.len(), "servers.order", "no server is named twice")?;
     need(order.iter().all(|name| !name.trim().is_empty()), "servers.order", "every server has a name")?;
+    need(profile.servers.max as usize <= SERVERS_MAX, "servers.max", format!("it is at most {SERVERS_MAX}"))?;
     need(
         order.len() as u64 <= u64::from(profile.servers.max),
         "servers.order",

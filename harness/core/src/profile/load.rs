@@ -7,7 +7,6 @@ use std::fmt;
 use serde_yaml::Value;
 
 use super::Profile;
-use super::check::out_of_range;
 use super::plain::plain;
 use super::yaml::{Written, place_of, written};
 use crate::nearest::nearest;
@@ -212,7 +211,7 @@ impl<'a> Overlay<'a> {
         let mut merged = serde_yaml::to_value(base).map_err(yaml_error)?;
         merge(&mut merged, serde_yaml::to_value(&self.values).map_err(yaml_error)?, &self.keys);
         let profile: Profile = serde_yaml::from_value(merged).map_err(yaml_error)?;
-        match out_of_range(&profile) {
+        match profile.out_of_range() {
             None => Ok(profile),
             Some((path, problem)) => {
                 let place = place_of(&self.source.text, &path.split('.').collect::<Vec<_>>());

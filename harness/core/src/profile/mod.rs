@@ -22,6 +22,7 @@ mod subscriptions;
 mod yaml;
 
 pub use call::*;
+pub use check::SERVERS_MAX;
 pub use handling::*;
 pub use load::{LoadError, Place, Source, check_rule, load, load_for};
 pub use policy::*;

@@ -146,6 +146,12 @@ impl<'a> ServerExchange<'a> {
     }
 }
 
+/// Whether a refusal only asks for more, so that the same server is asked again: credentials (401, 407),
+/// a longer session (422) or a longer binding (423). RFC 3261 sections 22.2, 10.2.8; RFC 4028 section 7.3.
+pub fn asks_for_more(code: u16) -> bool {
+    matches!(code, 401 | 407 | 422 | 423)
+}
+
 /// The status code of a response; 0 for a request.
 pub fn status(seen: &Seen<'_>) -> u16 {
     seen.message.status().unwrap_or(0)

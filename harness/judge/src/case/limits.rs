@@ -7,6 +7,12 @@ use sipfarm_core::{Instant, Span};
 use crate::finding::Window;
 use crate::mark::Sight;
 
+/// A connect that nobody answers may take this long where the profile names no time (YL-06).
+pub const CONNECT_CAP: Span = Span::from_secs(130);
+
+/// No schedule has more sends: T2 of a millisecond would make a list without end.
+pub const SENDS_MAX: i64 = 1000;
+
 /// How intervals grow from one send to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ladder {
@@ -89,7 +95,7 @@ impl Limits {
     pub fn ladder(&self, ladder: Ladder, until: Span) -> Vec<Span> {
         let mut slots = vec![Span::ZERO];
         let (mut at, mut interval) = (self.t1, self.t1);
-        while at < until && slots.len() < 1000 && interval > Span::ZERO {
+        while at < until && (slots.len() as i64) < SENDS_MAX && interval > Span::ZERO {
             slots.push(at);
             interval = match ladder {
                 Ladder::Invite => interval * 2,

@@ -7,7 +7,7 @@ use sipfarm_core::profile::RegistrationMethod;
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
-use super::exchange::{ClientExchange, status};
+use super::exchange::{ClientExchange, asks_for_more, status};
 use super::{Case, Grant, Outcome};
 
 /// A binding that was granted, and where.
@@ -86,7 +86,7 @@ impl Case<'_> {
     pub fn failed_at(&self, place: usize, from: Instant, to: Instant) -> bool {
         self.client.iter().any(|exchange| {
             let failed = match exchange.outcome() {
-                Outcome::Final(code) => code >= 300 && !matches!(code, 401 | 407 | 422 | 423),
+                Outcome::Final(code) => code >= 300 && !asks_for_more(code),
                 Outcome::Unreachable | Outcome::Silence | Outcome::Provisional => true,
             };
             failed && exchange.t0() >= from && exchange.t0() <= to && self.place_of(exchange) == Some(place)

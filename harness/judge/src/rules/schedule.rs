@@ -6,7 +6,7 @@
 
 use sipfarm_core::{Instant, Span};
 
-use crate::case::{Case, ClientExchange, Ladder, SeenRef, ServerExchange, status};
+use crate::case::{Case, ClientExchange, Ladder, SENDS_MAX, SeenRef, ServerExchange, status};
 use crate::finding::Window;
 
 /// When sends are due, each with its window; the first is the request itself.
@@ -145,7 +145,7 @@ fn slowed_by_provisional(
         // The timer that was running fires when it was due, then every T2.
         if let Some(&running) = slots.get(made) {
             let mut due = slots[..=made].to_vec();
-            due.extend((1..).map(|n| running + t2 * n).take_while(|at| *at < timeout));
+            due.extend((1..SENDS_MAX).map(|n| running + t2 * n).take_while(|at| *at < timeout));
             schedules.push(Schedule::from_slots(case, t0, &due));
         } else {
             schedules.push(Schedule::from_slots(case, t0, slots));
@@ -154,7 +154,7 @@ fn slowed_by_provisional(
         let start = provisional - t0;
         let mut schedule = Schedule::from_slots(case, t0, &slots[..made.min(slots.len())]);
         let mut before = start;
-        for due in (1..).map(|n| start + t2 * n).take_while(|at| *at < timeout) {
+        for due in (1..SENDS_MAX).map(|n| start + t2 * n).take_while(|at| *at < timeout) {
             let window = limits.repetition(t0, before, due);
             schedule.0.push(Window { from: window.from, to: window.to + limits.reaction() });
             before = due;

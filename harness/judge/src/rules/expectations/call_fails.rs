@@ -5,7 +5,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::Asked;
 use super::call_established::is_2xx;
-use crate::case::{Case, ClientExchange, Connected, status};
+use crate::case::{CONNECT_CAP, Case, ClientExchange, Connected, status};
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
 
@@ -15,9 +15,6 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     about: "Every INVITE ends without 2xx, with the status code of the step, and no other comes.",
     standing: false,
 };
-
-/// A connect that nobody answers may take this long where the profile names no time (YL-06).
-const CONNECT_CAP: Span = Span::from_secs(130);
 
 /// A call that only rings is waited for this many time-outs long: about three minutes, as a proxy's
 /// timer C has it (RFC 3261 section 16.6).

@@ -7,7 +7,7 @@ use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
 use super::{Asked, near};
-use crate::case::{Case, ClientExchange, Connect, Connected, Failure, SeenRef};
+use crate::case::{CONNECT_CAP, Case, ClientExchange, Connect, Connected, Failure, SeenRef};
 use crate::finding::{Finding, Window};
 use crate::rules::repetition::without_doubles;
 use crate::rules::{Draft, RuleInfo};
@@ -21,9 +21,6 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 
 /// A phone that notices ICMP goes on this soon after it (YL-08).
 const AFTER_ICMP: Span = Span::from_secs(1);
-
-/// A connect that nobody answers may take this long where the profile names no time (YL-06).
-const CONNECT_CAP: Span = Span::from_secs(130);
 
 const TRIES_LOST: &str = "the tries at the node before may have been lost";
 

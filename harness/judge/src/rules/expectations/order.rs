@@ -5,7 +5,7 @@ use sipfarm_core::sip::Method;
 
 use super::moves_on::connect_to;
 use super::{Asked, near};
-use crate::case::{ClientExchange, status};
+use crate::case::{ClientExchange, asks_for_more, status};
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
 
@@ -76,9 +76,7 @@ fn deadline(asked: &Asked<'_, '_>, visit: &ClientExchange<'_>) -> Instant {
     let by_timer = limits.give_up(visit.t0(), limits.timeout(&visit.method)).to;
     match visit.final_response().filter(|response| response.at <= by_timer) {
         // A refusal with a demand is made good at the same server first.
-        Some(response) if matches!(status(response), 401 | 407 | 422 | 423) => {
-            by_timer + limits.timeout(&visit.method)
-        }
+        Some(response) if asks_for_more(status(response)) => by_timer + limits.timeout(&visit.method),
         Some(response) => response.at + limits.at_once(),
         None => by_timer,
     }

@@ -40,7 +40,8 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16) -> Finding {
     };
     // An ACK ends the test; what was decided before it stands.
     let end = case.limits.give_up(t0, life).to;
-    let ack = exchange.acks.iter().find(|ack| ack.at <= end);
+    // One from before belongs to a send that nobody saw.
+    let ack = exchange.acks.iter().find(|ack| (t0..=end).contains(&ack.at));
     let until = ack.map_or(end, |ack| ack.at);
     let mut finals = without_doubles(case, exchange.finals());
     finals.retain(|response| response.at <= until);
@@ -68,9 +69,10 @@ fn decided(
     let case = asked.case;
     let draft = draft.clone();
     let sends = on_its_own(case, exchange, finals);
-    let t0 = sends[0].at;
+    let first = sends.first()?;
+    let t0 = first.at;
     let after_t0 = |at: Instant| format!("{:.2}", at - t0);
-    if exchange.transport == Transport::Tcp && status(sends[0]) >= 300 {
+    if exchange.transport == Transport::Tcp && status(first) >= 300 {
         let again = sends.get(1)?;
         return Some((again.at, draft.seen(format!("sent {} times over TCP", sends.len())).fail()));
     }

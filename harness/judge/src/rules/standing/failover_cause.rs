@@ -6,7 +6,7 @@ use sipfarm_core::Span;
 use sipfarm_core::profile::Trigger;
 
 use super::server_order::follows_order;
-use crate::case::{Case, ClientExchange, status};
+use crate::case::{Case, ClientExchange, asks_for_more, status};
 use crate::finding::Finding;
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -93,7 +93,8 @@ fn cause(case: &Case<'_>, before: &ClientExchange<'_>, next: Option<&ClientExcha
     if let Some(response) = last {
         let what = format!("{} (packet {})", response.what(), response.packet());
         return match (status(response), trigger(status(response))) {
-            (200..=399 | 401 | 407 | 422 | 423, _) => Cause::Unknown,
+            (200..=399, _) => Cause::Unknown,
+            (code, _) if asks_for_more(code) => Cause::Unknown,
             (_, Some(trigger)) if triggers.contains(&trigger) => Cause::Fails,
             (500, _) => Cause::Doubtful(what),
             _ => Cause::Holds(what),

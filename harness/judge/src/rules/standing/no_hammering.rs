@@ -6,7 +6,7 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Key, Span};
 
-use crate::case::{Case, ClientExchange, Outcome, Registration};
+use crate::case::{Case, ClientExchange, Outcome, Registration, asks_for_more};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -84,7 +84,8 @@ fn outcome_by(exchange: &ClientExchange<'_>, known: Instant) -> Outcome {
 /// When a REGISTER failed for the phone, at the earliest; `None` while it has not.
 fn failed_at(case: &Case<'_>, exchange: &ClientExchange<'_>, outcome: Outcome) -> Option<Instant> {
     match outcome {
-        Outcome::Final(200..=399 | 401 | 407 | 423) | Outcome::Provisional => None,
+        Outcome::Final(200..=399) | Outcome::Provisional => None,
+        Outcome::Final(code) if asks_for_more(code) => None,
         Outcome::Final(_) => exchange.final_response().map(|response| response.at),
         // A lost connection may be opened again at once (YL-07).
         Outcome::Unreachable if exchange.transport == Transport::Tcp => None,

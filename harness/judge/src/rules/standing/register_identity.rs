@@ -3,7 +3,7 @@
 
 use sipfarm_core::{Instant, Key};
 
-use crate::case::{Case, ClientExchange, Registration, status};
+use crate::case::{Case, ClientExchange, Registration, asks_for_more, status};
 use crate::finding::Finding;
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -78,7 +78,10 @@ fn rebooted(case: &Case<'_>, from: Instant, to: Instant) -> bool {
 /// that is not ours does not tell of a reboot.
 fn is_new_call_id(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
     let answered = before.final_response().filter(|response| response.at <= exchange.t0());
-    let no_reason = answered.is_some_and(|response| matches!(status(response), 200..=299 | 401 | 407 | 423));
+    let no_reason = answered.is_some_and(|response| {
+        let code = status(response);
+        matches!(code, 200..=299) || asks_for_more(code)
+    });
     case.notes.scene.is_some() && no_reason && before.first().call_id != exchange.first().call_id
 }
 

@@ -152,13 +152,15 @@ impl<'c, 'a> Binding<'c, 'a> {
             && !case.connects.iter().any(|connect| between(connect.at))
     }
 
-    /// Whether the phone may have stopped caring for the binding.
+    /// Whether the phone may have stopped caring for the binding: it was told to, or it preserves a call
+    /// whose signalling died, for as long as that call may have been up (AM-15).
     fn is_excused(&self) -> bool {
         let profile = &self.case.profile;
+        let preserves =
+            profile.mcp.supported || profile.call_in_progress.on_signalling_loss == SignallingLoss::Preserve;
         let stopped = |key: &Key| matches!(key, Key::Unregister | Key::Reboot);
         self.case.notes.commanded(stopped, self.grant.first, self.window.to)
-            || profile.mcp.supported
-            || profile.call_in_progress.on_signalling_loss == SignallingLoss::Preserve
+            || preserves && self.case.maybe_busy(self.window.from, self.window.to)
     }
 }
 

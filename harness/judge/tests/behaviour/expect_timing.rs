@@ -316,12 +316,12 @@ fn an_acknowledged_response_cannot_show_its_repetitions() {
 /// The first send was lost on the way to the tap, its ACK was not.
 #[test]
 fn an_ack_before_the_first_send_that_was_seen_acknowledges_another() {
-    let mut story = Story::new();
+    let mut story = Story::new().lossy();
     story.at(-0.5).node("primary").sends("INVITE");
     let expected = story.expect(-0.1, Expectation::RepeatsResponse { node: "primary".into(), code: 486 });
-    story.at(-0.05).node("primary").acks();
     story.at(0.0).phone().answers(486);
-    assert_eq!(story.run(&expected, 100.0).verdict, Verdict::Fail);
+    story.at(-0.05).node("primary").acks();
+    assert_ne!(story.run(&expected, 100.0).verdict, Verdict::Fail);
     for at in [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5] {
         story.at(at).phone().repeats_answer();
     }

@@ -125,3 +125,17 @@ Feature: Silence sends the phone to the next server, at the right time
     Then the phone moves INVITE from "primary" to "secondary" in time
     And the phone moves INVITE from "secondary" to "fallback" in time
     And the phone sends INVITE to "fallback" on the whole schedule and gives up
+
+  @YL-10 @YL-09
+  Scenario: A vendor's own time for each server but the last, which has timer B
+    Given a phone with settings
+      | timers.invite_timeout_ms | 4000          |
+      | failover.retry_rule      | fixed_timeout |
+    And "primary" has fault "silent"
+    And "secondary" has fault "silent"
+    And "fallback" has fault "silent"
+    When the phone dials the far end
+    Then the phone moves INVITE from "primary" to "secondary" in time
+    And the phone moves INVITE from "secondary" to "fallback" in time
+    And the phone sends INVITE to "fallback" on the whole schedule and gives up
+    And the call fails

@@ -54,3 +54,22 @@ Feature: The client's schedule for other requests
     When the phone registers
     Then the phone moves REGISTER from "primary" to "secondary" in time
     And the phone is registered with "secondary"
+
+  @rfc3261-17.1.2.2
+  Scenario Outline: BYE has timer F, beside <rule> as well
+    Given a phone with settings
+      | timers.invite_timeout_ms     | 4000   |
+      | timers.non_invite_timeout_ms | 4000   |
+      | failover.retry_rule          | <rule> |
+    And the far end answers
+    When the phone dials the far end
+    Then the call is established through "primary"
+    And the phone sends no BYE for 1 s
+    When "primary" has fault "silent"
+    And the phone hangs up
+    Then the phone sends BYE to "primary" on the whole schedule and gives up
+
+    Examples:
+      | rule          |
+      | timer_b       |
+      | fixed_timeout |

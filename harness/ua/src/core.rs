@@ -2,9 +2,10 @@
 //! random source, the passwords, the reports.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use sipfarm_core::machine::Transport;
-use sipfarm_core::profile::{FailbackMode, Profile};
+use sipfarm_core::profile::{FailbackMode, Profile, RetryRule};
 use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri, reason_phrase};
 use sipfarm_core::{Instant, Span};
 
@@ -155,15 +156,20 @@ impl Core {
         now: Instant,
     ) -> ClientId {
         let target = self.target(server);
-        let method = request.build().method().cloned().unwrap_or(Method::Options);
-        let patience = locate::patience(self.profile(), &method, last);
+        let patience = locate::patience(self.profile(), &method_of(&request), last);
         self.send(request, target, patience, now)
     }
 
-    /// Sends a request with the RFC's patience: all that do not choose among servers.
+    /// Sends a request that does not choose among servers: timers B and F are all the patience it has.
     pub fn send_direct(&mut self, request: MessageBuilder, target: Target, now: Instant) -> ClientId {
-        let patience = Patience { max_sends: None, timeout: self.t1() * 64 };
+        let patience = locate::patience_by(RetryRule::TimerB, self.profile(), &method_of(&request));
         self.send(request, target, patience, now)
+    }
+
+    /// Sends the CANCEL of an INVITE, if one may be sent (section 9.1).
+    pub fn cancel(&mut self, invite: ClientId, now: Instant) -> Option<ClientId> {
+        let patience = locate::patience_by(RetryRule::TimerB, self.profile(), &Method::Cancel);
+        self.tx.cancel(invite, patience, now)
     }
 
     /// A response with what every response of ours carries.
@@ -226,4 +232,8 @@ impl Core {
         let request = self.auth.authorize(request, target.addr, &mut self.ids);
         self.tx.request(request, target, patience, &mut self.ids, now)
     }
+}
+
+fn method_of(request: &MessageBuilder) -> Method {
+    request.build().method().cloned().unwrap_or(Method::Options)
 }

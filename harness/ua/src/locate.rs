@@ -85,9 +85,16 @@ impl Locator {
 /// behind it, or from the last.
 pub fn patience(profile: &Profile, method: &Method, last: bool) -> Patience {
     let failover = &profile.failover;
+    patience_by(if last { failover.last_server } else { failover.retry_rule }, profile, method)
+}
+
+/// How long to wait for an answer to a request of that method by that rule. Timers B and F are for all
+/// requests that do not choose among servers.
+pub fn patience_by(rule: RetryRule, profile: &Profile, method: &Method) -> Patience {
+    let failover = &profile.failover;
     let is_invite = *method == Method::Invite;
     let own = if is_invite { profile.timers.invite_timeout() } else { profile.timers.non_invite_timeout() };
-    match if last { failover.last_server } else { failover.retry_rule } {
+    match rule {
         RetryRule::RetryCount => {
             let own_count = failover.invite_retry_count.as_ref().filter(|_| is_invite);
             let count = own_count.unwrap_or(&failover.retry_count);

@@ -1,6 +1,6 @@
 //! The numbers of RFC 3261 and the tolerances of the profile, as the rules use them.
 
-use sipfarm_core::profile::Profile;
+use sipfarm_core::profile::{Profile, RetryRule};
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
@@ -29,13 +29,26 @@ impl Ladder {
     }
 }
 
+/// How long requests wait for a response.
+#[derive(Debug, Clone, Copy)]
+struct Timeouts {
+    invite: Span,
+    non_invite: Span,
+}
+
+impl Timeouts {
+    fn of(self, method: &Method) -> Span {
+        if *method == Method::Invite { self.invite } else { self.non_invite }
+    }
+}
+
 /// Times and tolerances, with the delay between phone and tap worked in.
 #[derive(Debug, Clone)]
 pub struct Limits {
     t1: Span,
     t2: Span,
-    invite_timeout: Span,
-    non_invite_timeout: Span,
+    own: Timeouts,
+    timer_b: Timeouts,
     retx_lo: f64,
     retx_hi: f64,
     early: Span,
@@ -49,11 +62,20 @@ impl Limits {
     /// From a profile and what the tap can see.
     pub fn new(profile: &Profile, sight: &Sight) -> Self {
         let tolerance = &profile.tolerance;
+        let own = Timeouts {
+            invite: profile.timers.invite_timeout(),
+            non_invite: profile.timers.non_invite_timeout(),
+        };
+        // Where rule `fixed_timeout` takes the profile's times for itself, `timer_b` means the RFC's.
+        let failover = &profile.failover;
+        let fixed = [failover.retry_rule, failover.last_server].contains(&RetryRule::FixedTimeout);
+        let rfc = profile.timers.t1() * 64;
+        let timer_b = if fixed { Timeouts { invite: rfc, non_invite: rfc } } else { own };
         Limits {
             t1: profile.timers.t1(),
             t2: profile.timers.t2(),
-            invite_timeout: profile.timers.invite_timeout(),
-            non_invite_timeout: profile.timers.non_invite_timeout(),
+            own,
+            timer_b,
             retx_lo: tolerance.retx_lo,
             retx_hi: tolerance.retx_hi,
             early: Span::from_millis(tolerance.early_ms.into()),
@@ -75,15 +97,28 @@ impl Limits {
         self.t1 * 64
     }
 
-    /// Timer B for INVITE, timer F for every other method.
+    /// Timer B for INVITE, timer F for every other method: the longest that any server is given.
     pub fn timeout(&self, method: &Method) -> Span {
-        if *method == Method::Invite { self.invite_timeout } else { self.non_invite_timeout }
+        self.own.of(method).max(self.timer_b.of(method))
+    }
+
+    /// Whether the retry rules give different times, so that it matters which one holds.
+    pub fn differs_by_rule(&self, method: &Method) -> bool {
+        self.own.of(method) != self.timer_b.of(method)
+    }
+
+    /// The time that a retry rule gives a request.
+    pub fn timeout_by(&self, rule: RetryRule, method: &Method) -> Span {
+        match rule {
+            RetryRule::TimerB => self.timer_b.of(method),
+            RetryRule::FixedTimeout | RetryRule::RetryCount => self.own.of(method),
+        }
     }
 
     /// When the sends of a client transaction are due, counted from the first: `0, T1, 3·T1, 7·T1 …`
     /// before the time-out. Seven for INVITE and eleven for other methods with the RFC's defaults.
-    pub fn slots(&self, method: &Method) -> Vec<Span> {
-        self.ladder(Ladder::of(method), self.timeout(method))
+    pub fn slots(&self, method: &Method, timeout: Span) -> Vec<Span> {
+        self.ladder(Ladder::of(method), timeout)
     }
 
     /// When the sends of a final response are due while nobody acknowledges it.
@@ -178,9 +213,12 @@ mod tests {
     #[test]
     fn the_ladders_are_those_of_the_rfc() {
         let limits = limits(&Profile::default());
-        assert_eq!(secs(&limits.slots(&Method::Invite)), [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]);
         assert_eq!(
-            secs(&limits.slots(&Method::Register)),
+            secs(&limits.slots(&Method::Invite, limits.timeout(&Method::Invite))),
+            [0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
+        );
+        assert_eq!(
+            secs(&limits.slots(&Method::Register, limits.timeout(&Method::Register))),
             [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
         );
     }
@@ -189,7 +227,20 @@ mod tests {
     fn a_shorter_time_out_cuts_the_ladder() {
         let mut profile = Profile::default();
         profile.timers.invite_timeout_ms = Some(4_000);
-        assert_eq!(secs(&limits(&profile).slots(&Method::Invite)), [0.0, 0.5, 1.5, 3.5]);
+        let limits = limits(&profile);
+        let timeout = limits.timeout(&Method::Invite);
+        assert_eq!(secs(&limits.slots(&Method::Invite, timeout)), [0.0, 0.5, 1.5, 3.5]);
+    }
+
+    #[test]
+    fn timer_b_is_the_rfcs_only_beside_a_fixed_time() {
+        let mut profile = Profile::default();
+        profile.timers.invite_timeout_ms = Some(4_000);
+        let of = |profile: &Profile, rule| limits(profile).timeout_by(rule, &Method::Invite).as_secs_f64();
+        assert_eq!(of(&profile, RetryRule::TimerB), 4.0);
+        profile.failover.retry_rule = RetryRule::FixedTimeout;
+        assert_eq!(of(&profile, RetryRule::FixedTimeout), 4.0);
+        assert_eq!(of(&profile, RetryRule::TimerB), 32.0);
     }
 
     #[test]

@@ -184,7 +184,7 @@ impl<'a> Case<'a> {
     /// changed places, or on a lossy tap the first sends of the later one were lost.
     pub fn may_be_unordered(&self, before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
         let repeated = || {
-            let slots = self.limits.slots(&after.method);
+            let slots = self.limits.slots(&after.method, self.limits.timeout(&after.method));
             let since = before.t0() + self.limits.reaction();
             slots.iter().skip(1).any(|slot| after.t0() - *slot <= since)
         };

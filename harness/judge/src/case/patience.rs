@@ -63,25 +63,91 @@ impl Patience {
 impl Case<'_> {
     /// How long the phone stays with the server at that address while it is silent.
     pub fn patience(&self, method: &Method, to: SocketAddr, transport: Transport) -> Patience {
-        let failover = &self.profile.failover;
-        let last = self.names.place(to, transport).is_some_and(|place| place + 1 == self.names.order().len());
-        let rule = if last { failover.last_server } else { failover.retry_rule };
-        let timeout = self.limits.timeout(method);
+        self.patience_by(self.rule_at(self.names.place(to, transport)), method, transport)
+    }
+
+    /// How long that rule has the phone stay with a silent server.
+    fn patience_by(&self, rule: RetryRule, method: &Method, transport: Transport) -> Patience {
+        let timeout = self.limits.timeout_by(rule, method);
+        let counted = rule == RetryRule::RetryCount;
         if transport == Transport::Tcp {
             // Nothing is sent twice, so a count cannot end it before its timer; a phone may all the
             // same take the one send for all of its tries.
-            return Patience {
-                sends: 1..=1,
-                counted: rule == RetryRule::RetryCount,
-                slots: vec![Span::ZERO],
-                timeout,
-            };
+            return Patience { sends: 1..=1, counted, slots: vec![Span::ZERO], timeout };
         }
-        let slots = self.limits.slots(method);
+        let slots = self.limits.slots(method, timeout);
         let whole = slots.len();
-        let counted = rule == RetryRule::RetryCount;
         let sends = if counted { self.retry_count(method, whole) } else { whole..=whole };
         Patience { sends, counted, slots, timeout }
+    }
+
+    /// The retry rule at that place of the order.
+    fn rule_at(&self, place: Option<usize>) -> RetryRule {
+        let failover = &self.profile.failover;
+        if self.is_last(place) { failover.last_server } else { failover.retry_rule }
+    }
+
+    fn is_last(&self, place: Option<usize>) -> bool {
+        place.is_some_and(|place| place + 1 == self.names.order().len())
+    }
+
+    /// The retry rules that may hold for an exchange. A server that was left for another was not the
+    /// phone's last, and a call that ends at the last of the order had no other. A server before it is
+    /// the last where the phone has nobody else to try: where the others are to be left alone, or a
+    /// binding goes along this one only. No rule speaks of requests that do not choose among the
+    /// servers, those within a dialog, CANCEL, SUBSCRIBE and the like: timers B and F hold for them, and
+    /// what a phone makes of its retry rule is accepted, too.
+    fn rules_of(&self, exchange: &ClientExchange<'_>) -> Vec<RetryRule> {
+        let failover = &self.profile.failover;
+        if !chooses(exchange) {
+            return vec![RetryRule::TimerB, failover.retry_rule, failover.last_server];
+        }
+        let is_last = self.is_last(self.place_of(exchange));
+        match (is_last, self.was_left(exchange)) {
+            (false, true) => vec![failover.retry_rule],
+            (true, false) if exchange.method == Method::Invite => vec![failover.last_server],
+            _ => vec![failover.retry_rule, failover.last_server],
+        }
+    }
+
+    /// Whether what an exchange was for went on at another server.
+    fn was_left(&self, exchange: &ClientExchange<'_>) -> bool {
+        let at = self.client.iter().position(|other| std::ptr::eq(other, exchange));
+        let attempt = at.and_then(|at| self.attempt_of(at));
+        let others = attempt.into_iter().flat_map(|attempt| &attempt.exchanges).map(|&at| &self.client[at]);
+        others.into_iter().any(|other| other.t0() > exchange.t0() && other.to != exchange.to)
+    }
+
+    /// Timer B or F of a request of that method to a node.
+    pub fn timeout_at(&self, method: &Method, node: &str) -> Span {
+        let place = self.names.order().iter().position(|server| server == node);
+        let rule = if is_along_servers(method) { self.rule_at(place) } else { RetryRule::TimerB };
+        self.limits.timeout_by(rule, method)
+    }
+
+    /// Timer B or F of an exchange, at the latest.
+    pub fn timeout_of(&self, exchange: &ClientExchange<'_>) -> Span {
+        self.timeouts_of(exchange).1
+    }
+
+    /// Timer B or F of an exchange, at the earliest.
+    pub fn least_timeout_of(&self, exchange: &ClientExchange<'_>) -> Span {
+        self.timeouts_of(exchange).0
+    }
+
+    fn timeouts_of(&self, exchange: &ClientExchange<'_>) -> (Span, Span) {
+        let longest = self.limits.timeout(&exchange.method);
+        if !self.limits.differs_by_rule(&exchange.method) {
+            return (longest, longest);
+        }
+        let by = |rule: &RetryRule| self.limits.timeout_by(*rule, &exchange.method);
+        let times: Vec<Span> = self.rules_of(exchange).iter().map(by).collect();
+        (times.iter().copied().min().unwrap_or(longest), times.iter().copied().max().unwrap_or(longest))
+    }
+
+    /// When the sends of an exchange are due, counted from the first.
+    pub fn slots_of(&self, exchange: &ClientExchange<'_>) -> Vec<Span> {
+        self.limits.slots(&exchange.method, self.timeout_of(exchange))
     }
 
     /// The sends that the profile's retry count stands for (F-03, F-04), within the whole schedule.
@@ -116,17 +182,19 @@ impl Case<'_> {
     /// last server the whole schedule; for registrations YL-14 lets the retry count hold there, too,
     /// and for requests within a dialog no text speaks, so that both are accepted.
     pub fn fewest_sends(&self, exchange: &ClientExchange<'_>) -> usize {
-        let counts = self.profile.failover.retry_rule == RetryRule::RetryCount;
-        let whole = self.limits.slots(&exchange.method).len();
-        if counts && (exchange.method != Method::Invite || exchange.in_dialog()) {
-            return *self.retry_count(&exchange.method, whole).start();
-        }
-        *self.patience_of(exchange).sends.start()
+        let by = |rule| *self.patience_by(rule, &exchange.method, exchange.transport).sends.start();
+        self.rules_of(exchange).into_iter().map(by).min().unwrap_or(1)
     }
 
-    /// The same for an exchange.
+    /// How long the phone stays with the server of an exchange while it is silent. The last of the order
+    /// is not the phone's last when it goes on from there.
     pub fn patience_of(&self, exchange: &ClientExchange<'_>) -> Patience {
-        self.patience(&exchange.method, exchange.to, exchange.transport)
+        let place = self.place_of(exchange);
+        let rule = match self.is_last(place) && self.was_left(exchange) {
+            true => self.profile.failover.retry_rule,
+            false => self.rule_at(place),
+        };
+        self.patience_by(rule, &exchange.method, exchange.transport)
     }
 
     /// How long it may take at most until a request of that method reaches a node, counted from a
@@ -149,4 +217,14 @@ impl Case<'_> {
         let retry = Span::from_secs(retry.max_s.max(retry.base_s).into()).scale(1.2 + retry.jitter);
         granted.unwrap_or(Span::ZERO).max(retry)
     }
+}
+
+/// Whether requests of that method, outside of a dialog, go along the phone's servers.
+fn is_along_servers(method: &Method) -> bool {
+    matches!(method, Method::Invite | Method::Register)
+}
+
+/// Whether a request is one that chooses among the phone's servers.
+fn chooses(exchange: &ClientExchange<'_>) -> bool {
+    is_along_servers(&exchange.method) && !exchange.in_dialog()
 }

@@ -72,7 +72,7 @@ pub fn ending_response<'e, 'a>(exchange: &'e ClientExchange<'a>) -> Option<&'e S
 /// Whether a send came after a response that must have stopped it, or after the time-out.
 fn is_too_late(case: &Case<'_>, exchange: &ClientExchange<'_>, at: Instant) -> bool {
     let stopped = ending_response(exchange).is_some_and(|r| at > r.at + case.limits.reaction());
-    let over = case.limits.give_up(exchange.t0(), case.limits.timeout(&exchange.method)).to;
+    let over = case.limits.give_up(exchange.t0(), case.timeout_of(exchange)).to;
     (stopped && case.sees_all()) || at > over
 }
 
@@ -91,7 +91,7 @@ fn missing(case: &Case<'_>, draft: Draft<'_, '_>, exchange: &ClientExchange<'_>,
     let seen = format!(
         "only {} of {} sends; the next was due {:.3} to {:.3} after the first, and nothing stopped it",
         exchange.sends.len(),
-        case.limits.slots(&exchange.method).len(),
+        case.slots_of(exchange).len(),
         due.from - exchange.t0(),
         due.to - exchange.t0()
     );
@@ -105,7 +105,7 @@ fn missing(case: &Case<'_>, draft: Draft<'_, '_>, exchange: &ClientExchange<'_>,
 /// Why a phone may not have made the send that was due in that window, if there is a reason.
 fn may_stop(case: &Case<'_>, exchange: &ClientExchange<'_>, due: &Window) -> Option<&'static str> {
     let least = if exchange.method == Method::Invite { 100 } else { 200 };
-    let retry_count_allows = exchange.sends.len() >= case.fewest_sends(exchange);
+    let retry_rule_allows = || exchange.sends.len() >= case.fewest_sends(exchange);
     let elsewhere = || {
         let attempt =
             case.client.iter().position(|e| std::ptr::eq(e, exchange)).and_then(|at| case.attempt_of(at));
@@ -116,7 +116,7 @@ fn may_stop(case: &Case<'_>, exchange: &ClientExchange<'_>, due: &Window) -> Opt
         () if exchange.responses.iter().any(|r| status(r) >= least && r.at <= due.to) => Some("a response"),
         () if exchange.failures.iter().any(|failure| failure.at <= due.to) => Some("a transport failure"),
         () if case.interrupted(exchange.t0(), due.to) => Some("a command"),
-        () if retry_count_allows => Some("the retry count of the profile"),
+        () if retry_rule_allows() => Some("the retry rule of the profile"),
         () if elsewhere() => Some("the next server; `give-up` says whether in time"),
         () => None,
     }

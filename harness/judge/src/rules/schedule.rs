@@ -27,9 +27,10 @@ pub enum Fit {
 /// How well the sends of a request fit the best schedule that the packets allow. On a lossy tap sends
 /// may be missing, the first among them.
 pub fn fit(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant]) -> Fit {
-    let mut schedules = whole_schedules(case, exchange, sends[0]);
+    let timeout = case.timeout_of(exchange);
+    let mut schedules = whole_schedules(case, exchange, sends[0], timeout);
     if !case.sees_all() {
-        schedules.extend(late_schedules(case, sends[0], &case.limits.slots(&exchange.method)));
+        schedules.extend(late_schedules(case, sends[0], &case.limits.slots(&exchange.method, timeout)));
     }
     best(schedules.iter().map(|schedule| schedule.fit(sends, !case.sees_all())))
 }
@@ -46,18 +47,24 @@ fn late_schedules(case: &Case<'_>, seen: Instant, slots: &[Span]) -> Vec<Schedul
     .collect()
 }
 
-/// The same with no send missing: what an expectation of the whole schedule needs to pass.
-pub fn fit_whole(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant]) -> Fit {
-    best(whole_schedules(case, exchange, sends[0]).iter().map(|schedule| schedule.fit(sends, false)))
+/// The same with no send missing, and a time-out of that length: what an expectation of the whole
+/// schedule needs to pass.
+pub fn fit_whole(case: &Case<'_>, exchange: &ClientExchange<'_>, sends: &[Instant], timeout: Span) -> Fit {
+    let schedules = whole_schedules(case, exchange, sends[0], timeout);
+    best(schedules.iter().map(|schedule| schedule.fit(sends, false)))
 }
 
 /// The schedules that a request may be on when its first send was seen.
-fn whole_schedules(case: &Case<'_>, exchange: &ClientExchange<'_>, t0: Instant) -> Vec<Schedule> {
-    let slots = case.limits.slots(&exchange.method);
+fn whole_schedules(
+    case: &Case<'_>,
+    exchange: &ClientExchange<'_>,
+    t0: Instant,
+    timeout: Span,
+) -> Vec<Schedule> {
+    let slots = case.limits.slots(&exchange.method, timeout);
     let mut schedules = vec![Schedule::from_slots(case, t0, &slots)];
     let provisional = exchange.responses.iter().find(|response| status(response) < 200);
     if let (Ladder::Capped, Some(provisional)) = (Ladder::of(&exchange.method), provisional) {
-        let timeout = case.limits.timeout(&exchange.method);
         let slowed = slowed_by_provisional(case, t0, provisional.at, &slots, timeout);
         if case.sees_all() && exchange.is_sound(provisional) {
             return slowed;

@@ -1,6 +1,7 @@
 //! Expectations about schedules: `moves-on`, `complete-timeout`, `transmissions`, `repeats-response`,
 //! `acknowledges-every`, `registration-rounds`.
 use crate::common::{Story, span};
+use sipfarm_core::profile::RetryRule;
 use sipfarm_core::sip::Method;
 use sipfarm_judge::timeline::TcpStep;
 use sipfarm_judge::{Expectation, Verdict};
@@ -406,4 +407,42 @@ fn rounds_that_stop_or_go_astray_fail() {
     rounds(&mut story, &[0.0]);
     story.at(30.3).phone().sends("REGISTER", "secondary");
     assert_eq!(story.run(&expected, 200.0).verdict, Verdict::Fail);
+}
+
+#[test]
+fn complete_beside_a_fixed_time_is_the_schedule_of_the_rfc_at_the_last_server_only() {
+    let fixed = |servers: &[&'static str], sends: &[f64]| {
+        let mut story = Story::new().servers(servers);
+        story.profile.failover.retry_rule = RetryRule::FixedTimeout;
+        story.profile.timers.invite_timeout_ms = Some(4_000);
+        let expected = story.expect(0.0, whole(Method::Invite));
+        sends_at(&mut story, "INVITE", "primary", sends);
+        story.run(&expected, 100.0).verdict
+    };
+    assert_eq!(fixed(&["primary"], &INVITE), Verdict::Pass);
+    assert_eq!(fixed(&["primary"], &INVITE[..4]), Verdict::Fail);
+    assert_eq!(fixed(&["primary", "secondary"], &INVITE[..4]), Verdict::Pass);
+    assert_eq!(fixed(&["primary", "secondary"], &[0.0, 0.5, 1.5, 3.5, 5.0]), Verdict::Fail);
+}
+
+/// No retry rule speaks of requests within a dialog: timer F is all they have.
+#[test]
+fn complete_for_bye_is_timer_f_beside_a_fixed_time_too() {
+    let bye = |rule, sends: &[f64]| {
+        let mut story = Story::new();
+        story.profile.failover.retry_rule = rule;
+        story.profile.timers.invite_timeout_ms = Some(4_000);
+        story.profile.timers.non_invite_timeout_ms = Some(4_000);
+        story.at(0.0).phone().sends("INVITE", "primary");
+        story.at(0.1).node("primary").answers("INVITE", 200);
+        story.at(0.2).phone().acks("primary");
+        let expected = story.expect(1.0, whole(Method::Bye));
+        let sends: Vec<f64> = sends.iter().map(|at| at + 1.0).collect();
+        sends_at(&mut story, "BYE", "primary", &sends);
+        story.run(&expected, 100.0).verdict
+    };
+    assert_eq!(bye(RetryRule::TimerB, &OTHER[..4]), Verdict::Pass);
+    assert_eq!(bye(RetryRule::TimerB, &[0.0, 0.5, 1.5, 3.5, 5.0]), Verdict::Fail);
+    assert_eq!(bye(RetryRule::FixedTimeout, &OTHER), Verdict::Pass);
+    assert_eq!(bye(RetryRule::FixedTimeout, &OTHER[..4]), Verdict::Fail);
 }

@@ -1,6 +1,6 @@
 //! `server-order`, `failover-cause`, `give-up`, `same-request`, `retry-after`, `icmp-reaction`.
 use crate::common::Story;
-use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod, Trigger};
+use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod, RetryRule, Trigger};
 use sipfarm_judge::mark::{Cast, Node};
 use sipfarm_judge::timeline::TcpStep;
 use sipfarm_judge::{Mark, Verdict};
@@ -230,6 +230,106 @@ fn timer_b_must_run_out_where_the_profile_says_so() {
     let mut story = Story::new();
     silent(&mut story, &ladder[..5], 15.5);
     assert_eq!(story.verdict("give-up", 60.0), Verdict::Fail);
+}
+
+/// A vendor's own 4 s for all servers but the last, which has timer B.
+fn fixed() -> Story {
+    let mut story = Story::new();
+    story.profile.failover.retry_rule = RetryRule::FixedTimeout;
+    story.profile.timers.invite_timeout_ms = Some(4_000);
+    story
+}
+
+#[test]
+fn a_fixed_time_must_run_out_where_the_profile_says_so() {
+    let mut story = fixed();
+    silent(&mut story, &[0.0, 0.5, 1.5, 3.5], 4.0);
+    assert_eq!(story.verdict("give-up", 60.0), Verdict::Pass);
+    assert_eq!(story.verdict("transmission-count", 60.0), Verdict::Pass);
+    let mut story = fixed();
+    silent(&mut story, &[0.0, 0.5, 1.5], 1.6);
+    assert_eq!(story.verdict("give-up", 60.0), Verdict::Fail);
+    let mut story = fixed();
+    silent(&mut story, &[0.0, 0.5, 1.5, 3.5, 7.5], 8.0);
+    assert_eq!(story.verdict("transmission-count", 60.0), Verdict::Fail);
+}
+
+#[test]
+fn beside_a_fixed_time_the_last_server_has_the_timer_b_of_the_rfc() {
+    let last = |sends: &[f64]| {
+        let mut story = fixed().servers(&["primary"]);
+        story.at(sends[0]).phone().sends("INVITE", "primary");
+        for at in &sends[1..] {
+            story.at(*at).phone().repeats("INVITE", "primary");
+        }
+        story
+    };
+    let whole = last(&[0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]);
+    assert_eq!(whole.verdict("transmission-count", 60.0), Verdict::Pass);
+    assert_eq!(whole.verdict("invite-schedule", 60.0), Verdict::Pass);
+    let short = last(&[0.0, 0.5, 1.5, 3.5]);
+    assert_eq!(short.verdict("invite-schedule", 60.0), Verdict::Fail);
+    let beyond = last(&[0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5, 63.5]);
+    assert_eq!(beyond.verdict("transmission-count", 100.0), Verdict::Fail);
+}
+
+/// A server before the last of the order may be the only one that a phone has: the others want to be left
+/// alone, or a binding goes along it only. Then timer B holds as well as the vendor's own time.
+#[test]
+fn beside_a_fixed_time_a_server_that_nobody_follows_may_have_either() {
+    for sends in [&[0.0, 0.5, 1.5, 3.5][..], &[0.0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]] {
+        let mut story = fixed();
+        story.at(0.0).phone().sends("INVITE", "primary");
+        sends[1..].iter().for_each(|at| story.at(*at).phone().repeats("INVITE", "primary"));
+        for rule in ["transmission-count", "invite-schedule"] {
+            assert_eq!(story.verdict(rule, 60.0), Verdict::Pass, "{rule} {}", sends.len());
+        }
+    }
+}
+
+/// A phone that works with the last of its servers goes on from there, and leaves it like any other.
+#[test]
+fn the_last_of_the_order_is_left_like_any_other_when_it_comes_first() {
+    let mut story = Story::with_retry_count(3);
+    story.at(0.0).phone().sends("INVITE", "fallback");
+    story.at(0.5).phone().repeats("INVITE", "fallback");
+    story.at(1.5).phone().repeats("INVITE", "fallback");
+    story.at(3.5).phone().sends("INVITE", "primary");
+    assert_eq!(story.verdict("give-up", 60.0), Verdict::Pass);
+}
+
+/// Timer F, or what the phone makes of its vendor's time: no text speaks of BYE and CANCEL.
+#[test]
+fn beside_a_fixed_time_requests_that_choose_no_server_may_have_either() {
+    let ladder = [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5];
+    let verdicts = |method: &str, rule, sends: &[f64]| {
+        let mut story = fixed();
+        story.profile.failover.retry_rule = rule;
+        story.profile.timers.non_invite_timeout_ms = Some(4_000);
+        story.at(0.0).phone().sends("INVITE", "primary");
+        story.at(0.1).node("primary").answers("INVITE", if method == "BYE" { 200 } else { 180 });
+        match method {
+            "BYE" => {
+                story.at(0.2).phone().acks("primary");
+                story.at(1.0).phone().sends(method, "primary");
+            }
+            _ => story.at(1.0).phone().cancels("primary"),
+        }
+        sends[1..].iter().for_each(|at| story.at(1.0 + at).phone().repeats(method, "primary"));
+        ["transmission-count", "non-invite-schedule"].map(|rule| story.verdict(rule, 60.0))
+    };
+    for method in ["BYE", "CANCEL"] {
+        for sends in [&ladder[..4], &ladder] {
+            let both = [Verdict::Pass; 2];
+            assert_eq!(verdicts(method, RetryRule::FixedTimeout, sends), both, "{method} {}", sends.len());
+        }
+        let short = verdicts(method, RetryRule::FixedTimeout, &ladder[..3]);
+        assert_eq!(short, [Verdict::Pass, Verdict::Fail], "{method}");
+        // Without a fixed time, the profile's time is timer F itself.
+        let long = verdicts(method, RetryRule::TimerB, &ladder);
+        assert_eq!(long[0], Verdict::Fail, "{method}");
+        assert_eq!(verdicts(method, RetryRule::TimerB, &ladder[..4]), [Verdict::Pass; 2], "{method}");
+    }
 }
 
 #[test]

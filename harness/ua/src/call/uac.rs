@@ -110,7 +110,7 @@ impl Call {
         if core.has(Defect::NeverCancels) {
             return;
         }
-        if caller.cancelled_by.is_none() && core.tx.cancel(invite, now).is_some() {
+        if caller.cancelled_by.is_none() && core.cancel(invite, now).is_some() {
             caller.cancelled_by = Some(now + core.t1() * 64);
         }
     }

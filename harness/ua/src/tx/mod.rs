@@ -197,14 +197,13 @@ impl Transactions {
     }
 
     /// Cancels an INVITE that has had a provisional response and no final one (section 9.1).
-    pub fn cancel(&mut self, invite: ClientId, now: Instant) -> Option<ClientId> {
+    pub fn cancel(&mut self, invite: ClientId, patience: Patience, now: Instant) -> Option<ClientId> {
         let too_early = self.habits.defects.has(Defect::CancelsBeforeProvisional);
         let may_cancel =
             |client: &&Client| client.state == client::State::Proceeding || too_early && client.unanswered();
         let invite = self.clients.get(&invite).filter(may_cancel)?;
         let cancel = hop_by_hop(&invite.request, &Method::Cancel, None, &self.habits).build();
         let target = self.habits.astray(Defect::CancelToWrongServer, invite.target);
-        let patience = Patience { max_sends: None, timeout: self.habits.times.t1() * 64 };
         Some(self.start(cancel, target, patience, now))
     }
 

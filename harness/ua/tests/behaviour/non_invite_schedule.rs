@@ -3,7 +3,7 @@
 
 use crate::common::*;
 use sipfarm_core::machine::Transport;
-use sipfarm_core::profile::Profile;
+use sipfarm_core::profile::{Profile, RetryRule};
 
 fn registering() -> Bench {
     let mut bench = Bench::with_servers(Profile::default(), 1, Transport::Udp);
@@ -47,4 +47,36 @@ fn a_failed_round_is_followed_by_another_after_the_profiles_time() {
     assert_eq!(first.call_id(), second.call_id(), "one Call-ID for one boot (section 10.2.4)");
     assert_ne!(first.branch(), second.branch());
     assert_eq!(second.cseq().unwrap().number, first.cseq().unwrap().number + 1);
+}
+
+/// The times of BYE, or CANCEL, to a server that does not answer it.
+fn unanswered(method: &str, profile: Profile) -> Vec<f64> {
+    let mut bench = Bench::with_servers(profile, 2, Transport::Udp);
+    bench.script(0, |request| match request.method().map(|method| method.as_str()) {
+        Some("INVITE") => vec![reply(request, 180)],
+        _ => vec![],
+    });
+    bench.tell(|phone, now| phone.dial("1002", now)).unwrap();
+    if method == "BYE" {
+        let invite = bench.requests("INVITE", "primary")[0].message.clone();
+        let route = format!("<sip:{};lr>", addr(0));
+        bench.deliver(0, &accepted(&invite, "callee").header("Record-Route", route));
+    }
+    bench.tell(|phone, now| phone.hang_up(now)).unwrap();
+    bench.run(100.0);
+    bench.times(method, "primary")
+}
+
+/// Timer F is the profile's, unless that time is the vendor's own for leaving a server.
+#[test]
+fn requests_that_choose_no_server_have_timer_f() {
+    let mut short = Profile::default();
+    short.timers.invite_timeout_ms = Some(4_000);
+    short.timers.non_invite_timeout_ms = Some(4_000);
+    let mut fixed = short.clone();
+    fixed.failover.retry_rule = RetryRule::FixedTimeout;
+    for method in ["BYE", "CANCEL"] {
+        assert_eq!(unanswered(method, short.clone()), [0.0, 0.5, 1.5, 3.5], "{method}");
+        assert_eq!(unanswered(method, fixed.clone()).len(), 11, "{method}");
+    }
 }

@@ -1,9 +1,9 @@
 //! The complete schedule against a silent server, and then nothing (YL-10; RFC 3261 sections
 //! 17.1.1.2, 17.1.2.2).
 
-use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
+use sipfarm_core::{Instant, Span};
 
 use super::Asked;
 use crate::case::{ClientExchange, SeenRef, status};
@@ -23,7 +23,7 @@ const LOST: &str = "sends may have been lost on the way to the tap";
 
 pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, node: &str) -> Finding {
     let case = asked.case;
-    let timeout = case.limits.timeout(method);
+    let timeout = case.timeout_at(method, node);
     let sentence =
         format!("{method} to {} on the whole schedule, and nothing after {timeout}", asked.node(node));
     let draft = asked.draft(&RULE, sentence);
@@ -39,7 +39,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, node: &str) -> Findi
     sends.retain(|send| send.at <= until);
     let draft = draft.messages(sends.iter().map(|send| &***send));
     let sent = match exchange.transport {
-        Transport::Udp => over_udp(asked, &draft, exchange, &sends, end),
+        Transport::Udp => over_udp(asked, &draft, exchange, &sends, timeout),
         Transport::Tcp => sends
             .get(1)
             .map(|again| Decided { at: again.at, finding: draft.clone().seen("sent again over TCP").fail() }),
@@ -66,13 +66,14 @@ fn over_udp(
     draft: &Draft<'_, '_>,
     exchange: &ClientExchange<'_>,
     sends: &[&SeenRef<'_>],
-    end: Instant,
+    timeout: Span,
 ) -> Option<Decided> {
     let case = asked.case;
+    let end = case.limits.give_up(exchange.t0(), timeout).to;
     let times: Vec<Instant> = sends.iter().map(|send| send.at).collect();
     let after_t0 = |at: Instant| format!("{:.2}", at - exchange.t0());
     let draft = draft.clone();
-    let (at, finding) = match fit_whole(case, exchange, &times) {
+    let (at, finding) = match fit_whole(case, exchange, &times, timeout) {
         Fit::TooMany(at) => {
             let seen = format!("send {} came {} after the first", at + 1, after_t0(times[at]));
             (times[at], draft.seen(seen).fail_unless_lossy("the network may have doubled some"))
@@ -93,7 +94,7 @@ fn over_udp(
             (times[at].min(window.to), finding)
         }
         Fit::All(Some(next)) => {
-            let slots = case.limits.slots(&exchange.method).len();
+            let slots = case.limits.slots(&exchange.method, timeout).len();
             let due = next.to.min(end);
             let seen = format!("{} of {slots} sends; the next was due up to {}", sends.len(), after_t0(due));
             let draft = draft.seen(seen).window(Window { from: next.from.min(due), to: due });

@@ -99,8 +99,8 @@ fn failed(asked: &Asked<'_, '_>, visit: &ClientExchange<'_>) -> (Instant, Instan
     let sends = visit.sends.iter().take_while(|send| send.at <= latest);
     let enough = sends.take(case.fewest_sends(visit)).map(|send| send.at).collect::<Vec<_>>();
     let counted = enough.len() == case.fewest_sends(visit);
-    let by_timer = case.limits.give_up(visit.t0(), case.limits.timeout(&visit.method)).from;
-    let whole = case.fewest_sends(visit) == case.limits.slots(&visit.method).len();
+    let by_timer = case.limits.give_up(visit.t0(), case.least_timeout_of(visit)).from;
+    let whole = case.fewest_sends(visit) == case.slots_of(visit).len();
     let earliest = enough.last().copied().filter(|_| counted && !whole).unwrap_or(by_timer);
     (earliest.min(latest), latest)
 }

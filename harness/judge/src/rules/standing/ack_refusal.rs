@@ -79,7 +79,7 @@ pub(super) fn abandoned_at(case: &Case<'_>, exchange: &ClientExchange<'_>) -> In
     let limits = &case.limits;
     let mut ends = Vec::new();
     let answered = |by: Instant| exchange.responses.iter().any(|response| response.at <= by);
-    let timer = limits.give_up(exchange.t0(), limits.timeout(&exchange.method)).from;
+    let timer = limits.give_up(exchange.t0(), case.least_timeout_of(exchange)).from;
     if !answered(timer) {
         ends.push(timer);
     }

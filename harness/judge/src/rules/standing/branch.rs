@@ -80,7 +80,7 @@ fn shares_branch(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> boo
 /// Whether the same request was sent to the same server under another branch although the first
 /// transaction was still running.
 fn is_rebranched(case: &Case<'_>, before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
-    let over = before.t0() + case.limits.timeout(&before.method);
+    let over = before.t0() + case.least_timeout_of(before);
     let ended = before.final_response().map(|response| response.at);
     let failed = before.failures.first().map(|failure| failure.at);
     // On a connection of its own it is a new try: the first connection may be lost.

@@ -104,7 +104,7 @@ fn cause(case: &Case<'_>, before: &ClientExchange<'_>, next: Option<&ClientExcha
         Some(provisional) if next.is_some() => {
             Cause::Holds(format!("{} (packet {})", provisional.what(), provisional.packet()))
         }
-        Some(provisional) if provisional.at + case.limits.timeout(&before.method) < case.horizon => {
+        Some(provisional) if provisional.at + case.timeout_of(before) < case.horizon => {
             Cause::Holds(provisional.what())
         }
         Some(_) => Cause::Unknown,

@@ -3,7 +3,6 @@
 //! go on to another server.
 
 use sipfarm_core::machine::Transport;
-use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Key, Span};
 
 use crate::case::{Case, ClientExchange, Outcome, Registration, asks_for_more};
@@ -91,8 +90,11 @@ fn failed_at(case: &Case<'_>, exchange: &ClientExchange<'_>, outcome: Outcome) -
         Outcome::Unreachable if exchange.transport == Transport::Tcp => None,
         Outcome::Unreachable => exchange.failures.first().map(|failure| failure.at),
         Outcome::Silence => {
-            let slots = case.limits.slots(&Method::Register);
-            let timeout = case.limits.timeout(&Method::Register);
+            // Of two times that may hold, the shorter, unless the phone went on sending after it.
+            let least = case.least_timeout_of(exchange);
+            let over = exchange.last().at < exchange.t0() + least;
+            let timeout = if over { least } else { case.timeout_of(exchange) };
+            let slots = case.limits.slots(&exchange.method, timeout);
             let next =
                 slots.get(exchange.sends.len()).copied().filter(|_| exchange.transport == Transport::Udp);
             Some(exchange.t0() + next.unwrap_or(timeout))

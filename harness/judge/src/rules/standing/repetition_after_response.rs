@@ -34,7 +34,7 @@ impl Rule for RepetitionAfterResponse {
         for exchange in case.client.iter().filter(|exchange| exchange.transport == Transport::Udp) {
             let Some(response) = ending_response(exchange) else { continue };
             let allowed = response.at + case.limits.reaction();
-            let timeout = exchange.t0() + case.limits.timeout(&exchange.method);
+            let timeout = exchange.t0() + case.timeout_of(exchange);
             let Some(send) = exchange.sends.iter().find(|send| send.at > allowed && send.at <= timeout)
             else {
                 if case.horizon > allowed {

@@ -30,7 +30,7 @@ impl Rule for RepetitionOverTcp {
             // On a new connection it is a new try, not a repetition.
             let sends = without_doubles(case, &exchange.sends);
             let again = sends.iter().skip(1).find(|send| send.src == exchange.first().src);
-            let slots = case.limits.slots(&exchange.method);
+            let slots = case.slots_of(exchange);
             let answered = exchange.response().map_or(case.horizon, |response| response.at);
             let first_due = slots.get(1).map(|due| case.limits.repetition(exchange.t0(), slots[0], *due).to);
             match again {

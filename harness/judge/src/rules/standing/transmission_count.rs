@@ -30,8 +30,8 @@ impl Rule for TransmissionCount {
         let repeated = case.client.iter().filter(|e| e.transport == Transport::Udp && e.sends.len() > 1);
         for exchange in repeated {
             let sends = without_doubles(case, &exchange.sends);
-            let most = case.limits.slots(&exchange.method).len();
-            let timeout = case.limits.timeout(&exchange.method);
+            let most = case.slots_of(exchange).len();
+            let timeout = case.timeout_of(exchange);
             // A clock that makes the last send late makes the time-out late, too.
             let end = case.limits.give_up(exchange.t0(), timeout).to;
             let what = exchange.what(&case.names);

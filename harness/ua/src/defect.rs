@@ -56,7 +56,7 @@ defects! {
     /// Gives a server up that said 100 and nothing more.
     FailsOverAfterTrying = "fails-over-after-trying", caught by ["failover-cause", "sends-nothing"];
     /// Starts over with the first server when the last has failed.
-    StartsOver = "starts-over", caught by ["server-order", "order"];
+    StartsOver = "starts-over", caught by ["server-order", "dns-order", "order"];
     /// Stays with the server that works although a better one is to be tried.
     NeverFailsBack = "never-fails-back", caught by ["server-order", "failback", "call-established"];
     /// Goes back to a better server when a quarter of the time for that has passed.
@@ -90,6 +90,8 @@ defects! {
     AsksNoSrv = "asks-no-srv", caught by ["asks-dns"];
     /// Goes on using what DNS said when it has run out.
     KeepsExpiredDnsAnswer = "keeps-expired-dns-answer", caught by ["dns-ttl"];
+    /// Asks a silent DNS server the same every 250 ms.
+    HammersDns = "hammers-dns", caught by ["dns-hammering"];
     /// Takes a DNS answer that was cut for the whole.
     IgnoresTruncation = "ignores-truncation", caught by ["dns-truncation"];
 

@@ -1,14 +1,15 @@
-//! `dns-order`, `dns-ttl`, `dns-truncation` and the expectation `asks-dns`.
+//! `dns-order`, `dns-ttl`, `dns-truncation`, `dns-hammering` and the expectation `asks-dns`.
 #![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
 
 use sipfarm_core::dns::{DnsMessage, Record, RecordData, RecordKind, ResponseCode, Srv};
 use sipfarm_core::machine::Transport;
-use sipfarm_core::profile::{FailbackMode, SrvWeight};
+use sipfarm_core::profile::{FailbackMode, OnExhausted, SrvWeight};
+use sipfarm_core::sip::MessageBuilder;
 use sipfarm_judge::{Expectation, Verdict};
 
-use crate::common::{Story, span};
+use crate::common::{Story, credentials, span};
 
 const NAME: &str = "example.test";
 const SERVICE: &str = "_sip._udp.example.test";
@@ -85,6 +86,134 @@ fn an_address_left_out_before_the_next_server_fails() {
     let findings = story.findings("dns-order", 10.0);
     assert_eq!(findings[0].verdict, Verdict::Fail);
     assert!(findings[0].seen.contains("\"secondary\""), "{}", findings[0].seen);
+}
+
+/// YL-04: one try for each address in one call, whatever came in between.
+#[test]
+fn an_address_tried_again_in_the_same_call_fails() {
+    let verdict = |order: &[&str]| {
+        let mut story = story();
+        told(&mut story, 0.0, &PAIR);
+        refused_at(&mut story, 1.0, order);
+        let again = story.verdict("dns-order", 10.0);
+        story.profile.failover.on_exhausted = OnExhausted::RestartList;
+        (again, story.verdict("dns-order", 10.0))
+    };
+    let both = (Verdict::Fail, Verdict::Pass);
+    assert_eq!(verdict(&["primary", "primary"]), both);
+    assert_eq!(verdict(&["primary", "secondary", "primary"]), both);
+    assert_eq!(verdict(&["primary", "secondary", "fallback", "primary"]), both);
+    assert_eq!(verdict(&["primary", "secondary", "fallback", "fallback"]), both);
+}
+
+/// An address that stands for two servers is tried for each.
+#[test]
+fn an_address_that_dns_names_twice_may_be_tried_twice() {
+    let twice = |order: &[&str]| {
+        let mut story = story();
+        let query = DnsMessage::query(7, SERVICE, RecordKind::Srv);
+        let services = [(10, "primary"), (20, "secondary"), (30, "primary")];
+        let services = services.map(|(priority, node)| srv(60, priority, 0, node)).to_vec();
+        let addresses = ["primary", "secondary"].map(|node| address(&story, 60, node)).to_vec();
+        story.at(0.0).asks_dns(Transport::Udp, query.clone());
+        story.at(0.1).dns_says(Transport::Udp, query.answer(ResponseCode::NoError, services, addresses));
+        refused_at(&mut story, 1.0, order);
+        story.verdict("dns-order", 10.0)
+    };
+    assert_eq!(twice(&["primary", "secondary", "primary", "fallback"]), Verdict::Pass);
+    assert_eq!(twice(&["primary", "secondary", "primary", "primary"]), Verdict::Fail);
+}
+
+/// Credentials are no second try, another call is another call, and a registration starts over (YL-14).
+#[test]
+fn an_address_that_comes_again_for_a_reason_passes() {
+    let mut challenged = story();
+    told(&mut challenged, 0.0, &PAIR);
+    challenged.at(1.0).phone().sends("INVITE", "primary");
+    challenged.at(1.1).node("primary").answers("INVITE", 401);
+    challenged.at(1.1).phone().acks("primary");
+    let authorized = |builder: MessageBuilder| {
+        builder.set("CSeq", "2 INVITE").header("Authorization", credentials("n", 1, "sip:1002@example.com"))
+    };
+    challenged.at(1.2).phone().sends_with("INVITE", "primary", authorized);
+    challenged.at(1.3).node("primary").answers("INVITE", 200);
+    assert_eq!(challenged.verdict("dns-order", 10.0), Verdict::Pass);
+    let mut calls = story();
+    told(&mut calls, 0.0, &PAIR);
+    for at in [1.0, 5.0] {
+        calls.at(at - 0.1).command("dial");
+        calls.at(at - 0.1).phone().new_call();
+        refused_at(&mut calls, at, &["primary", "secondary", "fallback"]);
+    }
+    assert_eq!(calls.verdict("dns-order", 10.0), Verdict::Pass);
+    let mut rounds = story();
+    told(&mut rounds, 0.0, &PAIR);
+    for at in [1.0, 31.0] {
+        for (n, node) in ["primary", "secondary", "fallback"].into_iter().enumerate() {
+            rounds.at(at + 0.1 * n as f64).phone().sends("REGISTER", node);
+            rounds.at(at + 0.1 * n as f64 + 0.05).node(node).answers("REGISTER", 503);
+        }
+    }
+    assert_eq!(rounds.verdict("dns-order", 40.0), Verdict::Pass);
+}
+
+/// The same question so many times, so far apart; each with an id of its own, as RFC 5452 wants it, or not.
+fn asks(story: &mut Story, times: u16, gap: f64, renewed: bool) {
+    for n in 0..times {
+        let id = if renewed { 100 + n } else { 100 };
+        let query = DnsMessage::query(id, SERVICE, RecordKind::Srv);
+        story.at(gap * f64::from(n)).asks_dns(Transport::Udp, query);
+    }
+}
+
+/// RFC 1035 4.2.1: 2 to 5 s between two sends; ten in ten seconds are twice as many.
+#[test]
+fn a_dns_server_that_is_asked_the_same_again_and_again_fails() {
+    for renewed in [true, false] {
+        let verdict = |times, gap| {
+            let mut story = story();
+            asks(&mut story, times, gap, renewed);
+            story.verdict("dns-hammering", 60.0)
+        };
+        assert_eq!(verdict(2, 5.0), Verdict::Pass);
+        assert_eq!(verdict(20, 2.0), Verdict::Pass);
+        assert_eq!(verdict(10, 0.5), Verdict::Pass);
+        assert_eq!(verdict(11, 0.5), Verdict::Fail);
+        assert_eq!(verdict(11, 1.1), Verdict::Pass, "ten of them in ten seconds");
+    }
+    let mut lossy = story();
+    asks(&mut lossy, 20, 0.25, true);
+    lossy.sight.lossy = true;
+    assert_eq!(lossy.verdict("dns-hammering", 60.0), Verdict::Inconclusive);
+}
+
+/// Commands, requests and answers that may not be kept are reasons to ask again; other questions are others.
+#[test]
+fn a_dns_server_that_is_asked_for_a_reason_is_not_hammered() {
+    let mut commanded = story();
+    asks(&mut commanded, 11, 0.5, true);
+    commanded.at(1.0).command("dial");
+    assert_eq!(commanded.verdict("dns-hammering", 60.0), Verdict::Pass);
+    let mut called = story();
+    asks(&mut called, 11, 0.5, true);
+    called.at(1.0).phone().sends("INVITE", "fallback");
+    assert_eq!(called.verdict("dns-hammering", 60.0), Verdict::Pass);
+    let mut short = story();
+    for n in 0..30 {
+        told(&mut short, 0.2 * f64::from(n), &[(0, 10, 0, "primary")]);
+    }
+    assert_eq!(short.verdict("dns-hammering", 60.0), Verdict::NotExercised);
+    let mut kept = story();
+    for n in 0..30 {
+        told(&mut kept, 0.2 * f64::from(n), &PAIR);
+    }
+    assert_eq!(kept.verdict("dns-hammering", 60.0), Verdict::Fail, "though it has the answer");
+    let mut names = story();
+    for n in 0..30 {
+        let query = DnsMessage::query(n, &format!("host{n}.{NAME}"), RecordKind::A);
+        names.at(0.1 * f64::from(n)).asks_dns(Transport::Udp, query);
+    }
+    assert_eq!(names.verdict("dns-hammering", 60.0), Verdict::NotExercised);
 }
 
 /// RFC 2782: any order is right where weights are drawn; F-07: the highest first.

@@ -13,7 +13,7 @@ use sipfarm_core::dns::{DnsMessage, Question, StreamFramer, to_stream};
 use sipfarm_core::machine::{Input, Output, PortState, StreamId, Transport};
 
 use super::cache::Cache;
-use super::query::{self, Query, Stream};
+use super::query::{self, Pace, Query, Stream};
 use super::{Answer, Failure};
 use crate::defect::{Defect, Defects};
 
@@ -35,6 +35,7 @@ pub struct Client {
     outputs: VecDeque<Output>,
     answers: VecDeque<(Question, Answer)>,
     streams: u64,
+    pace: Pace,
     /// It takes an answer that was cut for the whole; a defect.
     believes_cut: bool,
     /// Whether answers are kept for their time.
@@ -54,6 +55,7 @@ impl Client {
             outputs: VecDeque::new(),
             answers: VecDeque::new(),
             streams: 0,
+            pace: Pace::of(defects),
             believes_cut: defects.has(Defect::IgnoresTruncation),
             keeps: true,
         }
@@ -82,7 +84,7 @@ impl Client {
             let local = self.draw_port();
             let (transport, state) = (Transport::Udp, PortState::Open);
             self.outputs.push_back(Output::SetPort { transport, local, state });
-            let query = Query::new(local, self.rng.u16(..), now);
+            let query = Query::new(local, self.rng.u16(..), self.pace, now);
             self.send(question, &query);
             self.queries.insert(question.clone(), query);
         }

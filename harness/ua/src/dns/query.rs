@@ -8,6 +8,7 @@ use sipfarm_core::machine::StreamId;
 use sipfarm_core::{Instant, Span};
 
 use super::{Answer, Failure};
+use crate::defect::{Defect, Defects};
 
 /// How long one DNS server has for its answer. Five seconds and two rounds are what resolv.conf(5)
 /// has by default.
@@ -15,6 +16,26 @@ pub const PATIENCE: Span = Span::from_secs(5);
 
 /// How often each DNS server is asked.
 pub const ROUNDS: u32 = 2;
+
+/// How patient the phone is with DNS servers.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long one has for its answer.
+    pub patience: Span,
+    /// How often each is asked.
+    pub rounds: u32,
+}
+
+impl Pace {
+    /// Of a phone with these defects: as it should be, or the same time with many more tries in it.
+    pub fn of(defects: &Defects) -> Self {
+        let hasty = if defects.has(Defect::HammersDns) { HASTE } else { 1 };
+        Pace { patience: PATIENCE.scale(1.0 / f64::from(hasty)), rounds: ROUNDS * hasty }
+    }
+}
+
+/// How many times the tries of a phone that hammers are: one every 250 ms.
+const HASTE: u32 = 20;
 
 /// How many names one after the other are other names for the next.
 pub const MAX_ALIASES: usize = 8;
@@ -37,6 +58,7 @@ pub struct Query {
     pub give_up: Instant,
     /// The connection over which it is asked once more, when the answer did not fit a datagram.
     pub stream: Option<Stream>,
+    pace: Pace,
     server: usize,
     round: u32,
     /// The DNS servers that said that they cannot tell; they are not asked again.
@@ -53,12 +75,13 @@ pub struct Stream {
 
 impl Query {
     /// To be put to the first DNS server, from that port.
-    pub fn new(local: SocketAddr, id: u16, now: Instant) -> Self {
+    pub fn new(local: SocketAddr, id: u16, pace: Pace, now: Instant) -> Self {
         Query {
             local,
             id,
-            give_up: now + PATIENCE,
+            give_up: now + pace.patience,
             stream: None,
+            pace,
             server: 0,
             round: 0,
             refused: BTreeSet::new(),
@@ -79,14 +102,14 @@ impl Query {
 
     /// Goes on to the next DNS server, one of so many. An error when nobody is left.
     pub fn advance(&mut self, servers: usize, now: Instant) -> Result<(), Failure> {
-        self.give_up = now + PATIENCE;
-        while self.round < ROUNDS {
+        self.give_up = now + self.pace.patience;
+        while self.round < self.pace.rounds {
             self.server += 1;
             if self.server >= servers {
                 self.server = 0;
                 self.round += 1;
             }
-            if self.round < ROUNDS && !self.refused.contains(&self.server) {
+            if self.round < self.pace.rounds && !self.refused.contains(&self.server) {
                 return Ok(());
             }
         }

@@ -1,15 +1,18 @@
 //! A phone that finds its servers by name tries the addresses that DNS gave it in their order: by
 //! priority, at equal priority as its profile reads weights (any order where they are drawn at random,
 //! RFC 2782; the highest first at others, F-07), and all behind one name before the next server of
-//! its list (YL-12).
+//! its list (YL-12); none twice for one call (YL-04), unless DNS names it for two of them.
 //!
 //! The order is that of the answers that reached the phone. Where its queries are not in the capture
 //! there is no occasion. A server may be passed over for the reasons that `server-order` knows.
 
 use sipfarm_core::Instant;
+use sipfarm_core::machine::Transport;
+use sipfarm_core::profile::OnExhausted;
+use sipfarm_core::sip::Method;
 
 use super::server_order::{follows_order, is_working, may_skip};
-use crate::case::{Attempt, Candidate, Case, ClientExchange, Purpose, Rank};
+use crate::case::{Attempt, Candidate, Case, ClientExchange, Outcome, Purpose, Rank};
 use crate::finding::Finding;
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -23,11 +26,11 @@ impl Rule for DnsOrder {
     }
 
     fn requirements(&self) -> &'static [&'static str] {
-        &["RFC 2782", "RFC 3263 4.3", "YL-12"]
+        &["RFC 2782", "RFC 3263 4.3", "YL-04", "YL-12"]
     }
 
     fn about(&self) -> &'static str {
-        "Addresses from DNS are tried by priority and weight, and all of them before the next server."
+        "Addresses from DNS are tried by priority and weight, each once, and all before the next server."
     }
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
@@ -76,6 +79,9 @@ fn first_fault(
         let known_at = if n == 0 { chosen } else { visits[n - 1].t0() };
         let list = pick(case, visit, chosen, visit.t0(), reading);
         let known = pick(case, visit, chosen, known_at, reading);
+        if let Some(again) = again_fault(case, attempt, visits, n, &list) {
+            return Some(again);
+        }
         let place = list.iter().filter(|candidate| candidate.addr == visit.to).map(|c| c.rank).min();
         let Some(place) = place else { continue };
         if n == 0 && starts_where_it_works(case, attempt, visit) {
@@ -97,6 +103,44 @@ fn first_fault(
         }
     }
     None
+}
+
+/// The same address once more in one call, though it was tried for every server that it stands for. A
+/// connection that was lost may be opened again at once (YL-07), and where the profile has the phone go
+/// through its list once more it may come back.
+fn again_fault(
+    case: &Case<'_>,
+    attempt: &Attempt,
+    visits: &[&ClientExchange<'_>],
+    n: usize,
+    list: &[Candidate],
+) -> Option<String> {
+    let restarts = case.profile.failover.on_exhausted != OnExhausted::FailCall;
+    if attempt.method != Method::Invite || restarts || case.makes_good(attempt.exchanges[n]).is_some() {
+        return None;
+    }
+    let visit = visits[n];
+    let failed = |(at, before): &(usize, &&ClientExchange<'_>)| {
+        let next_is_this = at + 1 == n;
+        let plainly = matches!(before.outcome(), Outcome::Final(503) | Outcome::Silence);
+        let same = before.to == visit.to && before.transport == visit.transport;
+        same && if next_is_this {
+            plainly && visit.transport == Transport::Udp
+        } else {
+            !is_asked_for_more(before)
+        }
+    };
+    let tried = visits[..n].iter().enumerate().filter(failed).count();
+    let stands_for = list.iter().filter(|candidate| candidate.addr == visit.to).count().max(1);
+    (tried >= stands_for).then(|| {
+        let packet = visit.first().packet();
+        format!("{} tried again (packet {packet})", visit.what(&case.names))
+    })
+}
+
+/// Whether a server has refused with a demand, which makes the next request part of the same try.
+fn is_asked_for_more(exchange: &ClientExchange<'_>) -> bool {
+    matches!(exchange.outcome(), Outcome::Final(401 | 407 | 422))
 }
 
 fn pick(

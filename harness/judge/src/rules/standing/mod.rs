@@ -15,6 +15,7 @@ mod cseq;
 mod dialog_identifiers;
 mod dialog_route;
 mod digest;
+mod dns_hammering;
 mod dns_order;
 mod dns_truncation;
 mod dns_ttl;
@@ -69,6 +70,7 @@ pub const ALL: &[&dyn Rule] = &[
     &dns_order::DnsOrder,
     &dns_ttl::DnsTtl,
     &dns_truncation::DnsTruncation,
+    &dns_hammering::DnsHammering,
     &failover_cause::FailoverCause,
     &give_up::GiveUp,
     &same_request::SameRequest,

@@ -66,19 +66,6 @@ words! {
 }
 
 words! {
-    /// What must not make a phone try the next server (YL-02c, YL-03b). A status code that is
-    /// named among the triggers is taken out of its class; one that is named in neither list is
-    /// not asserted.
-    NonTrigger:
-    /// Any 4xx response.
-    ClientError = "4xx",
-    /// Any 6xx response.
-    GlobalFailure = "6xx",
-    /// A provisional response, then nothing: Timer B no longer runs (RFC 3261 section 17.1.1.2).
-    ProvisionalThenSilence = "1xx_then_silence",
-}
-
-words! {
     /// How long a phone stays with a silent server.
     RetryRule:
     /// A number of sends (YL-11).
@@ -135,10 +122,8 @@ words! {
 section! {
     /// When and how the next server is tried.
     Failover {
-        /// What makes the phone try the next server.
+        /// What makes the phone try the next server; nothing else does.
         triggers: Vec<Trigger> = vec![Trigger::ServiceUnavailable, Trigger::Timeout, Trigger::Icmp, Trigger::TcpConnect, Trigger::TcpSend],
-        /// What must not.
-        non_triggers: Vec<NonTrigger> = vec![NonTrigger::ClientError, NonTrigger::GlobalFailure, NonTrigger::ProvisionalThenSilence],
         /// How long the phone stays with a silent server that is not the last.
         retry_rule: RetryRule = RetryRule::TimerB,
         /// The retry count of `retry_rule: retry_count`.

@@ -21,7 +21,7 @@ Feature: A call through a healthy farm
     When the phone dials the far end
     Then the call is established through "primary" within 1 s
 
-  @rfc3261-15.1.1
+  @rfc3261-15.1.1 @rfc3261-12.2.1.1
   Scenario: The phone hangs up
     Given a phone
     And the far end answers

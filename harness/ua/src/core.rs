@@ -147,6 +147,26 @@ impl Core {
         order
     }
 
+    /// Whether the phone registers with a server, unless it is registered there, before an INVITE goes to
+    /// it: with each as its profile says, or only with those that it goes on to (`next`).
+    pub fn registers_before_invite(&self, next: bool) -> bool {
+        let next = next && self.profile().failover.register_before_invite;
+        (next && !self.has(Defect::SkipsRegistration)) || self.signals_only_with_registered()
+    }
+
+    /// Whether a request other than REGISTER may go there: to anybody, or of the phone's servers only to
+    /// those that it is registered with.
+    pub fn may_signal_to(&self, addr: SocketAddr, now: Instant) -> bool {
+        let mut registered = self.locator.registered_with(now).map(|server| self.target(server).addr);
+        !self.signals_only_with_registered()
+            || !self.places.is_server(addr)
+            || registered.any(|server| server == addr)
+    }
+
+    fn signals_only_with_registered(&self) -> bool {
+        self.profile().failover.only_signal_with_registered && !self.has(Defect::SignalsUnregistered)
+    }
+
     /// Sends a request to one of the servers, with credentials where it is known to want them.
     pub fn send_to_server(
         &mut self,

@@ -63,6 +63,10 @@ defects! {
     FailsBackTooSoon = "fails-back-too-soon", caught by ["failback"];
     /// Goes back to a better server although a call is up.
     FailsBackDuringCall = "fails-back-during-call", caught by ["idle-failback"];
+    /// Sends INVITE to the next server without the REGISTER that is to come first.
+    SkipsRegistration = "skips-registration", caught by ["registers-before-invite", "sends"];
+    /// Sends requests to servers that it is not registered with, where it is not to.
+    SignalsUnregistered = "signals-unregistered", caught by ["signals-with-registered", "sends"];
     /// Does not leave a server alone for the time of its Retry-After.
     IgnoresRetryAfter = "ignores-retry-after", caught by ["retry-after"];
     /// Does not notice ICMP errors.

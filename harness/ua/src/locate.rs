@@ -26,8 +26,8 @@ const MAX_TRIED: usize = 32;
 pub struct Locator {
     count: usize,
     avoided: BTreeMap<usize, Instant>,
-    /// The server that each registration stands with.
-    working: BTreeMap<usize, usize>,
+    /// The server that each registration stands with, and until when it does.
+    working: BTreeMap<usize, (usize, Instant)>,
 }
 
 impl Locator {
@@ -51,22 +51,22 @@ impl Locator {
         servers.iter().filter_map(|server| self.avoided.get(server)).min().copied()
     }
 
-    /// A registration stands with that server, or with none.
-    pub fn set_working(&mut self, registration: usize, server: Option<usize>) {
+    /// A registration stands with that server until then, or with none.
+    pub fn set_working(&mut self, registration: usize, server: Option<(usize, Instant)>) {
         match server {
-            Some(server) => self.working.insert(registration, server),
+            Some(working) => self.working.insert(registration, working),
             None => self.working.remove(&registration),
         };
     }
 
     /// The working server: the one of the first registration that stands.
     pub fn working(&self) -> Option<usize> {
-        self.working.values().next().copied()
+        self.working.values().next().map(|(server, _)| *server)
     }
 
-    /// Whether a registration stands with that server.
-    pub fn is_working(&self, server: usize) -> bool {
-        self.working.values().any(|working| *working == server)
+    /// The servers that registrations stand with, without those that have run out.
+    pub fn registered_with(&self, now: Instant) -> impl Iterator<Item = usize> {
+        self.working.values().filter(move |(_, until)| now < *until).map(|(server, _)| *server)
     }
 
     /// The servers for a new INVITE in order, without those to be left alone. Where every new
@@ -393,7 +393,7 @@ mod tests {
     fn the_primary_comes_first_or_the_working_server_does() {
         let now = Instant::from_nanos(0);
         let mut locator = Locator::new(3);
-        locator.set_working(0, Some(1));
+        locator.set_working(0, Some((1, now + Span::from_secs(60))));
         assert_eq!(locator.call_order(FailbackMode::NewRequests, now), [0, 1, 2]);
         assert_eq!(locator.call_order(FailbackMode::Registration, now), [1, 0, 2]);
         locator.avoid(0, now + Span::from_secs(5));

@@ -3,6 +3,7 @@
 //! is known of it (that it is to be left alone, that a registration stands there) stays known.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 
 use sipfarm_core::dns::Question;
 use sipfarm_core::machine::{Input, Output, Transport};
@@ -118,6 +119,15 @@ impl Places {
             Some(Place::Behind(_)) => None,
             None => self.addresses.get(number - self.servers.len()).map(|(_, target)| *target),
         }
+    }
+
+    /// Whether one of the servers is at that address.
+    pub fn is_server(&self, addr: SocketAddr) -> bool {
+        let listed = self.servers.iter().filter_map(|place| match place {
+            Place::At(target) => Some(target),
+            Place::Behind(_) => None,
+        });
+        listed.chain(self.addresses.iter().map(|(_, target)| target)).any(|target| target.addr == addr)
     }
 
     /// Whether that number is a name, or an address that DNS gave.

@@ -333,7 +333,7 @@ impl Registration {
         let refresh_at = now + refresh_after(granted, self.cseq, core);
         let before = self.standing.replace(Standing { server, refresh_at });
         self.stood_with = Some(server);
-        core.locator.set_working(self.index, Some(server));
+        core.locator.set_working(self.index, Some((server, now + granted)));
         if before.is_none_or(|before| before.server != server) {
             core.report(Report::Registered { server: core.server_name(server) });
             self.failback_base = now;

@@ -148,8 +148,12 @@ impl Subscription {
 
     fn subscribe(&mut self, core: &mut Core, now: Instant) {
         let Some(server) = self.server else { return };
+        let target = core.target(server);
         if core.has(Defect::NeverSubscribes) {
             return;
+        }
+        if !core.may_signal_to(target.addr, now) {
+            return self.on_failure(core, now);
         }
         let request = match &mut self.dialog {
             Some(dialog) => dialog.request(&Method::Subscribe),
@@ -167,12 +171,12 @@ impl Subscription {
             }
         };
         let request = request
-            .header("Contact", format!("<{}>", core.contact_uri(core.target(server).transport)))
+            .header("Contact", format!("<{}>", core.contact_uri(target.transport)))
             .header("Event", &self.package)
             .header("Expires", core.profile().subscriptions.expires_s)
             .header("Accept", accept(&self.package))
             .header("User-Agent", USER_AGENT);
-        self.client = Some(core.send_to_server(request, server, true, now));
+        self.client = Some(core.send_direct(request, target, now));
     }
 
     fn on_success(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{KeepaliveForm, Profile, RetryRule};
+use super::{FailbackMode, KeepaliveForm, Profile, RetryRule};
 
 /// The schema that this code reads.
 pub(super) const SCHEMA: &str = "sipfarm.profile/1";
@@ -85,11 +85,23 @@ fn servers(profile: &Profile) -> Checked {
 }
 
 fn failover(profile: &Profile) -> Checked {
-    let fixed = profile.failover.retry_rule == RetryRule::FixedTimeout;
+    let failover = &profile.failover;
+    let fixed = failover.retry_rule == RetryRule::FixedTimeout;
     need(
         !fixed || profile.timers.invite_timeout_ms.is_some(),
         "failover.retry_rule",
         "`fixed_timeout` needs `timers.invite_timeout_ms`",
+    )?;
+    let only = failover.only_signal_with_registered;
+    need(
+        !only || failover.register_before_invite,
+        "failover.only_signal_with_registered",
+        "it needs `failover.register_before_invite`",
+    )?;
+    need(
+        !only || profile.failback.mode != FailbackMode::NewRequests,
+        "failover.only_signal_with_registered",
+        "with `failback.mode: new_requests` the primary gets requests without a registration",
     )
 }
 

@@ -134,6 +134,9 @@ section! {
         last_server: RetryRule = RetryRule::TimerB,
         /// Whether it registers at the next server before it sends an INVITE there.
         register_before_invite: bool = false,
+        /// Whether it sends requests other than REGISTER only to the server that it is registered with;
+        /// only beside `register_before_invite`, and not where every new request tries the primary first.
+        only_signal_with_registered: bool = false,
         /// Whether it honours Retry-After of a 503.
         honour_retry_after: HonourRetryAfter = HonourRetryAfter::Any,
         /// What it does when every server has failed.

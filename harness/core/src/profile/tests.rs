@@ -77,6 +77,18 @@ fn a_base_may_supply_what_makes_the_whole_make_sense() {
 }
 
 #[test]
+fn signalling_with_the_registered_server_only_needs_a_registration_first() {
+    let only = "failover: {only_signal_with_registered: true, register_before_invite: ";
+    assert_eq!(
+        error(&format!("{only}false}}\n")),
+        "mine.yaml:3:41: failover.only_signal_with_registered: it needs `failover.register_before_invite`"
+    );
+    let text = error(&format!("{only}true}}\n"));
+    assert!(text.contains("`failback.mode: new_requests`"), "{text}");
+    assert!(load_text(&format!("{HEAD}{only}true}}\nfailback: {{mode: duration}}\n"), &[]).is_ok());
+}
+
+#[test]
 fn broken_chains_of_bases_are_errors() {
     let extending = |id: &str, base: &str| format!("schema: sipfarm.profile/1\nid: {id}\nextends: {base}\n");
     let (a, b) = (extending("a", "b"), extending("b", "mine"));

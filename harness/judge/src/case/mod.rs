@@ -5,6 +5,7 @@
 
 mod attempt;
 mod audio;
+mod bound;
 mod connect;
 mod dialog;
 mod dns;

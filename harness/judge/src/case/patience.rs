@@ -104,7 +104,10 @@ impl Case<'_> {
         }
         let is_last = self.is_last(self.place_of(exchange));
         match (is_last, self.was_left(exchange)) {
-            (false, true) => vec![failover.retry_rule],
+            // Where a call has sent a REGISTER ahead, it is the call that goes on.
+            (false, true) if exchange.method == Method::Invite || !failover.register_before_invite => {
+                vec![failover.retry_rule]
+            }
             (true, false) if exchange.method == Method::Invite => vec![failover.last_server],
             _ => vec![failover.retry_rule, failover.last_server],
         }

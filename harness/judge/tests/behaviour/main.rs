@@ -17,6 +17,7 @@ mod keys;
 mod lossy;
 mod no_flip;
 mod non_invite_schedule;
+mod registered;
 mod registration;
 mod repetitions;
 mod responses;

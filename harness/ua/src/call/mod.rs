@@ -317,10 +317,12 @@ impl Call {
         self.end(core, now);
     }
 
+    /// Ends the call with BYE; without a word where that may not go to the call's server any more.
     fn send_bye(&mut self, core: &mut Core, now: Instant) {
         self.answered = None;
         if let Some(dialog) = &mut self.dialog
             && !core.has(Defect::NoBye)
+            && core.may_signal_to(dialog.target().addr, now)
         {
             self.bye = Some(bye(core, dialog, now));
         }

@@ -50,13 +50,13 @@ pub(super) struct Caller {
 struct Stray {
     dialog: Dialog,
     ack: (Message, Target),
-    bye: ClientId,
+    bye: Option<ClientId>,
 }
 
 impl Caller {
     pub(super) fn owns(&self, client: ClientId) -> bool {
         self.hunt.as_ref().is_some_and(|hunt| hunt.owns(client))
-            || self.strays.iter().any(|stray| stray.bye == client)
+            || self.strays.iter().any(|stray| stray.bye == Some(client))
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -78,7 +78,7 @@ impl Call {
             cancelled_by: None,
             no_answer_at: None,
             restart_at: None,
-            registers_first: false,
+            registers_first: core.registers_before_invite(false),
             waits_for_registration: false,
             ack: None,
             strays: Vec::new(),
@@ -155,6 +155,7 @@ impl Call {
         } else if caller.restart_at.is_some_and(|at| at <= now) {
             caller.restart_at = None;
             caller.cseq += 1;
+            caller.registers_first = core.registers_before_invite(false);
             caller.hunt = Hunt::new(core.call_order(now));
             match caller.hunt {
                 Some(_) => self.send_invite(core, now),
@@ -225,7 +226,7 @@ impl Call {
             self.media.version += 1;
             caller.offer = Session::offer(&self.media).to_string();
         }
-        caller.registers_first = core.profile().failover.register_before_invite;
+        caller.registers_first = core.registers_before_invite(true);
         self.send_invite(core, now);
     }
 
@@ -258,7 +259,8 @@ impl Call {
             Way::Asked => return,
             Way::Barred(outcome) => return self.proceed(core, outcome, now),
         }
-        if std::mem::take(&mut caller.registers_first) && !core.locator.is_working(hunt.server) {
+        let is_registered = core.locator.registered_with(now).any(|server| server == hunt.server);
+        if std::mem::take(&mut caller.registers_first) && !is_registered {
             caller.waits_for_registration = true;
             return core.errands.push_back(Errand::RegisterAt(hunt.server));
         }
@@ -319,7 +321,8 @@ impl Call {
         };
         let ack = acknowledge(core, &dialog, &invite, now);
         if self.dialog.is_some() {
-            let bye = bye(core, &mut dialog, now);
+            let may_end = core.may_signal_to(dialog.target().addr, now);
+            let bye = may_end.then(|| bye(core, &mut dialog, now));
             return caller.strays.push(Stray { dialog, ack, bye });
         }
         caller.ack = Some(ack);

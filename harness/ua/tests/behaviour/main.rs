@@ -19,6 +19,7 @@ mod floods;
 mod invite_schedule;
 mod malformed_input;
 mod non_invite_schedule;
+mod only_registered;
 mod reboot;
 mod registration;
 mod registration_digest;

@@ -4,8 +4,9 @@
 
 use sipfarm_core::Span;
 use sipfarm_core::profile::Trigger;
+use sipfarm_core::sip::Method;
 
-use super::server_order::follows_order;
+use super::server_order::{follows_order, is_for_call};
 use crate::case::{Case, ClientExchange, asks_for_more, status};
 use crate::finding::Finding;
 use crate::rules::Rule;
@@ -41,6 +42,9 @@ impl Rule for FailoverCause {
                         docket.kept(before.first().packets)
                     }
                     (_, None) => {}
+                    // The call goes on, not the registration.
+                    (_, Some(next)) if attempt.method == Method::Register && is_for_call(case, next.t0()) => {
+                    }
                     (Cause::Holds(why) | Cause::Doubtful(why), Some(next)) if !case.sees_all() => {
                         let draft = docket.draft(format!("no other server after {why}"));
                         let draft =

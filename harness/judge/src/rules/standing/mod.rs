@@ -32,12 +32,14 @@ mod non_invite_responses;
 mod non_invite_schedule;
 mod refusal_repetition;
 mod register_identity;
+mod registers_before_invite;
 mod registration_refresh;
 mod repetition_after_response;
 mod repetition_over_tcp;
 mod retry_after;
 mod same_request;
 mod server_order;
+mod signals_with_registered;
 mod subscribes;
 mod subscription_refresh;
 mod transmission_count;
@@ -76,6 +78,8 @@ pub const ALL: &[&dyn Rule] = &[
     &same_request::SameRequest,
     &retry_after::RetryAfter,
     &icmp_reaction::IcmpReaction,
+    &registers_before_invite::RegistersBeforeInvite,
+    &signals_with_registered::SignalsWithRegistered,
     &both_registrations::BothRegistrations,
     &failback::Failback,
     &idle_failback::IdleFailback,

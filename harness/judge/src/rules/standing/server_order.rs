@@ -2,7 +2,8 @@
 //! profile says that every new request begins with the primary, it does (YL-01, YL-04, YL-05, YL-13).
 //!
 //! Reasons to pass a server over: Retry-After of its 503 still runs; a TCP connect to it came to
-//! nothing; the phone's last request there failed a short while ago; the phone works with another
+//! nothing; the phone's last request there failed a short while ago, or the REGISTER that was to come
+//! first; the phone works with another
 //! server, and its profile does not send new requests to the primary first.
 
 use sipfarm_core::Instant;
@@ -96,7 +97,8 @@ fn first_fault(case: &Case<'_>, attempt: &Attempt, first: &Visit<'_, '_>) -> Opt
     let at = first.exchange.t0();
     let refresh = case.registration(attempt.exchanges[0]).is_some_and(|r| r.purpose == Purpose::Refresh);
     let home = home(case, attempt, first);
-    if first.place == home || refresh || is_working(case, attempt, first.exchange) {
+    let expected = first.place == home || refresh || is_working(case, attempt, first.exchange);
+    if expected || (attempt.method == Method::Register && is_for_call(case, at)) {
         return None;
     }
     let skipped = (home..first.place).find(|&place| !may_skip_place(case, place, Instant::EPOCH, at))?;
@@ -213,7 +215,32 @@ pub(super) fn may_skip(case: &Case<'_>, node: &Node, from: Instant, at: Instant)
             case.connects.iter().filter(|c| c.to == node.addr && c.at <= at && c.at >= from.max(recently));
         tried.into_iter().any(|connect| !matches!(connect.outcome, Connected::Open(_)))
     };
-    (honours && banned()) || refused() || failed_lately(case, &node.name, recently, at)
+    (honours && banned())
+        || refused()
+        || failed_lately(case, &node.name, recently, at)
+        || kept_out(case, node, recently, at)
+}
+
+/// Whether the phone registers where a call is about to go, as its profile says: wherever that is, and
+/// whatever became of the REGISTER before. One that registers before any call may do so at any time.
+pub(super) fn is_for_call(case: &Case<'_>, at: Instant) -> bool {
+    let failover = &case.profile.failover;
+    let recently = at - case.limits.timeout(&Method::Invite) * 2;
+    let is_call = |e: &ClientExchange<'_>| e.method == Method::Invite && !e.in_dialog();
+    let calls = || case.client.iter().any(|e| is_call(e) && e.t0() >= recently && e.t0() < at);
+    failover.only_signal_with_registered || (failover.register_before_invite && calls())
+}
+
+/// Whether the phone, which registers with a server before a call goes there, has just tried in vain.
+fn kept_out(case: &Case<'_>, node: &Node, from: Instant, at: Instant) -> bool {
+    let tries = case.registrations.iter().filter(|registration| {
+        let exchange = &case.client[registration.exchange];
+        registration.purpose.is_attempt()
+            && exchange.to == node.addr
+            && exchange.t0() >= from
+            && exchange.t0() < at
+    });
+    case.profile.failover.register_before_invite && tries.last().is_some_and(|last| last.granted.is_none())
 }
 
 /// Whether the phone's last request at that server failed a short while ago, and the server is still

@@ -2,6 +2,9 @@
 //! the ACK to a refusal, and is new for everything else (RFC 3261 sections 8.1.1.7, 17.1.3; RFC 3263
 //! section 4.3 for the next server).
 
+use std::collections::BTreeMap;
+
+use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Method, Via};
 
@@ -29,6 +32,7 @@ impl Rule for Branch {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
+        let mut by_branch: BTreeMap<&str, &ClientExchange<'_>> = BTreeMap::new();
         for (at, exchange) in case.client.iter().enumerate() {
             let before = &case.client[..at];
             let first = exchange.first();
@@ -36,7 +40,9 @@ impl Rule for Branch {
             if !exchange.branch.starts_with(Via::COOKIE) {
                 let draft = docket.draft(format!("{what} with a branch that begins with {}", Via::COOKIE));
                 docket.add(draft.seen(format!("branch \"{}\"", exchange.branch)).message(first).fail());
-            } else if let Some(other) = before.iter().find(|other| shares_branch(other, exchange)) {
+            } else if let Some(other) =
+                by_branch.get(exchange.branch.as_str()).filter(|_| has_its_own(exchange))
+            {
                 let draft = docket.draft(format!("{what} with a branch of its own"));
                 let other_what = other.what(&case.names);
                 let seen = format!(
@@ -57,6 +63,9 @@ impl Rule for Branch {
             } else {
                 docket.kept(first.packets);
             }
+            if has_its_own(exchange) {
+                by_branch.entry(&exchange.branch).or_insert(exchange);
+            }
         }
         for exchange in case.client.iter().filter(|e| e.code().is_some_and(|code| code < 300)) {
             if let Some(ack) = exchange.acks.iter().find(|ack| ack.branch == exchange.branch) {
@@ -71,21 +80,17 @@ impl Rule for Branch {
     }
 }
 
-/// Whether two transactions that must be told apart have the same branch. CANCEL shares that of its
-/// INVITE by rule.
-fn shares_branch(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
-    before.branch == after.branch && before.method != Method::Cancel && after.method != Method::Cancel
+/// Whether a transaction must have a branch that no other has. CANCEL shares that of its INVITE by
+/// rule.
+fn has_its_own(exchange: &ClientExchange<'_>) -> bool {
+    exchange.method != Method::Cancel
 }
 
 /// Whether the same request was sent to the same server under another branch although the first
 /// transaction was still running.
 fn is_rebranched(case: &Case<'_>, before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
-    let over = before.t0() + case.least_timeout_of(before);
-    let ended = before.final_response().map(|response| response.at);
-    let failed = before.failures.first().map(|failure| failure.at);
     // On a connection of its own it is a new try: the first connection may be lost.
     let same_flow = before.transport == Transport::Udp || before.from == after.from;
-    let running_until = [Some(over), ended, failed].into_iter().flatten().min().unwrap_or(over);
     before.method == after.method
         && before.method != Method::Cancel
         && before.to == after.to
@@ -95,7 +100,14 @@ fn is_rebranched(case: &Case<'_>, before: &ClientExchange<'_>, after: &ClientExc
         && before.first().from_tag == after.first().from_tag
         && before.cseq().is_some()
         && before.cseq() == after.cseq()
-        && after.t0() < running_until
+        && after.t0() < running_until(case, before)
+}
+
+fn running_until(case: &Case<'_>, exchange: &ClientExchange<'_>) -> Instant {
+    let over = exchange.t0() + case.least_timeout_of(exchange);
+    let ended = exchange.final_response().map(|response| response.at);
+    let failed = exchange.failures.first().map(|failure| failure.at);
+    [ended, failed].into_iter().flatten().fold(over, Instant::min)
 }
 
 fn apart(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> &'static str {

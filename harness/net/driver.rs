@@ -55,6 +55,7 @@ impl<N: Net> Driver<N> {
             idle_wakes: 0,
         });
         self.serve(id, |_, _| ());
+        self.net.flush();
         id
     }
 
@@ -65,11 +66,12 @@ impl<N: Net> Driver<N> {
     pub fn command<M: Machine, R>(&mut self, id: MachineId, f: impl FnOnce(&mut M, Instant) -> R) -> R {
         let lives = self.places.get(id.0).is_some_and(|place| place.machine.is_some());
         assert!(lives, "there is no machine {}, or it was removed, or it panicked earlier", id.0);
-        self.serve(id, |machine, now| {
+        let (result, _) = self.serve(id, |machine, now| {
             let machine = machine.as_any_mut().downcast_mut::<M>();
             f(machine.unwrap_or_else(|| panic!("machine {} is not a {}", id.0, type_name::<M>())), now)
-        })
-        .0
+        });
+        self.net.flush();
+        result
     }
 
     /// Handles one event or one deadline, no later than `until`. False when `until` was reached

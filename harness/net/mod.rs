@@ -41,6 +41,8 @@ pub trait Net {
     fn now(&mut self) -> Instant;
     /// Does what a machine wants done.
     fn perform(&mut self, machine: MachineId, output: Output);
+    /// Sends what was kept back: a network may keep datagrams for as long as events wait to be served.
+    fn flush(&mut self) {}
     /// Waits for the next event, until `until` at the latest. The simulated network moves its
     /// clock here and nowhere else.
     fn next(&mut self, until: Instant) -> Option<(MachineId, Input)>;

@@ -60,6 +60,11 @@ impl Chain {
         gone.into_iter().map(|fault| fault.id).collect()
     }
 
+    /// Whether none is on.
+    pub(in crate::farm) fn is_empty(&self) -> bool {
+        self.active.is_empty()
+    }
+
     /// What is on, in order.
     pub(in crate::farm) fn active(&self) -> impl Iterator<Item = (FaultId, &FaultSpec)> {
         self.active.iter().map(|fault| (fault.id, &fault.spec))

@@ -202,9 +202,8 @@ impl Stack {
     }
 
     fn stop_client_timers(&mut self, key: &Key) {
-        for letter in Letter::ALL {
-            self.timers.clear(&Timer::Client(key.clone(), letter));
-        }
+        let timer = |letter| Timer::Client(key.clone(), letter);
+        self.timers.clear_all(timer(Letter::FIRST)..=timer(Letter::LAST));
     }
 }
 

@@ -13,6 +13,7 @@ mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use sipfarm_core::Instant;
 use sipfarm_core::machine::{IcmpKind, Input, Output, PortState, Quoted, StreamId, Transport};
@@ -28,6 +29,7 @@ pub(super) use timers::{SIXTY_FOUR_T1, Schedule, T1, T2};
 pub(super) use wire::{set_vias, without_top_via};
 
 use timers::Letter;
+use wire::server_key;
 
 /// A transaction's name, from what RFC 3261 section 17.2.3 or 17.1.3 matches by.
 pub(super) type Key = String;
@@ -61,7 +63,7 @@ pub(super) enum Event {
         /// Its server transaction.
         server: Key,
         /// The request.
-        request: Message,
+        request: Arc<Message>,
         /// Where it came from.
         path: Path,
     },
@@ -258,6 +260,9 @@ impl Stack {
         after: Option<FaultId>,
         now: Instant,
     ) {
+        if self.chain.is_empty() {
+            return self.deliver(direction, message, path, now);
+        }
         let seen = Seen {
             message: &message,
             direction,
@@ -268,7 +273,7 @@ impl Stack {
         match self.chain.see(&seen, after) {
             None => self.deliver(direction, message, path, now),
             Some((_, Action::Drop)) => {}
-            Some((_, Action::Answer(answer))) => self.answer_for(&message, path, answer, now),
+            Some((_, Action::Answer(answer))) => self.answer_for(message, path, answer, now),
             Some((_, Action::Icmp { kind, right })) => self.answer_icmp(kind, right, message, path),
             Some((_, Action::Reset)) => path.stream.into_iter().for_each(|stream| self.close(stream, true)),
             Some((fault, Action::Delay(span))) => {
@@ -315,8 +320,11 @@ impl Stack {
     }
 
     /// A fault answers in the owner's name.
-    fn answer_for(&mut self, request: &Message, path: Path, answer: Answer, now: Instant) {
-        let Some(server) = self.open_server(request, path, now) else { return };
+    fn answer_for(&mut self, request: Message, path: Path, answer: Answer, now: Instant) {
+        let Some(server) = server_key(&request) else { return };
+        if self.open_server(&server, request, path, now).is_none() {
+            return;
+        }
         let reason = answer.reason.as_deref().unwrap_or(reason_phrase(answer.code));
         let Some(builder) = self.response_with(&server, answer.code, reason) else { return };
         let add = |builder: MessageBuilder, (name, value): &(String, String)| builder.header(name, value);

@@ -1,5 +1,7 @@
 //! Server transactions (RFC 3261 section 17.2, RFC 6026 section 7.1).
 
+use std::sync::Arc;
+
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, reason_phrase};
 use sipfarm_core::{Instant, Span};
@@ -14,7 +16,7 @@ const SERVERS_MAX: usize = 4096;
 /// One server transaction.
 #[derive(Debug)]
 pub(super) struct Server {
-    request: Message,
+    request: Arc<Message>,
     /// Where responses go.
     path: Path,
     /// Where they go when the connection is gone.
@@ -56,7 +58,7 @@ impl Stack {
 
     /// The request of a server transaction.
     pub(in crate::farm) fn request_of(&self, server: &Key) -> Option<&Message> {
-        self.servers.get(server).map(|server| &server.request)
+        self.servers.get(server).map(|server| server.request.as_ref())
     }
 
     /// Whether a final response was given already.
@@ -136,19 +138,24 @@ impl Stack {
             Some(State::Proceeding | State::Completed) => return self.resend(&key, now),
             Some(State::Confirmed | State::Accepted) => return,
         }
-        let Some(server) = self.open_server(&message, path, now) else { return };
-        if let Some(code) = refusal(&message) {
-            return self.answer(&server, code, now);
-        }
-        if let Some(request) = self.request_of(&server).cloned() {
-            self.events.push_back(Event::Request { server, request, path });
+        let refused = refusal(&message);
+        let Some(request) = self.open_server(&key, message, path, now) else { return };
+        match refused {
+            Some(code) => self.answer(&key, code, now),
+            None => self.events.push_back(Event::Request { server: key, request, path }),
         }
     }
 
-    /// Makes the transaction of a new request; `None` when it could not be answered anyway.
-    pub(super) fn open_server(&mut self, message: &Message, path: Path, now: Instant) -> Option<Key> {
-        let key = server_key(message)?;
-        let request = receive_via(message, path.remote)?;
+    /// Makes the transaction of a new request, and gives the request as it is kept; `None` when it could
+    /// not be answered anyway.
+    pub(super) fn open_server(
+        &mut self,
+        key: &Key,
+        message: Message,
+        path: Path,
+        now: Instant,
+    ) -> Option<Arc<Message>> {
+        let request = Arc::new(receive_via(message, path.remote)?);
         let otherwise = response_path(&request, path)?;
         if self.servers.len() >= SERVERS_MAX {
             self.make_room();
@@ -156,6 +163,7 @@ impl Stack {
         let is_invite = request.is_request(&Method::Invite);
         let path = if path.transport == Transport::Udp { otherwise } else { path };
         let (to_tag, state) = (self.token(), State::Proceeding);
+        let kept = Arc::clone(&request);
         let server =
             Server { request, path, otherwise, to_tag, state, last: None, interval: T1, downstream: None };
         self.servers.insert(key.clone(), server);
@@ -163,7 +171,7 @@ impl Stack {
         if !is_invite {
             self.timers.set(Timer::Server(key.clone(), Letter::Trying), now + TRYING_AFTER);
         }
-        Some(key)
+        Some(kept)
     }
 
     pub(super) fn server_timer(&mut self, key: &Key, letter: Letter, now: Instant) {
@@ -257,8 +265,7 @@ impl Stack {
     }
 
     fn stop_server_timers(&mut self, key: &Key) {
-        for letter in Letter::ALL {
-            self.timers.clear(&Timer::Server(key.clone(), letter));
-        }
+        let timer = |letter| Timer::Server(key.clone(), letter);
+        self.timers.clear_all(timer(Letter::FIRST)..=timer(Letter::LAST));
     }
 }

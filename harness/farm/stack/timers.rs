@@ -1,6 +1,7 @@
 //! The timers of RFC 3261 (table 4) and RFC 6026 by their letters, and who set which for when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use sipfarm_core::{Instant, Span};
 
@@ -47,23 +48,10 @@ pub(in crate::farm) enum Letter {
 }
 
 impl Letter {
-    pub(super) const ALL: [Letter; 15] = [
-        Letter::A,
-        Letter::B,
-        Letter::C,
-        Letter::D,
-        Letter::E,
-        Letter::F,
-        Letter::G,
-        Letter::H,
-        Letter::I,
-        Letter::J,
-        Letter::K,
-        Letter::L,
-        Letter::M,
-        Letter::Trying,
-        Letter::Abandon,
-    ];
+    /// Every letter lies between this one …
+    pub(super) const FIRST: Letter = Letter::A;
+    /// … and this one.
+    pub(super) const LAST: Letter = Letter::Abandon;
 }
 
 /// What is due when. Each key stands at most once.
@@ -90,6 +78,12 @@ impl<K: Ord + Clone> Schedule<K> {
         if let Some(at) = self.by_key.remove(key) {
             self.by_time.remove(&(at, key.clone()));
         }
+    }
+
+    /// Stops whatever of these runs.
+    pub(in crate::farm) fn clear_all(&mut self, keys: RangeInclusive<K>) {
+        let running: Vec<K> = self.by_key.range(keys).map(|(key, _)| key.clone()).collect();
+        running.iter().for_each(|key| self.clear(key));
     }
 
     /// Whether a timer runs.
@@ -132,5 +126,17 @@ mod tests {
         assert_eq!(schedule.pop_due(at(9)), Some("a"));
         schedule.clear(&"b");
         assert_eq!(schedule.pop_due(at(9)), None);
+    }
+
+    #[test]
+    fn timers_in_a_range_are_stopped_and_no_others() {
+        let at = Instant::EPOCH + Span::from_secs(1);
+        let mut schedule = Schedule::new();
+        for key in ["a", "b", "c", "d"] {
+            schedule.set(key, at);
+        }
+        schedule.clear_all("b"..="c");
+        assert_eq!(schedule.keys().collect::<Vec<_>>(), [&"a", &"d"]);
+        assert!(!schedule.is_set(&"b") && schedule.is_set(&"d"));
     }
 }

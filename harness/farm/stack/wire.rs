@@ -32,9 +32,9 @@ pub(super) fn server_key_as(request: &Message, method: &Method) -> Option<Key> {
     }
 }
 
-/// The request with `received` and `rport` in its topmost Via (RFC 3261 section 18.2.1, RFC 3581
+/// The request, with `received` and `rport` in its topmost Via (RFC 3261 section 18.2.1, RFC 3581
 /// section 4: with `rport`, `received` stands there even when it says nothing new).
-pub(super) fn receive_via(request: &Message, source: SocketAddr) -> Option<Message> {
+pub(super) fn receive_via(mut request: Message, source: SocketAddr) -> Option<Message> {
     let mut via = request.top_via()?;
     let wants_rport = via.params.has("rport");
     if wants_rport {
@@ -43,9 +43,8 @@ pub(super) fn receive_via(request: &Message, source: SocketAddr) -> Option<Messa
     if wants_rport || via.host.ip() != Some(source.ip()) {
         via.params.set("received", Some(&source.ip().to_string()));
     }
-    let mut vias: Vec<String> = request.values("Via").into_iter().map(str::to_owned).collect();
-    *vias.first_mut()? = via.to_string();
-    Some(set_vias(request.rebuild(), &vias).build())
+    request.set_top_via(&via);
+    Some(request)
 }
 
 /// Where responses go by Via alone (RFC 3261 section 18.2.2, RFC 3581 section 4): to the source

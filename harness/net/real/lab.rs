@@ -166,7 +166,7 @@ fn serve(mut driver: Lab, commands: &mpsc::Receiver<Command>) {
     loop {
         match commands.try_recv() {
             Ok(command) => command(&mut driver),
-            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Disconnected) => return driver.net().flush(),
             Err(TryRecvError::Empty) => {
                 let step = catch_unwind(AssertUnwindSafe(|| driver.step(Instant::FAR_FUTURE)));
                 if let Err(panic) = step

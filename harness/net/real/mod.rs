@@ -5,6 +5,7 @@ mod datagrams;
 mod forge;
 mod lab;
 mod listener;
+mod ports;
 mod stream;
 mod tap;
 #[cfg(test)]
@@ -16,18 +17,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sipfarm_core::machine::{Input, Output, PortState, StreamEnd, StreamId, Transport};
+use sipfarm_core::machine::{Input, Output, StreamEnd, StreamId, Transport};
 use sipfarm_core::{Instant, Span};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
 
 use super::{CONNECT_TIMEOUT, MachineId, Net, Trouble, UNACKNOWLEDGED_TIMEOUT};
 use clock::Clock;
 use datagrams::Report;
-use listener::Listener;
+use ports::{Outgoing, TcpPort, UdpPort};
 use stream::{Order, Stream};
 use tap::SocketTap;
 
@@ -75,6 +75,8 @@ pub struct RealNet {
     accepted: u64,
     /// The number of the last UDP socket.
     sockets: u64,
+    /// Datagrams that go out as soon as nothing waits to be served.
+    outgoing: Vec<Outgoing>,
     events: mpsc::Receiver<Event>,
     reporter: mpsc::Sender<Event>,
     interrupt: Arc<Notify>,
@@ -92,22 +94,6 @@ pub struct RealNet {
     runtime: Runtime,
 }
 
-struct UdpPort {
-    machine: MachineId,
-    /// Tells a socket from earlier ones of the same address.
-    number: u64,
-    mute: bool,
-    socket: Arc<UdpSocket>,
-    task: JoinHandle<()>,
-}
-
-struct TcpPort {
-    machine: MachineId,
-    listener: Listener,
-    /// Accepts, unless the listener plays dead.
-    task: Option<JoinHandle<()>>,
-}
-
 /// What the sockets' tasks report.
 #[derive(Debug)]
 enum Event {
@@ -122,6 +108,8 @@ impl RealNet {
     /// Orders that a stream's task may not have taken yet. It takes them each time that one is
     /// given, so that more than a few mean that it waits for us to take its reports.
     const ORDERS: usize = 1_024;
+    /// Datagrams that may wait to go out: a millisecond's worth.
+    const OUTGOING: usize = 64;
     /// How often the wall clock is looked at when nothing else happens.
     const CLOCK_CHECK: Duration = Duration::from_secs(1);
     /// Of trouble that comes with packets, more is not listed one by one.
@@ -141,6 +129,7 @@ impl RealNet {
             given_up: VecDeque::new(),
             accepted: 0,
             sockets: 0,
+            outgoing: Vec::new(),
             events,
             reporter,
             interrupt: Arc::default(),
@@ -179,6 +168,9 @@ impl Net for RealNet {
     }
 
     fn perform(&mut self, machine: MachineId, output: Output) {
+        if !matches!(output, Output::Datagram { .. }) {
+            self.send_queued();
+        }
         match output {
             Output::SetPort { transport, local, state } => {
                 let result = match transport {
@@ -190,12 +182,7 @@ impl Net for RealNet {
                     self.note(Trouble::BindFailed { at, transport, addr: local, error: error.into() });
                 }
             }
-            Output::Datagram { local, remote, payload } => {
-                if let Err(error) = self.send_datagram(local, remote, &payload) {
-                    let at = self.clock.now();
-                    self.note(Trouble::SendFailed { at, local, remote, error: error.into() });
-                }
-            }
+            Output::Datagram { local, remote, payload } => self.queue(Outgoing { local, remote, payload }),
             Output::Icmp { local, kind, quoted } => {
                 if let Err(error) = forge::send(local, kind, &quoted) {
                     let at = self.clock.now();
@@ -222,6 +209,13 @@ impl Net for RealNet {
             if let Some(by) = step {
                 self.note(Trouble::Stepped { since, at, by });
             }
+            match self.events.try_recv() {
+                Ok(event) => match self.take(event) {
+                    Some(input) => return Some(input),
+                    None => continue,
+                },
+                Err(_) => self.send_queued(),
+            }
             let now = tokio::time::Instant::now();
             let deadline = tokio::time::Instant::from_std(self.clock.monotonic(until));
             let pause = deadline.min(now + Self::CLOCK_CHECK);
@@ -246,7 +240,12 @@ impl Net for RealNet {
         }
     }
 
+    fn flush(&mut self) {
+        self.send_queued();
+    }
+
     fn release(&mut self, machine: MachineId) {
+        self.send_queued();
         let udp = self.udp.iter().filter(|(_, port)| port.machine == machine);
         for local in udp.map(|(local, _)| *local).collect::<Vec<_>>() {
             self.close_udp(local);
@@ -279,100 +278,6 @@ impl Net for RealNet {
             told(&trouble);
         }
         troubles.push(trouble);
-    }
-}
-
-/// Ports.
-impl RealNet {
-    fn set_udp(&mut self, machine: MachineId, local: SocketAddr, state: PortState) -> io::Result<()> {
-        match self.udp.get_mut(&local) {
-            Some(port) if port.machine != machine && state == PortState::Closed => {}
-            Some(port) if port.machine != machine => return Err(io::ErrorKind::AddrInUse.into()),
-            Some(_) if state == PortState::Closed => self.close_udp(local),
-            Some(port) => port.mute = state == PortState::Blackhole,
-            None if state == PortState::Closed => {}
-            None => {
-                let _context = self.runtime.enter();
-                let socket = datagrams::bind(local)?;
-                self.sockets += 1;
-                let number = self.sockets;
-                let listen = listen(
-                    local,
-                    number,
-                    socket.clone(),
-                    self.reporter.clone(),
-                    self.clock.clone(),
-                    self.tap.clone(),
-                );
-                let task = self.runtime.spawn(listen);
-                let mute = state == PortState::Blackhole;
-                self.udp.insert(local, UdpPort { machine, number, mute, socket, task });
-            }
-        }
-        Ok(())
-    }
-
-    fn set_tcp(&mut self, machine: MachineId, local: SocketAddr, state: PortState) -> io::Result<()> {
-        if let Some(port) = self.tcp.get(&local)
-            && port.machine != machine
-        {
-            return if state == PortState::Closed { Ok(()) } else { Err(io::ErrorKind::AddrInUse.into()) };
-        }
-        if state == PortState::Closed {
-            self.close_tcp(local);
-            return Ok(());
-        }
-        let dead = state == PortState::Blackhole;
-        let mut port = match self.tcp.remove(&local) {
-            Some(port) => port,
-            None => TcpPort { machine, listener: Listener::bind(local, dead)?, task: None },
-        };
-        let result = if dead {
-            self.stop(port.task.take());
-            port.listener.play_dead()
-        } else {
-            port.listener.revive().and_then(|()| self.start_to_accept(&mut port, local))
-        };
-        self.tcp.insert(local, port);
-        result
-    }
-
-    fn start_to_accept(&self, port: &mut TcpPort, local: SocketAddr) -> io::Result<()> {
-        if port.task.is_none() {
-            let _context = self.runtime.enter();
-            let accept = accept(local, port.listener.acceptor()?, self.reporter.clone());
-            port.task = Some(self.runtime.spawn(accept));
-        }
-        Ok(())
-    }
-
-    fn close_udp(&mut self, local: SocketAddr) {
-        if let Some(port) = self.udp.remove(&local) {
-            self.stop(Some(port.task));
-        }
-    }
-
-    fn close_tcp(&mut self, local: SocketAddr) {
-        if let Some(port) = self.tcp.remove(&local) {
-            self.stop(port.task);
-        }
-    }
-
-    /// Ends a task and waits until it has let go of its socket: a port that is said to be closed
-    /// is closed.
-    fn stop(&self, task: Option<JoinHandle<()>>) {
-        if let Some(task) = task {
-            task.abort();
-            let _ = self.runtime.block_on(task);
-        }
-    }
-
-    fn send_datagram(&self, local: SocketAddr, remote: SocketAddr, payload: &[u8]) -> io::Result<()> {
-        let port = self.udp.get(&local).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let at = self.clock.now();
-        datagrams::send(&port.socket, remote, payload)?;
-        self.tap.datagram(at, local, remote, payload);
-        Ok(())
     }
 }
 
@@ -457,43 +362,6 @@ impl RealNet {
             Report::Icmp { remote, kind } => Input::Icmp { local, remote, kind },
         };
         Some((machine, input))
-    }
-}
-
-/// Reads a UDP socket for ever.
-async fn listen(
-    local: SocketAddr,
-    number: u64,
-    socket: Arc<UdpSocket>,
-    events: mpsc::Sender<Event>,
-    clock: Clock,
-    tap: SocketTap,
-) {
-    let mut buffer = datagrams::buffer();
-    while let Ok(reports) = datagrams::receive(&socket, &clock, &mut buffer).await {
-        for report in reports {
-            if let Report::Datagram { at, remote, payload } = &report {
-                tap.datagram(*at, *remote, local, payload);
-            }
-            if events.send(Event::Udp { local, number, report }).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// Accepts for ever.
-async fn accept(local: SocketAddr, listener: TcpListener, events: mpsc::Sender<Event>) {
-    loop {
-        match listener.accept().await {
-            Ok((socket, remote)) => {
-                if events.send(Event::Accepted { local, remote, socket }).await.is_err() {
-                    return;
-                }
-            }
-            // The connection was gone again, or we have too many files open: later.
-            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{TcpListener as StdListener, TcpStream as StdStream, UdpSocket as 
 use std::sync::mpsc as std_mpsc;
 
 use sipfarm_core::frame::Frame;
-use sipfarm_core::machine::{ConnectError, IcmpKind, Quoted, StreamEnd};
+use sipfarm_core::machine::{ConnectError, IcmpKind, PortState, Quoted, StreamEnd};
 
 use super::*;
 use crate::net::Slice;

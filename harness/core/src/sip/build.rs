@@ -1,7 +1,10 @@
 //! From values to octets.
 
+use super::header::same_header;
 use super::message::{Message, StartLine};
 use super::method::Method;
+use super::text::split_list;
+use super::via::Via;
 
 /// Puts a message together; [`MessageBuilder::build`] writes Content-Length and reads the result
 /// back, so that what we send and what we judge pass the same parser.
@@ -91,17 +94,42 @@ impl Message {
         let headers = self
             .headers
             .iter()
-            .filter(|header| !super::same_header(&header.name, "Content-Length"))
+            .filter(|header| !same_header(&header.name, "Content-Length"))
             .map(|header| (header.name.clone(), header.value.clone()))
             .collect();
         MessageBuilder { start, headers, body: self.body.clone() }
+    }
+
+    /// Writes another value in place of the topmost Via. Everything else stays as it came, and what
+    /// stands behind it moves.
+    pub fn set_top_via(&mut self, via: &Via) {
+        let holds_one = |value: &str| !split_list(value).is_empty();
+        let mut fields = self.headers.iter_mut();
+        let Some(field) = fields.find(|field| same_header(&field.name, "Via") && holds_one(&field.value))
+        else {
+            return;
+        };
+        let mut value = via.to_string();
+        for further in split_list(&field.value).into_iter().skip(1) {
+            value = format!("{value}, {further}");
+        }
+        field.value = value;
+        let line = format!("{}: {}", field.name, field.value);
+        let before = field.span.clone();
+        let after = before.start + line.len();
+        self.raw.splice(before.clone(), line.into_bytes());
+        let moved = |at: usize| if at < before.end { at.min(after) } else { at - before.end + after };
+        let spans = self.headers.iter_mut().map(|field| &mut field.span);
+        for span in spans.chain(self.defects.iter_mut().map(|defect| &mut defect.span)) {
+            *span = moved(span.start)..moved(span.end);
+        }
     }
 }
 
 impl MessageBuilder {
     /// Replaces the first field of that name, or appends one.
     pub fn set(mut self, name: &str, value: impl ToString) -> Self {
-        match self.headers.iter_mut().find(|(n, _)| super::same_header(n, name)) {
+        match self.headers.iter_mut().find(|(n, _)| same_header(n, name)) {
             Some(slot) => slot.1 = value.to_string(),
             None => self.headers.push((name.to_owned(), value.to_string())),
         }
@@ -116,7 +144,7 @@ impl MessageBuilder {
 
     /// Takes away every field of that name.
     pub fn remove(mut self, name: &str) -> Self {
-        self.headers.retain(|(n, _)| !super::same_header(n, name));
+        self.headers.retain(|(n, _)| !same_header(n, name));
         self
     }
 
@@ -126,5 +154,34 @@ impl MessageBuilder {
             self.start = format!("{method} {uri} SIP/2.0");
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_via_leaves_the_rest_of_the_message_as_it_came() {
+        for (vias, wanted) in [
+            ("Via: SIP/2.0/UDP a.example.com;branch=z9hG4bK1", "Via: SIP/2.0/UDP 192.0.2.1:5070;rport=9"),
+            (
+                "v:SIP/2.0/UDP\r\n  a.example.com , SIP/2.0/TCP b",
+                "v: SIP/2.0/UDP 192.0.2.1:5070;rport=9, SIP/2.0/TCP b",
+            ),
+            ("Via: \r\nVia: SIP/2.0/UDP a", "Via: \r\nVia: SIP/2.0/UDP 192.0.2.1:5070;rport=9"),
+        ] {
+            let with = |vias: &str| {
+                format!(
+                    "OPTIONS sip:b SIP/2.0\r\nMax-Forwards: x\r\n{vias}\r\nFrom: <sip:a@b>;tag=1\r\n\
+                     To : <sip:b>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 2\r\n\r\nabc"
+                )
+            };
+            let mut message = Message::parse(with(vias).as_bytes());
+            let via = Via::parse("SIP/2.0/UDP 192.0.2.1:5070;rport=9");
+            via.into_iter().for_each(|via| message.set_top_via(&via));
+            assert_eq!(String::from_utf8_lossy(&message.raw), with(wanted));
+            assert_eq!(message, Message::parse(with(wanted).as_bytes()), "as if it had come so");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The head of a message: where it ends, its lines, its header fields.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::defect::{Defect, DefectKind};
@@ -113,19 +114,19 @@ fn logical_lines(raw: &[u8], defects: &mut Vec<Defect>) -> Vec<Range<usize>> {
 }
 
 /// A logical line as text: folds become one space; what is not UTF-8 is read as Latin-1.
-fn text(raw: &[u8], span: &Range<usize>, defects: &mut Vec<Defect>) -> String {
+fn text<'a>(raw: &'a [u8], span: &Range<usize>, defects: &mut Vec<Defect>) -> Cow<'a, str> {
     let octets = &raw[span.clone()];
     let text = match std::str::from_utf8(octets) {
-        Ok(text) => text.to_owned(),
+        Ok(text) => Cow::Borrowed(text),
         Err(error) => {
             let at = span.start + error.valid_up_to();
             defects.push(Defect::new(DefectKind::NotUtf8, at..at + 1, "octets that are not UTF-8"));
-            octets.iter().map(|octet| char::from(*octet)).collect()
+            Cow::Owned(octets.iter().map(|octet| char::from(*octet)).collect())
         }
     };
     if text.contains('\n') {
         let parts = text.split('\n').map(|part| part.trim_matches([' ', '\t', '\r']));
-        parts.collect::<Vec<_>>().join(" ").trim_end().to_owned()
+        Cow::Owned(parts.collect::<Vec<_>>().join(" ").trim_end().to_owned())
     } else {
         text
     }

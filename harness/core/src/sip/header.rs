@@ -38,6 +38,9 @@ const COMPACT: [(&str, &str); 20] = [
 
 /// The long form of a header name; names without a compact form come back as they are.
 pub fn canonical_name(name: &str) -> &str {
+    if name.len() != 1 {
+        return name; // asked for every field of every message
+    }
     COMPACT.iter().find(|(short, _)| short.eq_ignore_ascii_case(name)).map_or(name, |(_, long)| long)
 }
 

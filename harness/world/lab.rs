@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant as Clock};
 
 use sipfarm_core::frame::Frame;
 use sipfarm_core::profile::Profile;
@@ -28,6 +28,9 @@ const PHONE_USER: &str = "1001";
 const FAR_END_USER: &str = "1002";
 /// How long the tap may take to hand over what it has seen; it takes milliseconds.
 const TAP_PATIENCE: Duration = Duration::from_secs(2);
+/// For so many times as long as a look took, nobody looks again: under a flood the record belongs to the
+/// tap most of the time, or the tap would fall behind.
+const RESTS: u32 = 3;
 /// How long the sockets may take to do so when there is no tap.
 const SOCKET_PATIENCE: Duration = Duration::from_millis(50);
 
@@ -253,14 +256,17 @@ impl Lab {
         let mut seen = Seen { until: self.bench.now(), surely: false };
         loop {
             self.pull();
-            seen = match self.look(&mut look, seen.until) {
+            let looked = Clock::now();
+            let found = self.look(&mut look, seen.until);
+            let rest = looked.elapsed() * RESTS;
+            seen = match found {
                 Look::Done(found) if seen.surely => return Ok(found),
                 // Packets can overtake each other on their way to us: decided is what is still so
                 // when none is under way any more.
                 Look::Done(_) => self.settle().await,
                 Look::Until(_) if self.is_too_long(seen.until) => return Err(self.cut_short()),
                 // A look that names the past would never end.
-                Look::Until(until) => self.pass(until.max(seen.until + Span::from_micros(1))).await?,
+                Look::Until(until) => self.pass(until.max(seen.until + Span::from_micros(1)), rest).await?,
             };
         }
     }
@@ -330,8 +336,9 @@ impl Lab {
         self.own_up();
     }
 
-    /// Lets time pass until something was seen, or until `until`.
-    async fn pass(&mut self, until: Instant) -> Result<Seen, StepFailure> {
+    /// Lets time pass until something was seen, or until `until`. On real sockets the record is left to
+    /// the tap for `rest` first.
+    async fn pass(&mut self, until: Instant, rest: Duration) -> Result<Seen, StepFailure> {
         let limit = self.context.scenario_limit.map(|limit| self.begun + limit);
         let until = limit.map_or(until, |limit| until.min(limit));
         let left = match &mut self.bench {
@@ -345,7 +352,10 @@ impl Lab {
             }
         };
         tokio::select! {
-            () = self.record.bell.notified() => {
+            () = async {
+                tokio::time::sleep(rest).await;
+                self.record.bell.notified().await;
+            } => {
                 let latest = self.record.lock().as_ref().and_then(|recorder| recorder.timeline().end());
                 Ok(Seen { until: latest.map_or(until, |latest| latest.min(until)), surely: false })
             }

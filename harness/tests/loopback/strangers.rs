@@ -98,14 +98,18 @@ fn a_flood_of_a_strangers_registers_turns_no_verdict_round() {
     flood(&stranger, &nodes);
     let ran = Ran::from(child.wait_with_output().unwrap());
     let results = results(&bundle);
-    // Each has its verdict, or this machine says itself that it was too busy to tell.
+    // With a processor for the flood and one for the harness, each has its verdict. Other tests run beside
+    // this one: where they take the processors away, the harness must say so itself, and accuse nobody.
     let stays = |name: &str, wanted: &str| {
         let result = results.iter().find(|result| result["name"] == name).unwrap();
         let findings = result["findings"].as_array().unwrap();
         let mut doubts = findings.iter().filter(|finding| finding["verdict"] == "inconclusive");
-        let too_busy = result["verdict"] == "inconclusive"
-            && doubts.all(|finding| text(&finding["seen"]).contains("late by this machine"));
-        assert!(result["verdict"] == wanted || too_busy, "{result:#}\n{}{}", ran.out, ran.err);
+        let too_busy = |finding: &serde_json::Value| {
+            let seen = text(&finding["seen"]);
+            seen.contains("late by this machine") || seen.contains("the tap did not catch up")
+        };
+        let is_excused = result["verdict"] == "inconclusive" && doubts.all(too_busy);
+        assert!(result["verdict"] == wanted || is_excused, "{result:#}\n{}{}", ran.out, ran.err);
     };
     stays("A phone that is quiet stays innocent", "pass");
     stays("A phone that is quiet stays guilty", "fail");

@@ -9,7 +9,7 @@ use sipfarm::capture::recorder::{Mode, Recorder};
 use sipfarm::net::frames;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::judge;
+use sipfarm_judge::{Mark, Timeline, judge};
 
 use super::{Row, suite};
 
@@ -40,7 +40,7 @@ fn audited(what: String, files: &[PathBuf]) -> Row {
         let recording = read(file).unwrap();
         reading += start.elapsed();
         let start = Clock::now();
-        judge(&recording.timeline, &Profile::default(), recording.until);
+        judge(&recording.timeline, &profile(&recording.timeline), recording.until);
         judging += start.elapsed();
     }
     let megabytes = octets as f64 / 1e6;
@@ -51,6 +51,15 @@ fn audited(what: String, files: &[PathBuf]) -> Row {
         rate(reading)
     );
     Row::new(what, figure, "")
+}
+
+/// That of the scenario, as `sipfarm audit` takes it.
+fn profile(timeline: &Timeline) -> Profile {
+    let scene = timeline.marks().find_map(|(_, mark)| match mark {
+        Mark::Scenario(scene) => Some(scene),
+        _ => None,
+    });
+    scene.map(|scene| scene.profile.clone()).unwrap_or_default()
 }
 
 fn captures(folder: &Path) -> Vec<PathBuf> {

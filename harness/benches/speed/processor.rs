@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::thread;
+use std::time::Duration;
 
 /// How many processors there are, and how busy they were before.
 pub fn describe() -> String {
@@ -37,6 +38,29 @@ pub fn off_one<T>(run: impl FnOnce() -> T) -> T {
     let result = run();
     allow(&before);
     result
+}
+
+/// How long this thread was on a processor so far.
+pub fn own_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes into `time`.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// How long the threads of a process were on a processor so far: those of that name, or all.
+pub fn time_of(process: u32, name: Option<&str>) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let is_meant = |task: &std::path::Path| {
+        let comm = std::fs::read_to_string(task.join("comm")).unwrap_or_default();
+        name.is_none_or(|name| comm.trim() == name)
+    };
+    // The first number is the time spent on a processor, in nanoseconds (proc(5)).
+    let time = |task: &std::path::Path| -> Option<u64> {
+        std::fs::read_to_string(task.join("schedstat")).ok()?.split(' ').next()?.parse().ok()
+    };
+    let meant = tasks.map(|task| task.path()).filter(|task| is_meant(task));
+    Duration::from_nanos(meant.filter_map(|task| time(&task)).sum())
 }
 
 fn allowed() -> libc::cpu_set_t {

@@ -90,6 +90,8 @@ pub fn press(phone: &mut Phone, key: &Key, now: sipfarm_core::Instant) -> Result
         Key::Dial(target) => return phone.dial(target, now),
         Key::Answer => return phone.answer(now),
         Key::Reject(code) => return phone.reject(*code, now),
+        Key::Hold => return phone.hold(true, now),
+        Key::Resume => return phone.hold(false, now),
         Key::HangUp => return phone.hang_up(now),
     }
     Ok(())

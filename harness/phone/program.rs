@@ -96,6 +96,8 @@ impl Program {
             Key::Dial(_) => ("dial", &keys.dial),
             Key::Answer => ("answer", &keys.answer),
             Key::Reject(_) => ("reject", &keys.reject),
+            Key::Hold => ("hold", &keys.hold),
+            Key::Resume => ("resume", &keys.resume),
             Key::HangUp => ("hang_up", &keys.hang_up),
             Key::Reboot => ("reboot", &keys.reboot),
         };

@@ -22,6 +22,33 @@ async fn keeps_flowing(world: &mut World, #[step] step: &Step, during: String) -
     expect(world, step, Expectation::AudioKeepsFlowing { during }).await
 }
 
+/// No RTP of the phone, from this step on.
+#[then(regex = r"^the phone sends no audio for (\S+) s$")]
+async fn silent(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
+    let during = span(&during).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::SendsNoAudio { during }).await
+}
+
+/// No RTP of the phone's went there or came from there since the last trigger.
+#[then(regex = r#"^no audio has passed through "([^"]+)"$"#)]
+async fn past(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
+    expect(world, step, Expectation::AudioPast { node }).await
+}
+
+/// The phone's re-INVITE or UPDATE says so, and is accepted.
+#[then(regex = r"^the phone puts the call on hold(?: within (\S+) s)?$")]
+async fn held(world: &mut World, #[step] step: &Step, within: String) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::Held { hold: true, within }).await
+}
+
+/// The same for a call on hold.
+#[then(regex = r"^the phone takes the call off hold(?: within (\S+) s)?$")]
+async fn off_hold(world: &mut World, #[step] step: &Step, within: String) -> StepResult {
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    expect(world, step, Expectation::Held { hold: false, within }).await
+}
+
 async fn expect(world: &mut World, step: &Step, expectation: Expectation) -> StepResult {
     world.begin(step);
     world.expect(expectation).await

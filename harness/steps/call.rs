@@ -28,6 +28,20 @@ async fn rejects(world: &mut World, #[step] step: &Step, code: u16) -> StepResul
     world.press_at_ring(Key::Reject(code)).await
 }
 
+/// The user puts the call on hold.
+#[when(regex = r"^the phone holds the call$")]
+async fn holds(world: &mut World, #[step] step: &Step) -> StepResult {
+    world.begin(step);
+    world.press(Key::Hold).await
+}
+
+/// The user takes the call off hold.
+#[when(regex = r"^the phone resumes the call$")]
+async fn resumes(world: &mut World, #[step] step: &Step) -> StepResult {
+    world.begin(step);
+    world.press(Key::Resume).await
+}
+
 /// The user ends the call, or gives up calling.
 #[when(regex = r"^the phone hangs up$")]
 async fn hangs_up(world: &mut World, #[step] step: &Step) -> StepResult {

@@ -54,6 +54,18 @@ async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResu
     Ok(())
 }
 
+/// It puts the call on hold.
+#[when(regex = r"^the far end holds the call$")]
+async fn holds(world: &mut World, #[step] step: &Step) -> StepResult {
+    hold(world, step, true).await
+}
+
+/// It takes the call off hold.
+#[when(regex = r"^the far end resumes the call$")]
+async fn resumes(world: &mut World, #[step] step: &Step) -> StepResult {
+    hold(world, step, false).await
+}
+
 /// It ends its call.
 #[when(regex = r"^the far end hangs up$")]
 async fn hangs_up(world: &mut World, #[step] step: &Step) -> StepResult {
@@ -84,6 +96,19 @@ async fn node_sends(world: &mut World, #[step] step: &Step, node: String, code: 
                 .map(|_| ())
         })
         .await
+}
+
+async fn hold(world: &mut World, step: &Step, hold: bool) -> StepResult {
+    world.begin(step);
+    world.react().await?;
+    let lab = world.lab().await?;
+    if lab.far_end(move |far_end: &mut FarEnd, now| far_end.hold(hold, now)) {
+        return Ok(());
+    }
+    let what = if hold { "an answered call to hold" } else { "a call on hold to resume" };
+    let precondition = format!("the far end has {what}");
+    lab.mark(Mark::Unmet { precondition: precondition.clone() });
+    Err(world.stop(StepFailure::Unmet(precondition)))
 }
 
 /// From now on; calls that are up already are not touched.

@@ -43,6 +43,25 @@ fn min_expires(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResu
     Ok(())
 }
 
+/// Audio runs through that node, which writes itself into the session descriptions.
+#[given(regex = r#"^"([^"]+)" anchors the audio$"#)]
+fn anchors(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.plan.anchors.push(node);
+    Ok(())
+}
+
+/// The same for every node.
+#[given(regex = r"^the servers anchor the audio$")]
+fn all_anchor(world: &mut World, #[step] step: &Step) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.anchors.clone_from(&world.plan.nodes);
+    Ok(())
+}
+
 /// How the phone's packets fare between it and the farm, both ways. In the simulated network only.
 #[given(
     regex = r"^the link has (\d+(?:\.\d+)? (?:ms delay|ms jitter|% loss|% duplication|% reordering)(?:(?:, | and )\d+(?:\.\d+)? (?:ms delay|ms jitter|% loss|% duplication|% reordering))*)$"

@@ -32,6 +32,8 @@ pub struct Plan {
     pub transport_from_dns: bool,
     /// The phone's link to the farm, unless that of the run holds.
     pub link: Option<Link>,
+    /// The nodes that stand in the way of the audio.
+    pub anchors: Vec<String>,
     /// What the far end does when it is called.
     pub far_end: Behaviour,
 }
@@ -49,6 +51,7 @@ impl Default for Plan {
             servers: Vec::new(),
             transport_from_dns: false,
             link: None,
+            anchors: Vec::new(),
             far_end: Behaviour::Answer { after: Span::ZERO },
         }
     }

@@ -16,6 +16,10 @@ pub enum Key {
     Answer,
     /// Refuse the call that rings.
     Reject(u16),
+    /// Put the call on hold.
+    Hold,
+    /// Take it off hold.
+    Resume,
     /// End or abandon the call.
     HangUp,
     /// Switch off and on.
@@ -38,6 +42,8 @@ impl fmt::Display for Key {
             Key::Dial(target) => write!(f, "dial {target}"),
             Key::Answer => f.write_str("answer"),
             Key::Reject(code) => write!(f, "reject {code}"),
+            Key::Hold => f.write_str("hold"),
+            Key::Resume => f.write_str("resume"),
             Key::HangUp => f.write_str("hang up"),
             Key::Reboot => f.write_str("reboot"),
         }
@@ -45,7 +51,8 @@ impl fmt::Display for Key {
 }
 
 /// The words that [`Key`] understands, for help and for errors.
-pub const KEYS: &str = "register, unregister, dial TARGET, answer, reject CODE, hang up, reboot";
+pub const KEYS: &str =
+    "register, unregister, dial TARGET, answer, reject CODE, hold, resume, hang up, reboot";
 
 impl FromStr for Key {
     type Err = String;
@@ -63,6 +70,8 @@ impl FromStr for Key {
                 Ok(code @ 300..=699) => Ok(Key::Reject(code)),
                 _ => Err(format!("reject takes a status code from 300 to 699, not {code:?}")),
             },
+            ("hold", "") => Ok(Key::Hold),
+            ("resume", "") => Ok(Key::Resume),
             ("hang", "up") | ("hangup", "") => Ok(Key::HangUp),
             ("reboot", "") => Ok(Key::Reboot),
             _ => Err(format!("no such command: {line:?}; there are: {KEYS}")),
@@ -83,6 +92,8 @@ mod tests {
             Key::Dial("sip:1002@lab.example".to_owned()),
             Key::Answer,
             Key::Reject(486),
+            Key::Hold,
+            Key::Resume,
             Key::HangUp,
             Key::Reboot,
         ];

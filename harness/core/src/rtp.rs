@@ -63,6 +63,8 @@ impl RtpHeader {
 pub const PACKET: Span = Span::from_millis(20);
 /// The same in samples of 8 kHz, which are octets of G.711.
 const SAMPLES: u32 = 160;
+/// How long one lasts.
+const SAMPLE: Span = Span::from_micros(125);
 
 /// One side's audio in a call: where it goes, and a packet of silence in G.711 every [`PACKET`].
 #[derive(Debug, Clone)]
@@ -92,10 +94,19 @@ impl Talker {
         let begins = self.silent && sink.is_some();
         if begins && self.packets == 0 {
             self.due = now;
+        } else if begins && self.due < now {
+            let samples = (now - self.due).as_nanos() / SAMPLE.as_nanos();
+            self.next.timestamp = self.next.timestamp.wrapping_add(samples as u32);
+            self.due = now;
         }
         self.next.marker |= begins;
         self.silent = sink.is_none();
         self.sink = sink.or(self.sink);
+    }
+
+    /// Where it talks to, or has talked to last.
+    pub fn sink(&self) -> Option<Sink> {
+        self.sink
     }
 
     /// When the next packet is due; `None` while it is silent.
@@ -254,6 +265,7 @@ mod tests {
         let next = header(&mut talker, 1_000).unwrap();
         assert_eq!((next.ssrc, next.sequence), (first.ssrc, first.sequence.wrapping_add(1)));
         assert!(next.marker, "RFC 3551 section 4.1");
+        assert_eq!(next.timestamp.wrapping_sub(first.timestamp), 50 * 160, "time has passed");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use sipfarm_core::Span;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::rtp::Talker;
+use sipfarm_core::sdp::{Direction, Local};
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr, Uri, Via};
 
 use crate::farm::stack::{Key, Path};
@@ -31,6 +32,10 @@ pub(super) struct Call {
     pub session_id: u64,
     /// How many descriptions we have made.
     pub versions: u64,
+    /// The direction that it wants.
+    pub direction: Direction,
+    /// Its INVITE within the dialog that is not answered yet.
+    pub reinvite: Option<Key>,
     /// What it says.
     pub talker: Talker,
     /// BYE follows as soon as it may.
@@ -77,6 +82,13 @@ impl Call {
             .header("Call-ID", &self.call_id)
             .header("CSeq", format!("{cseq} {method}"));
         (builder.build(), path)
+    }
+
+    /// The next description of our side.
+    pub(super) fn description(&mut self, audio: SocketAddr) -> Local {
+        let version = self.session_id + self.versions;
+        self.versions += 1;
+        Local { version, direction: self.direction, ..Local::g711(audio, self.session_id) }
     }
 
     /// Takes route set, target and tag from what made the dialog. A caller reads Record-Route from

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use sipfarm_core::machine::{Input, Machine, Output, PortState, Transport};
 use sipfarm_core::rtp::Talker;
-use sipfarm_core::sdp::{Direction, Local, Session};
+use sipfarm_core::sdp::Session;
 use sipfarm_core::sip::{Message, Method};
 use sipfarm_core::{Instant, Span};
 
@@ -170,7 +170,7 @@ impl FarEnd {
     /// Talks as an answered offer lets us.
     fn agree(&mut self, key: &CallKey, theirs: &[u8], now: Instant) {
         let Some(call) = self.calls.get_mut(key) else { return };
-        call.talker.talk_to(Session::parse(theirs).sink(Direction::SendRecv), now);
+        call.talker.talk_to(Session::parse(theirs).sink(call.direction), now);
         self.talk_at = self.talk_at.into_iter().chain(call.talker.due()).min();
     }
 
@@ -211,8 +211,7 @@ impl FarEnd {
     fn describe(&mut self, key: &CallKey, offer: &Message) -> Option<Vec<u8>> {
         let call = self.calls.get_mut(key)?;
         let media = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT);
-        let local = Local { version: call.session_id + call.versions, ..Local::g711(media, call.session_id) };
-        call.versions += 1;
+        let local = call.description(media);
         let session = if offer.body.is_empty() {
             Session::offer(&local)
         } else {

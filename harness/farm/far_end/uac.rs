@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
-use sipfarm_core::sdp::{Local, Session};
+use sipfarm_core::sdp::{Direction, Local, Session};
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr, Via};
 
 use super::dialog::{Call, State};
@@ -43,6 +43,8 @@ impl FarEnd {
             state: State::Calling { client },
             session_id,
             versions: 1,
+            direction: Direction::SendRecv,
+            reinvite: None,
             talker: self.talker(),
             ends: false,
         };
@@ -62,6 +64,28 @@ impl FarEnd {
         self.serve(now);
     }
 
+    /// Holds every call that is established, or takes it off hold: with INVITE inside the dialog
+    /// (RFC 3264 section 8.4).
+    pub fn hold(&mut self, hold: bool, now: Instant) -> bool {
+        let direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
+        let audio = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT);
+        let is_up = |call: &Call| matches!(call.state, State::Established { .. }) && call.reinvite.is_none();
+        let up = self.calls.iter().filter(|(_, call)| is_up(call) && call.direction != direction);
+        let keys: Vec<CallKey> = up.map(|(key, _)| key.clone()).collect();
+        for key in &keys {
+            let (branch, contact) = (self.stack.token(), self.contact());
+            let Some(call) = self.calls.get_mut(key) else { continue };
+            call.direction = direction;
+            let offer = Session::offer(&call.description(audio));
+            let (invite, path) = call.request(&Method::Invite, self.config.addr, &branch);
+            let invite = invite.rebuild().header("Contact", contact);
+            let invite = invite.body("application/sdp", offer.to_string()).build();
+            call.reinvite = self.stack.request(invite, path, None, now);
+        }
+        self.serve(now);
+        !keys.is_empty()
+    }
+
     pub(super) fn responded(&mut self, client: &Key, response: &Message, now: Instant) {
         let Some(key) = self.call_from(response) else { return };
         let Some(call) = self.calls.get_mut(&key) else { return };
@@ -73,6 +97,14 @@ impl FarEnd {
             }
             (State::Calling { client: ours }, Some(300..)) if ours == client => {
                 self.forget(&key, now);
+            }
+            (State::Established { .. }, Some(200..)) if call.reinvite.as_ref() == Some(client) => {
+                call.reinvite = None;
+                if response.status() < Some(300) {
+                    call.retarget(response);
+                    self.agree(&key, &response.body, now);
+                    self.acknowledge(&key, response, now);
+                }
             }
             // The 200 again: our ACK was lost (section 13.2.2.4).
             (State::Established { ack: Some(ack) }, Some(200..300)) if is_invite(response) => {

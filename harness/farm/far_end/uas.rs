@@ -1,5 +1,6 @@
 //! The far end is called.
 
+use sipfarm_core::sdp::Direction;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
 use sipfarm_core::{Instant, Span};
 
@@ -122,6 +123,8 @@ impl FarEnd {
             state: State::Offered { server: server.clone() },
             session_id,
             versions: 0,
+            direction: Direction::SendRecv,
+            reinvite: None,
             talker: self.talker(),
             ends: false,
             call_id: call_id.clone(),
@@ -135,6 +138,8 @@ impl FarEnd {
     fn offered_again(&mut self, server: Key, key: &CallKey, request: &Message, now: Instant) {
         let Some(call) = self.calls.get_mut(key) else { return };
         match call.state {
+            // Both sides have asked at once (section 14.2).
+            State::Established { .. } if call.reinvite.is_some() => self.stack.answer(&server, 491, now),
             State::Established { .. } => {
                 call.retarget(request);
                 self.accept(server, key, now);

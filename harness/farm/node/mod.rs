@@ -1,5 +1,6 @@
 //! A node: registrar of its domain, notifier of its account, and proxy between the phone and the far end.
 
+mod anchor;
 mod flows;
 mod notifier;
 mod proxy;
@@ -19,6 +20,7 @@ use sipfarm_core::sip::{Message, Method, Uri};
 
 use super::faults::{FaultError, FaultId, FaultSpec, NodeKind};
 use super::stack::{Event, Key, Path, Stack};
+use anchor::Anchor;
 use flows::Flows;
 use notifier::Notifier;
 use registrar::Registrar;
@@ -80,6 +82,8 @@ pub struct Node {
     registrar: Registrar,
     flows: Flows,
     notifier: Notifier,
+    /// The audio of its calls, where it stands in the way of that.
+    anchor: Option<Anchor>,
 }
 
 impl Node {
@@ -91,6 +95,7 @@ impl Node {
             registrar: Registrar::new(&config.domain, account, config.challenge, config.expires_s, seed),
             flows: Flows::default(),
             notifier: Notifier::default(),
+            anchor: None,
             config,
         }
     }
@@ -116,6 +121,7 @@ impl Node {
             self.registrar.forget();
             self.flows = Flows::default();
             self.notifier.forget();
+            self.anchor.iter_mut().for_each(Anchor::forget);
         }
         self.serve(now);
         Ok(id)
@@ -141,6 +147,12 @@ impl Node {
     /// The least expiry, in seconds, that is not refused with 423. None to begin with.
     pub fn set_min_expires(&mut self, min_expires_s: u32) {
         self.registrar.min_expires_s = min_expires_s;
+    }
+
+    /// Stands in the way of the audio of every call from now on, rather than let it run between the two
+    /// parties.
+    pub fn anchor_audio(&mut self) {
+        self.anchor.get_or_insert_with(|| Anchor::new(self.config.addr.ip()));
     }
 
     /// Where the account can be reached.
@@ -201,13 +213,17 @@ impl Node {
 
 impl Machine for Node {
     fn handle(&mut self, input: Input, now: Instant) {
+        let deaf = self.stack.is_deaf();
+        if self.anchor.as_mut().is_some_and(|anchor| anchor.takes(&input, deaf)) {
+            return;
+        }
         self.registrar.expire(now);
         self.stack.handle(input, now);
         self.serve(now);
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.stack.poll_output()
+        self.stack.poll_output().or_else(|| self.anchor.as_mut()?.poll_output())
     }
 
     fn deadline(&self) -> Option<Instant> {

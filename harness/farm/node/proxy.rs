@@ -7,6 +7,7 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Host, Message, MessageBuilder, Method, NameAddr, Uri, Via};
 
 use super::Node;
+use super::anchor::Side;
 use crate::farm::stack::{Key, Path, set_vias, without_top_via};
 
 /// Where a request goes next.
@@ -39,6 +40,7 @@ impl Node {
         }
         self.learn(request, path);
         let forwarded = self.forwarded(request, &hop, path.transport);
+        let forwarded = self.anchored(forwarded, hop.path.remote != self.config.far_end);
         if let Some(client) = self.stack.request(forwarded, hop.path, Some(server.clone()), now) {
             self.stack.set_downstream(&server, client);
         }
@@ -51,6 +53,7 @@ impl Node {
         }
         if let Ok(hop) = self.route(ack) {
             let forwarded = self.forwarded(ack, &hop, hop.path.transport);
+            let forwarded = self.anchored(forwarded, hop.path.remote != self.config.far_end);
             self.stack.send(forwarded, hop.path, now);
         }
     }
@@ -77,6 +80,7 @@ impl Node {
             Some(503) => self.stack.answer(upstream, 500, now),
             Some(_) => {
                 if let Some(response) = without_top_via(response) {
+                    let response = self.anchored(response, path.remote == self.config.far_end);
                     self.stack.respond(upstream, response, now);
                 }
             }
@@ -161,6 +165,15 @@ impl Node {
         let (transport, addr, branch) = (hop.path.transport, self.stack.addr(), self.branch_for(request));
         vias.insert(0, format!("SIP/2.0/{transport} {addr};branch={branch}"));
         set_vias(builder, &vias).build()
+    }
+
+    /// What the other side gets to know of where to send audio.
+    fn anchored(&mut self, message: Message, from_far_end: bool) -> Message {
+        let from = if from_far_end { Side::FarEnd } else { Side::Phone };
+        match &mut self.anchor {
+            Some(anchor) => anchor.pass(message, from),
+            None => message,
+        }
     }
 
     /// Stays on the path of the dialog that a request may begin; with a route for each side when

@@ -188,6 +188,11 @@ impl Stack {
         self.addr
     }
 
+    /// Whether a fault lets nothing in over UDP, or nothing out.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.chain.is_mute() || self.chain.port_state(Transport::Udp) != PortState::Open
+    }
+
     /// Whether a connection is there to send on.
     pub(super) fn is_open(&self, stream: StreamId) -> bool {
         self.streams.is_open(stream)

@@ -149,6 +149,23 @@ pub enum Expectation {
         /// For how long.
         during: Span,
     },
+    /// The phone sends no audio, from the step on.
+    SendsNoAudio {
+        /// For how long.
+        during: Span,
+    },
+    /// No audio of the phone has passed through that node, up to the step.
+    AudioPast {
+        /// The node.
+        node: String,
+    },
+    /// The phone's offer puts the call on hold, or takes it off.
+    Held {
+        /// On hold.
+        hold: bool,
+        /// At the latest.
+        within: Option<Span>,
+    },
 }
 
 impl Expectation {
@@ -162,6 +179,7 @@ impl Expectation {
             | Expectation::RepeatsResponse { node, .. }
             | Expectation::AcknowledgesEvery { node, .. }
             | Expectation::Registered { with: node, .. }
+            | Expectation::AudioPast { node }
             | Expectation::CallEnds { through: node, .. } => vec![node],
             Expectation::SendsNothing { node, .. } | Expectation::CallEstablished { through: node, .. } => {
                 node.as_deref().into_iter().collect()
@@ -173,6 +191,8 @@ impl Expectation {
             Expectation::CallFails { .. }
             | Expectation::AsksDns { .. }
             | Expectation::AudioFlows { .. }
+            | Expectation::SendsNoAudio { .. }
+            | Expectation::Held { .. }
             | Expectation::AudioKeepsFlowing { .. } => Vec::new(),
         }
     }

@@ -239,6 +239,16 @@ defects! {
     FallsSilent = "falls-silent", caught by ["audio-keeps-flowing"];
     /// Sends its audio to the port next to the one that it was told.
     TalksToWrongPort = "talks-to-wrong-port", caught by ["audio-address"];
+    /// Stops talking when its user holds the call, and tells nobody.
+    HoldsInSilence = "holds-in-silence", caught by ["held"];
+    /// Sends its audio to the server that it has called through.
+    TalksToServer = "talks-to-server", caught by ["audio-past-node", "audio-address"];
+    /// Goes on talking when its user holds the call.
+    TalksWhileHolding = "talks-while-holding", caught by ["sends-no-audio"];
+    /// Goes on talking when the far end holds the call.
+    TalksOnHold = "talks-on-hold", caught by ["audio-direction"];
+    /// Answers every offer as if it would send and receive.
+    AnswersSendrecv = "answers-sendrecv", caught by ["answer-direction"];
     /// Goes on talking when the call has ended.
     TalksAfterEnd = "talks-after-end", caught by ["audio-end"];
 

@@ -143,6 +143,9 @@ impl Lab {
                 };
                 let mut node = Node::new(config);
                 node.set_min_expires(plan.min_expires_s.unwrap_or(0));
+                if plan.anchors.contains(name) {
+                    node.anchor_audio();
+                }
                 (name.clone(), (bench.add(Box::new(node)), addr))
             })
             .collect();

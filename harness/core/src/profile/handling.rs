@@ -91,6 +91,10 @@ section! {
         answer: Option<String> = None,
         /// Refuse it with `{{ code }}`.
         reject: Option<String> = None,
+        /// Put the call on hold.
+        hold: Option<String> = None,
+        /// Take it off hold.
+        resume: Option<String> = None,
         /// End or abandon the call.
         hang_up: Option<String> = None,
         /// Switch off and on; `null`: it is ended, started again, and told to register.

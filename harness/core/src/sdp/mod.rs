@@ -186,6 +186,14 @@ impl Session {
         media.own_direction().or_else(|| named_direction(&self.attributes)).unwrap_or_default()
     }
 
+    /// Gives every stream that has a direction another one.
+    pub fn set_direction(&mut self, direction: Direction) {
+        let all = self.media.iter_mut().flat_map(|media| &mut media.attributes);
+        for attribute in all.filter(|attribute| Direction::named(&attribute.name).is_some()) {
+            direction.as_str().clone_into(&mut attribute.name);
+        }
+    }
+
     /// Where a stream wants to receive; `None` for domain names and rejected streams.
     pub fn address(&self, media: &Media) -> Option<SocketAddr> {
         let connection = media.connection.as_ref().or(self.connection.as_ref())?;

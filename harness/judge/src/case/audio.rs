@@ -100,7 +100,7 @@ impl<'a> Case<'a> {
 }
 
 /// The session description in a message.
-fn description(seen: &Seen<'_>) -> Option<Session> {
+pub(super) fn description(seen: &Seen<'_>) -> Option<Session> {
     let kind = seen.message.header("Content-Type")?;
     let kind = kind.split(';').next().unwrap_or(kind).trim();
     (kind.eq_ignore_ascii_case("application/sdp") && !seen.message.body.is_empty())

@@ -3,6 +3,7 @@
 //! Everything is derived from packets and from the harness's marks. SIP that neither comes from
 //! the phone nor goes to it is left out: it can neither satisfy nor break anything.
 
+mod agreement;
 mod attempt;
 mod audio;
 mod bound;
@@ -34,6 +35,7 @@ use crate::audio::Stream;
 use crate::mark::Sight;
 use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
 
+pub use agreement::Agreement;
 pub use attempt::{Attempt, Outcome};
 pub use audio::{Ear, Gap};
 pub use connect::{Connect, Connected};

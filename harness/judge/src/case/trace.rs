@@ -47,6 +47,7 @@ fn is_for(key: &Key, seen: &Seen<'_>) -> bool {
         Key::Dial(_) => is(&Method::Invite),
         Key::Answer => settles_call(200..700),
         Key::Reject(_) => settles_call(300..700),
+        Key::Hold | Key::Resume => (is(&Method::Invite) || is(&Method::Update)) && seen.to_tag.is_some(),
         Key::HangUp => is(&Method::Bye) || is(&Method::Cancel) || settles_call(300..700),
     }
 }

@@ -3,11 +3,11 @@ use crate::common::{PHONE, Story, span};
 use sipfarm_judge::{Expectation, Finding, Verdict};
 
 /// Where the phone hears, where the far end does, and a port that nobody named.
-const EAR: &str = "10.0.0.5:4000";
-const FAR_EAR: &str = "10.0.1.4:40000";
+pub const EAR: &str = "10.0.0.5:4000";
+pub const FAR_EAR: &str = "10.0.1.4:40000";
 const WRONG: &str = "10.0.1.4:40002";
 
-fn description(address: &str, direction: &str) -> String {
+pub fn description(address: &str, direction: &str) -> String {
     let (ip, port) = address.split_once(':').unwrap();
     format!(
         "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n\
@@ -16,7 +16,7 @@ fn description(address: &str, direction: &str) -> String {
 }
 
 /// A call that is up from 1 s on, before any audio.
-fn call(mut story: Story) -> Story {
+pub fn call(mut story: Story) -> Story {
     story.at(0.0).command("dial sip:1002@example.com");
     story.at(0.0).phone().sends("INVITE", "primary");
     story
@@ -28,7 +28,7 @@ fn call(mut story: Story) -> Story {
 }
 
 /// The same with audio both ways until `end`.
-fn talking(story: Story, end: f64) -> Story {
+pub fn talking(story: Story, end: f64) -> Story {
     let mut story = call(story);
     story.audio(EAR, FAR_EAR, 1.0, end);
     story.audio(FAR_EAR, EAR, 1.01, end);

@@ -4,6 +4,7 @@
 mod common;
 
 mod audio;
+mod audio_hold;
 mod dialog_route;
 mod dialogs;
 mod dns;

@@ -55,6 +55,11 @@ fn expectations() -> Vec<Expectation> {
     all.push(Expectation::Registered { with: node(0), within: None });
     all.push(Expectation::RegistrationRounds { nodes: nodes(), rounds: 2 });
     all.push(Expectation::CallEnds { through: node(0), within: None });
+    all.push(Expectation::AudioFlows { within: Some(span(2.0)) });
+    all.push(Expectation::AudioKeepsFlowing { during: span(3.0) });
+    all.push(Expectation::SendsNoAudio { during: span(3.0) });
+    all.push(Expectation::AudioPast { node: node(0) });
+    all.push(Expectation::Held { hold: true, within: None });
     all
 }
 
@@ -65,7 +70,7 @@ fn event(story: &mut Story, dice: &mut Dice, at: f64) {
     let key = (method.to_owned(), node.to_owned());
     let sent = story.memory.requests.contains_key(&key);
     let code = *dice.pick(&[100, 180, 200, 401, 486, 503]);
-    match dice.roll(12) {
+    match dice.roll(13) {
         0..=2 => story.at(at).phone().sends(method, node),
         3 | 4 if sent => story.at(at).phone().repeats(method, node),
         5 | 6 if sent => story.at(at).node(node).answers(method, code),
@@ -81,6 +86,11 @@ fn event(story: &mut Story, dice: &mut Dice, at: f64) {
             4 => story.at(at).fault(node, "silent", true),
             _ => story.at(at).phone().new_call().sends("INVITE", node),
         },
+        12 => {
+            let (phone, far_end) = ("10.0.0.5:4000", "10.0.1.1:40000");
+            let (src, dst) = if dice.roll(2) == 0 { (phone, far_end) } else { (far_end, phone) };
+            story.audio(src, dst, at, at + *dice.pick(&[0.05, 0.3]));
+        }
         _ => {}
     }
 }

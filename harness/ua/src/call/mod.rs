@@ -1,14 +1,18 @@
 //! A call: a session set up by INVITE (RFC 3261 sections 13 to 15), from either side.
 
+mod reinvite;
 mod uac;
 mod uas;
 
+use std::net::SocketAddr;
+
 use sipfarm_core::machine::Transport;
 use sipfarm_core::rtp::Talker;
-use sipfarm_core::sdp::{Local, Session, Sink};
+use sipfarm_core::sdp::{Direction, Local, Session, Sink};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
+use self::reinvite::Reinvite;
 use self::uac::Caller;
 use self::uas::Callee;
 use crate::core::Core;
@@ -25,8 +29,16 @@ pub struct Call {
     /// The confirmed dialog; on the callee's side also the early one.
     dialog: Option<Dialog>,
     media: Local,
+    /// The direction that both sides have agreed on, as we see it.
+    negotiated: Direction,
+    /// The user has put it on hold.
+    held: bool,
+    /// Our last INVITE within the dialog.
+    reinvite: Option<Reinvite>,
     /// What the user says.
     talker: Talker,
+    /// A defect.
+    answers_sendrecv: bool,
     /// A phone with that defect says nothing from then on.
     silent_at: Option<Instant>,
     /// A 2xx of ours that waits for its ACK.
@@ -82,7 +94,11 @@ impl Call {
             side,
             dialog: None,
             media,
+            negotiated: Direction::SendRecv,
+            held: false,
+            reinvite: None,
             talker: Talker::new(core.ids.number(), core.ids.number()),
+            answers_sendrecv: core.has(Defect::AnswersSendrecv),
             silent_at: None,
             answered: None,
             hung_up: false,
@@ -104,7 +120,9 @@ impl Call {
 
     /// Whether that transaction is this call's.
     pub fn owns(&self, client: ClientId) -> bool {
-        self.bye == Some(client) || matches!(&self.side, Side::Caller(caller) if caller.owns(client))
+        self.bye == Some(client)
+            || self.reinvite.as_ref().is_some_and(|reinvite| reinvite.owns(client))
+            || matches!(&self.side, Side::Caller(caller) if caller.owns(client))
     }
 
     /// Whether a request of the peer is within this call.
@@ -116,6 +134,8 @@ impl Call {
     pub fn on_response(&mut self, core: &mut Core, client: ClientId, response: Box<Message>, now: Instant) {
         if self.bye == Some(client) {
             self.on_bye_response(core, &response, now);
+        } else if self.reinvite.as_ref().is_some_and(|reinvite| reinvite.owns(client)) {
+            self.on_reinvite_response(core, &response, now);
         } else {
             self.on_invite_response(core, client, response, now);
         }
@@ -123,7 +143,9 @@ impl Call {
 
     /// There will be no response to a request of this call.
     pub fn on_failure(&mut self, core: &mut Core, client: ClientId, failure: Failure, now: Instant) {
-        if self.bye != Some(client) {
+        if self.reinvite.as_ref().is_some_and(|reinvite| reinvite.owns(client)) {
+            self.on_reinvite_failure(core, now);
+        } else if self.bye != Some(client) {
             self.on_invite_failure(core, client, failure, now);
         }
     }
@@ -189,7 +211,8 @@ impl Call {
             Side::Caller(caller) => caller.deadline(),
             Side::Callee(callee) => callee.deadline(),
         };
-        answered.into_iter().chain(side).chain(self.talker.due()).chain(self.forget_at).min()
+        let again = self.reinvite.as_ref().and_then(Reinvite::deadline);
+        answered.into_iter().chain(side).chain(again).chain(self.talker.due()).chain(self.forget_at).min()
     }
 
     /// Says what is due to be said.
@@ -204,8 +227,18 @@ impl Call {
 
     /// Talks as an answered offer lets us: to that side, in the direction of our own description.
     fn agree(&mut self, core: &Core, theirs: &Session, now: Instant) {
-        let sink = theirs.sink(self.media.direction).filter(|_| !core.has(Defect::SaysNothing));
-        self.talker.talk_to(sink.map(|sink| heard_by(core, sink)), now);
+        let Some(audio) = theirs.audio() else { return self.talker.talk_to(None, now) };
+        self.negotiated = theirs.direction(audio).answer(self.media.direction);
+        // Nobody is on the line while the user holds, and there is no music.
+        let silent = self.held && !core.has(Defect::TalksWhileHolding);
+        let wish = if silent { Direction::Inactive } else { self.media.direction };
+        let sink = match core.has(Defect::TalksOnHold) {
+            true => self.talker.sink().or(theirs.sink(wish)),
+            false => theirs.sink(wish),
+        };
+        let sink = sink.filter(|_| !core.has(Defect::SaysNothing));
+        let through = self.dialog.as_ref().map(|dialog| dialog.target().addr);
+        self.talker.talk_to(sink.map(|sink| heard_by(core, sink, through)), now);
         self.silent_at = core.has(Defect::FallsSilent).then(|| now + Span::from_secs(1));
     }
 
@@ -221,6 +254,7 @@ impl Call {
     /// Does what is due.
     pub fn fire(&mut self, core: &mut Core, now: Instant) {
         self.talk(core, now);
+        self.fire_reinvite(core, now);
         self.fire_answered(core, now);
         match self.side {
             _ if self.phase != Phase::Setup => {}
@@ -283,13 +317,19 @@ impl Call {
         if request.body.is_empty() {
             return Some(Session::offer(&self.media));
         }
-        let answer = Session::parse(&request.body).answer(&self.media);
+        let mut answer = Session::parse(&request.body).answer(&self.media);
+        if self.answers_sendrecv {
+            answer.set_direction(Direction::SendRecv);
+        }
         answer.audio().is_some().then_some(answer)
     }
 
     fn on_reinvite(&mut self, core: &mut Core, server: ServerId, request: &Message, now: Instant) {
         if self.phase != Phase::Up || self.answered.is_some() {
             return core.respond(server, request, 500, None, now);
+        }
+        if self.reinvite.as_ref().is_some_and(Reinvite::is_pending) {
+            return core.respond(server, request, 491, None, now);
         }
         self.media.version += 1;
         let Some(answer) = self.describe(request) else {
@@ -347,9 +387,12 @@ impl Call {
 }
 
 /// Where the other side hears.
-fn heard_by(core: &Core, mut sink: Sink) -> Sink {
+fn heard_by(core: &Core, mut sink: Sink, through: Option<SocketAddr>) -> Sink {
     if core.has(Defect::TalksToWrongPort) {
         sink.address.set_port(sink.address.port() + 2);
+    }
+    if let (true, Some(through)) = (core.has(Defect::TalksToServer), through) {
+        sink.address.set_ip(through.ip());
     }
     sink
 }

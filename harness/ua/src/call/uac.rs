@@ -338,7 +338,12 @@ impl Call {
 }
 
 /// Sends the ACK for a 2xx, with the INVITE's credentials (section 13.2.2.4).
-fn acknowledge(core: &mut Core, dialog: &Dialog, invite: &Message, now: Instant) -> (Message, Target) {
+pub(super) fn acknowledge(
+    core: &mut Core,
+    dialog: &Dialog,
+    invite: &Message,
+    now: Instant,
+) -> (Message, Target) {
     let number = invite.cseq().map_or(0, |cseq| cseq.number);
     let mut request = dialog.ack(number);
     for name in ["Authorization", "Proxy-Authorization"] {

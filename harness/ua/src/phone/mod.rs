@@ -141,6 +141,17 @@ impl Phone {
         Ok(())
     }
 
+    /// Puts the call on hold, or takes it off hold.
+    pub fn hold(&mut self, hold: bool, now: Instant) -> Result<(), Refusal> {
+        let call = self.calls.iter_mut().find(|call| call.is_current()).ok_or(Refusal::NoCall)?;
+        if !call.can_hold(hold) {
+            return Err(if hold { Refusal::CannotHold } else { Refusal::CannotResume });
+        }
+        call.hold(&mut self.core, hold, now);
+        self.settle(now);
+        Ok(())
+    }
+
     /// Forgets everything, resets its connections, draws new identifiers and registers.
     pub fn reboot(&mut self, now: Instant) {
         self.core.forget();

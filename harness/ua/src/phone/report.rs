@@ -85,6 +85,10 @@ pub enum Refusal {
     NothingRings,
     /// The phone has no servers.
     NoServers,
+    /// The call is not up, or is on hold already, or is being changed.
+    CannotHold,
+    /// The call is not on hold, or is being changed.
+    CannotResume,
     /// That cannot be dialled.
     BadTarget(String),
     /// A call is rejected with 300 to 699.
@@ -97,6 +101,8 @@ impl fmt::Display for Refusal {
             Refusal::Busy => f.write_str("there is a call already"),
             Refusal::NoCall => f.write_str("there is no call"),
             Refusal::NothingRings => f.write_str("no call rings here"),
+            Refusal::CannotHold => f.write_str("the call is not up, on hold already, or being changed"),
+            Refusal::CannotResume => f.write_str("the call is not on hold, or being changed"),
             Refusal::NoServers => f.write_str("the phone has no servers"),
             Refusal::BadTarget(target) => write!(f, "{target:?} cannot be dialled"),
             Refusal::BadCode(code) => write!(f, "a call is not rejected with {code}"),

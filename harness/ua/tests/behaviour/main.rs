@@ -16,6 +16,7 @@ mod failover_icmp;
 mod failover_silence;
 mod failover_tcp;
 mod floods;
+mod hold;
 mod invite_schedule;
 mod malformed_input;
 mod non_invite_schedule;

@@ -12,6 +12,7 @@ mod call_ends;
 mod call_established;
 mod call_fails;
 mod complete_timeout;
+mod held;
 mod moves_on;
 mod near;
 mod order;
@@ -19,6 +20,7 @@ mod registered;
 mod registration_rounds;
 mod repeats_response;
 mod sends;
+mod sends_no_audio;
 mod sends_nothing;
 mod transmissions;
 
@@ -51,6 +53,9 @@ pub const ALL: &[RuleInfo] = &[
     asks_dns::RULE,
     audio_flows::RULE,
     audio_keeps_flowing::RULE,
+    sends_no_audio::SILENT,
+    sends_no_audio::PAST,
+    held::RULE,
 ];
 
 /// Judges one expectation.
@@ -86,6 +91,9 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
         Expectation::AsksDns { kind, name, within } => asks_dns::judge(&asked, *kind, name, *within),
         Expectation::AudioFlows { within } => audio_flows::judge(&asked, *within),
         Expectation::AudioKeepsFlowing { during } => audio_keeps_flowing::judge(&asked, *during),
+        Expectation::SendsNoAudio { during } => sends_no_audio::judge(&asked, *during),
+        Expectation::AudioPast { node } => sends_no_audio::judge_past(&asked, node),
+        Expectation::Held { hold, within } => held::judge(&asked, *hold, *within),
     }
 }
 

@@ -4,7 +4,9 @@ mod acceptance_repetition;
 mod ack_acceptance;
 mod ack_refusal;
 mod ack_transaction;
+mod answer_direction;
 mod audio_address;
+mod audio_direction;
 mod audio_end;
 mod both_registrations;
 mod branch;
@@ -65,7 +67,9 @@ pub const ALL: &[&dyn Rule] = &[
     &cseq::CSeqGrows,
     &dialog_identifiers::DialogIdentifiers,
     &dialog_route::DialogRoute,
+    &answer_direction::AnswerDirection,
     &audio_address::AudioAddress,
+    &audio_direction::AudioDirection,
     &audio_end::AudioEnd,
     &digest::Digest,
     &server_order::ServerOrder,

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::any::Any;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -185,6 +185,20 @@ impl Lab {
     fn events(&self) -> Vec<Event> {
         let mut decoder = Decoder::default();
         self.frames.iter().enumerate().flat_map(|(n, frame)| decoder.push(n as u32 + 1, frame)).collect()
+    }
+
+    /// From whom to whom audio went.
+    pub fn audio(&self) -> BTreeSet<String> {
+        let decoder = Decoder::default();
+        let packets = self.frames.iter().filter_map(|frame| Some(decoder.audio(1, frame)?.packet));
+        packets.map(|packet| format!("{} > {}", name(packet.src.ip()), name(packet.dst.ip()))).collect()
+    }
+
+    /// Lets the phone send a packet of audio to a host's port.
+    pub fn talk(&mut self, remote: SocketAddr) {
+        let local = SocketAddr::new(PHONE.ip(), AUDIO_PORT);
+        let payload = [&[0x80, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4][..], &[0xff; 160]].concat();
+        self.output(Output::Datagram { local, remote, payload });
     }
 
     /// The same as lines of text.

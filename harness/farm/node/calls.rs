@@ -381,6 +381,73 @@ fn an_offer_without_a_codec_of_ours_gets_488() {
     assert_eq!(lab.last().status(), Some(488));
 }
 
+/// The audio port and the host in a session description.
+fn ear(body: &[u8]) -> (String, String) {
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    let after = |what: &str| body.split(what).nth(1).unwrap().split([' ', '\r']).next().unwrap().to_owned();
+    (after("c=IN IP4 "), after("m=audio "))
+}
+
+#[test]
+fn audio_runs_past_a_node_unless_it_anchors_it() {
+    let mut lab = Lab::new();
+    let ok = established(&mut lab);
+    assert_eq!(ear(&ok.body), ("10.0.0.50".to_owned(), "40000".to_owned()));
+    lab.talk(SocketAddr::new(FAR_END.ip(), 40_000));
+    lab.run_ms(50);
+    assert_eq!(Vec::from_iter(lab.audio()), ["far end > phone", "phone > far end"]);
+}
+
+#[test]
+fn an_anchoring_node_is_in_the_way_of_the_audio() {
+    let mut lab = Lab::new();
+    lab.node(|node, _| node.anchor_audio());
+    let ok = established(&mut lab);
+    assert_eq!(ear(&ok.body), ("10.0.0.1".to_owned(), "30000".to_owned()), "what the phone is told");
+    lab.talk(SocketAddr::new(NODE.ip(), 30_000));
+    lab.run_ms(50);
+    let all = ["far end > node", "node > far end", "node > phone", "phone > node"];
+    assert_eq!(Vec::from_iter(lab.audio()), all);
+    lab.fault_on("silent");
+    lab.run_ms(50);
+    lab.forget();
+    lab.talk(SocketAddr::new(NODE.ip(), 30_000));
+    lab.run_ms(50);
+    assert_eq!(Vec::from_iter(lab.audio()), ["far end > node", "phone > node"], "a dead node relays nothing");
+}
+
+#[test]
+fn the_far_end_holds_and_resumes() {
+    let mut lab = Lab::new();
+    lab.register();
+    let first = offered(&mut lab);
+    let answer_with = |asked: &Message, direction: &str| {
+        let sdp = String::from_utf8(invite(1).build().body).unwrap();
+        answer(asked, 200).body("application/sdp", format!("{sdp}a={direction}\r\n"))
+    };
+    lab.say(&answer_with(&first, "sendrecv"));
+    lab.run_ms(100);
+    assert!(lab.audio().contains("far end > phone"));
+    assert!(lab.far_end(|far_end, now| far_end.hold(true, now)));
+    lab.run_ms(10);
+    let hold = lab.last();
+    assert!(String::from_utf8(hold.body.clone()).unwrap().contains("a=sendonly"));
+    assert!(!lab.far_end(|far_end, now| far_end.hold(true, now)), "one at a time");
+    lab.say(&answer_with(&hold, "inactive"));
+    lab.run_ms(100);
+    assert!(lab.last().is_request(&Method::Ack));
+    lab.forget();
+    lab.run_ms(500);
+    assert!(lab.audio().is_empty(), "the phone does not want any");
+    assert!(lab.far_end(|far_end, now| far_end.hold(false, now)));
+    lab.run_ms(10);
+    let resume = lab.last();
+    assert!(String::from_utf8(resume.body.clone()).unwrap().contains("a=sendrecv"));
+    lab.say(&answer_with(&resume, "sendrecv"));
+    lab.run_ms(100);
+    assert!(lab.audio().contains("far end > phone"));
+}
+
 #[test]
 fn media_sent_to_the_far_end_vanishes_without_icmp() {
     let mut lab = Lab::new();

@@ -15,6 +15,7 @@ Feature: Hold and resume
     When the phone holds the call
     Then the phone sends INVITE to "primary" within 1 s
     And the phone puts the call on hold within 1 s
+    And the phone sends no audio for 2 s
     When the phone resumes the call
     Then the phone takes the call off hold within 1 s
     And audio flows both ways within 1 s
@@ -50,6 +51,7 @@ Feature: Hold and resume
     Then the phone sends no audio for 2 s
     When the phone holds the call
     Then the phone puts the call on hold within 1 s
+    And the phone sends no audio for 2 s
     When the phone resumes the call
     Then the phone takes the call off hold within 1 s
 
@@ -59,6 +61,7 @@ Feature: Hold and resume
     When the far end calls the phone through "primary"
     And the phone answers
     Then audio flows both ways within 1 s
+    And audio keeps flowing both ways for 2 s
     When the phone holds the call
     Then the phone puts the call on hold within 1 s
     And the phone sends no audio for 5 s

@@ -7,15 +7,17 @@ use std::net::SocketAddr;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Uri;
 
-use crate::farm::stack::{Path, Stack};
+use crate::farm::stack::{Path, Shares, Stack};
 
-/// So many contacts are remembered; the one heard of least recently is forgotten first.
+/// So many contacts are remembered; the one heard of least recently is forgotten first, and before it one of
+/// an address that crowds the others.
 const FLOWS_MAX: usize = 512;
 
 /// Contacts by URI.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     by_contact: BTreeMap<String, Flow>,
+    shares: Shares,
     heard: u64,
 }
 
@@ -60,12 +62,22 @@ impl Flows {
     pub(super) fn learn(&mut self, contact: &Uri, path: Path) {
         self.heard += 1;
         let flow = Flow { heard: self.heard, ..Flow::new(contact, path) };
-        self.by_contact.insert(name(contact), flow);
+        self.shares.add(path.remote.ip());
+        if let Some(before) = self.by_contact.insert(name(contact), flow) {
+            self.shares.remove(before.path.remote.ip());
+        }
         if self.by_contact.len() > FLOWS_MAX {
-            let oldest = self.by_contact.iter().min_by_key(|(_, flow)| flow.heard);
-            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
-                self.by_contact.remove(&oldest);
-            }
+            self.forget_one();
+        }
+    }
+
+    fn forget_one(&mut self) {
+        let in_turn = |(_, flow): &(&String, &Flow)| (!self.shares.crowds(flow.path.remote.ip()), flow.heard);
+        let Some(name) = self.by_contact.iter().min_by_key(in_turn).map(|(name, _)| name.clone()) else {
+            return;
+        };
+        if let Some(flow) = self.by_contact.remove(&name) {
+            self.shares.remove(flow.path.remote.ip());
         }
     }
 

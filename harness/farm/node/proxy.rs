@@ -38,12 +38,13 @@ impl Node {
         if request.is_request(&Method::Invite) {
             self.stack.answer(&server, 100, now);
         }
-        self.learn(request, path);
         let forwarded = self.forwarded(request, &hop, path.transport);
         let forwarded = self.anchored(forwarded, hop.path.remote != self.config.far_end);
-        if let Some(client) = self.stack.request(forwarded, hop.path, Some(server.clone()), now) {
-            self.stack.set_downstream(&server, client);
-        }
+        let Some(client) = self.stack.request(forwarded, hop.path, Some(server.clone()), now) else {
+            return self.stack.answer(&server, 503, now); // more than its share
+        };
+        self.stack.set_downstream(&server, client);
+        self.learn(request, path);
     }
 
     /// Sends an ACK for a 2xx on; nobody waits for an answer.

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use sipfarm_core::Instant;
+use std::net::SocketAddr;
+
 use sipfarm_core::machine::{Input, Machine, Output, StreamId, Transport};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
+use sipfarm_core::{Instant, Span};
 
 use super::{Account, Node, NodeConfig};
 use crate::farm::Behaviour;
-use crate::farm::testing::{Lab, NODE, PHONE, authorization, invite, over_tcp, register, request};
+use crate::farm::testing::{Lab, NODE, PHONE, authorization, in_dialog, invite, over_tcp, register, request};
 
 /// The response to a request, sent in a transaction of its own.
 fn response_to(lab: &mut Lab, request: &MessageBuilder) -> Message {
@@ -247,6 +249,46 @@ fn a_flood_of_foreign_registers_does_not_grow_without_bound() {
     let challenge = response_to(&mut lab, &register(7_000));
     assert_eq!(challenge.status(), Some(401), "the phone is still served");
     lab.run_s(60);
+    assert_eq!(lab.node(|node, _| node.transactions()), 0);
+}
+
+/// What a stranger sends does not drive out the phone's calls, nor the way to the phone.
+#[test]
+fn a_flood_of_a_strangers_invites_is_bounded_and_does_not_weigh_on_the_phone() {
+    let mut lab = Lab::new();
+    lab.far_end(|far_end, _| far_end.behave(Behaviour::Answer { after: Span::from_secs(20) }));
+    lab.say(&invite(1));
+    lab.run_ms(10);
+    assert_eq!(lab.last().status(), Some(180));
+    lab.far_end(|far_end, _| far_end.behave(Behaviour::Silent));
+    let stranger: SocketAddr = "10.0.0.66:5060".parse().unwrap();
+    for n in 0..6_000 {
+        let foreign = invite(n)
+            .set("Via", format!("SIP/2.0/UDP {stranger};branch=z9hG4bKflood{n}"))
+            .set("Contact", format!("<sip:{n}@{stranger}>"))
+            .set("Call-ID", format!("flood{n}"));
+        let input = Input::Datagram { local: NODE, remote: stranger, payload: foreign.to_bytes() };
+        lab.node(|node, now| node.handle(input, now));
+        if n % 1_000 == 0 {
+            lab.run_ms(1);
+        }
+    }
+    lab.run_ms(10);
+    assert!(lab.node(|node, _| node.transactions()) <= 4_096 + 2_048);
+
+    lab.far_end(|far_end, _| far_end.behave(Behaviour::Answer { after: Span::ZERO }));
+    let ok = response_to(&mut lab, &invite(2));
+    assert_eq!(ok.status(), Some(200), "the phone makes a call all the same");
+    lab.say(&in_dialog(&Method::Ack, &ok, 2));
+    lab.run_ms(10);
+    lab.forget();
+    lab.far_end(|far_end, now| far_end.hang_up(now));
+    lab.run_ms(10);
+    assert!(lab.lines().contains(&"node > phone: BYE".to_owned()), "the way to it is known");
+    lab.forget();
+    lab.run_s(21);
+    assert!(lab.times("200 INVITE").first().is_some(), "the call that rang before is answered");
+    lab.run_s(200);
     assert_eq!(lab.node(|node, _| node.transactions()), 0);
 }
 

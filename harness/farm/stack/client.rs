@@ -1,10 +1,17 @@
 //! Client transactions (RFC 3261 section 17.1, RFC 6026 section 7.2).
 
+use std::net::IpAddr;
+
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
 use super::timers::{Letter, SIXTY_FOUR_T1, T1, T2, T4, TIMER_C, TIMER_D};
 use super::{Direction, Event, Key, Path, Stack, Timer};
+
+/// So many client transactions are looked after. Beyond them an address that crowds the others is refused.
+/// They are fewer than server transactions may be: so there is always one of those that was answered and ends
+/// before one on whose behalf a client still waits.
+const CLIENTS_MAX: usize = 2048;
 
 /// One client transaction.
 #[derive(Debug)]
@@ -15,6 +22,8 @@ pub(super) struct Client {
     /// The interval after the next Timer A or E.
     interval: Span,
     upstream: Option<Key>,
+    /// On whose account it is here: who sent the request that is sent on, or who is asked.
+    source: IpAddr,
     /// A CANCEL waits for the first provisional response (section 9.1).
     cancel_waits: bool,
 }
@@ -32,10 +41,16 @@ impl Client {
     fn is_invite(&self) -> bool {
         self.request.is_request(&Method::Invite)
     }
+
+    /// Whether its final response is still to come.
+    fn waits(&self) -> bool {
+        matches!(self.state, State::Calling | State::Proceeding)
+    }
 }
 
 impl Stack {
-    /// Sends a request whose topmost Via is ours, and looks after it.
+    /// Sends a request whose topmost Via is ours, and looks after it; `None` when there are too many already,
+    /// and those on whose account it is have more than their share.
     pub(in crate::farm) fn request(
         &mut self,
         request: Message,
@@ -43,7 +58,23 @@ impl Stack {
         upstream: Option<Key>,
         now: Instant,
     ) -> Option<Key> {
+        let source = upstream.as_ref().and_then(|server| self.source_of(server));
+        self.request_of_source(request, path, upstream, source.unwrap_or(path.remote.ip()), now)
+    }
+
+    fn request_of_source(
+        &mut self,
+        request: Message,
+        path: Path,
+        upstream: Option<Key>,
+        source: IpAddr,
+        now: Instant,
+    ) -> Option<Key> {
         let key = client_key(&request, request.method()?)?;
+        if self.clients.len() >= CLIENTS_MAX && !self.make_client_room(source) {
+            return None;
+        }
+        self.forget_client(&key); // the same branch again: that one is over
         let is_invite = request.is_request(&Method::Invite);
         let (retransmit, give_up) = if is_invite { (Letter::A, Letter::B) } else { (Letter::E, Letter::F) };
         self.timers.set(Timer::Client(key.clone(), give_up), now + SIXTY_FOUR_T1);
@@ -56,9 +87,11 @@ impl Stack {
             state: State::Calling,
             interval: T1,
             upstream,
+            source,
             cancel_waits: false,
         };
         self.clients.insert(key.clone(), client);
+        self.client_shares.add(source);
         self.send(request, path, now);
         Some(key)
     }
@@ -70,10 +103,10 @@ impl Stack {
         match client.state {
             State::Calling => client.cancel_waits = true,
             State::Proceeding => {
-                let (cancel, path) = (cancel_of(&client.request), client.path);
+                let (cancel, path, source) = (cancel_of(&client.request), client.path, client.source);
                 self.timers.clear(&Timer::Client(key.clone(), Letter::C));
                 self.timers.set(Timer::Client(key.clone(), Letter::Abandon), now + SIXTY_FOUR_T1);
-                self.request(cancel, path, None, now);
+                self.request_of_source(cancel, path, None, source, now);
             }
             State::Completed | State::Accepted => {}
         }
@@ -128,18 +161,43 @@ impl Stack {
 
     /// The transport failed under the transactions that wait for an answer on such a path.
     pub(super) fn clients_failed(&mut self, on: impl Fn(&Path) -> bool) {
-        let waits = |client: &Client| matches!(client.state, State::Calling | State::Proceeding);
         let failed: Vec<Key> = self
             .clients
             .iter()
-            .filter(|(_, client)| waits(client) && on(&client.path))
+            .filter(|(_, client)| client.waits() && on(&client.path))
             .map(|(key, _)| key.clone())
             .collect();
-        for key in failed {
-            if let Some(client) = self.forget_client(&key) {
-                self.events.push_back(Event::Failed { client: key, upstream: client.upstream });
-            }
+        failed.into_iter().for_each(|key| self.client_failed(key));
+    }
+
+    fn client_failed(&mut self, key: Key) {
+        if let Some(client) = self.forget_client(&key) {
+            self.events.push_back(Event::Failed { client: key, upstream: client.upstream });
         }
+    }
+
+    /// Lets a transaction go for one on account of `source`. Those go first that only absorb repetitions, and
+    /// those of an address that crowds the others; such an address drives nothing out that waits for an
+    /// answer. Tells whether there is room.
+    fn make_client_room(&mut self, source: IpAddr) -> bool {
+        let crowded = self.client_shares.any_crowds();
+        let crowds = |client: &Client| crowded && self.client_shares.crowds(client.source);
+        let of_a_crowd = |key: &&Key| self.clients.get(*key).is_some_and(crowds);
+        let resting = crowded.then(|| self.client_ends.keys().find(of_a_crowd).cloned()).flatten();
+        let rests = self.client_ends.keys().next().cloned();
+        let waiting = || self.clients.iter().find(|(_, client)| crowds(client)).map(|(key, _)| key.clone());
+        if let Some(key) = resting {
+            self.forget_client(&key);
+        } else if self.client_shares.crowds(source) {
+            return false;
+        } else if let Some(key) = waiting() {
+            self.client_failed(key);
+        } else if let Some(key) = rests {
+            self.forget_client(&key);
+        } else {
+            return false;
+        }
+        true
     }
 
     /// A provisional response: INVITE is not repeated any more, other requests every T2.
@@ -186,6 +244,7 @@ impl Stack {
     fn rest_client(&mut self, key: &Key, letter: Letter, span: Span, now: Instant) {
         self.stop_client_timers(key);
         self.timers.set(Timer::Client(key.clone(), letter), now + span);
+        self.client_ends.set(key.clone(), now + span);
     }
 
     /// Timers D and K are zero over reliable transports.
@@ -198,7 +257,10 @@ impl Stack {
 
     fn forget_client(&mut self, key: &Key) -> Option<Client> {
         self.stop_client_timers(key);
-        self.clients.remove(key)
+        self.client_ends.clear(key);
+        let client = self.clients.remove(key)?;
+        self.client_shares.remove(client.source);
+        Some(client)
     }
 
     fn stop_client_timers(&mut self, key: &Key) {

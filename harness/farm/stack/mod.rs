@@ -7,6 +7,7 @@
 mod client;
 mod held;
 mod server;
+mod shares;
 mod streams;
 mod timers;
 mod wire;
@@ -25,6 +26,7 @@ use held::Held;
 use server::Server;
 use streams::{Arrival, Streams};
 
+pub(super) use shares::Shares;
 pub(super) use timers::{SIXTY_FOUR_T1, Schedule, T1, T2};
 pub(super) use wire::{set_vias, without_top_via};
 
@@ -113,7 +115,13 @@ pub(super) struct Stack {
     streams: Streams,
     chain: Chain,
     servers: BTreeMap<Key, Server>,
+    /// When each of them ends by itself.
+    server_ends: Schedule<Key>,
+    server_shares: Shares,
     clients: BTreeMap<Key, Client>,
+    /// When those end that have had their final response.
+    client_ends: Schedule<Key>,
+    client_shares: Shares,
     timers: Schedule<Timer>,
     held: BTreeMap<u64, Held>,
     held_drawn: u64,
@@ -133,7 +141,11 @@ impl Stack {
             streams: Streams::default(),
             chain: Chain::new(seed),
             servers: BTreeMap::new(),
+            server_ends: Schedule::new(),
+            server_shares: Shares::default(),
             clients: BTreeMap::new(),
+            client_ends: Schedule::new(),
+            client_shares: Shares::default(),
             timers: Schedule::new(),
             held: BTreeMap::new(),
             held_drawn: 0,
@@ -366,7 +378,9 @@ impl Stack {
     /// Drops every transaction and whatever is held back.
     fn forget(&mut self) {
         self.servers.clear();
+        (self.server_ends, self.server_shares) = (Schedule::new(), Shares::default());
         self.clients.clear();
+        (self.client_ends, self.client_shares) = (Schedule::new(), Shares::default());
         self.timers = Schedule::new();
         self.held.clear();
         self.events.clear();

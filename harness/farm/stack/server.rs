@@ -1,5 +1,6 @@
 //! Server transactions (RFC 3261 section 17.2, RFC 6026 section 7.1).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use sipfarm_core::machine::Transport;
@@ -10,7 +11,8 @@ use super::timers::{Letter, SIXTY_FOUR_T1, T1, T2, T4, TRYING_AFTER, UNANSWERED_
 use super::wire::{receive_via, refusal, response_path, server_key, server_key_as};
 use super::{Direction, Event, Key, Path, Stack, Timer};
 
-/// With so many server transactions, the one that would end next makes room for a new one.
+/// With so many server transactions, the one that would end next makes room for a new one; one of an address
+/// that crowds the others first.
 const SERVERS_MAX: usize = 4096;
 
 /// One server transaction.
@@ -27,6 +29,8 @@ pub(super) struct Server {
     /// The interval after the next Timer G.
     interval: Span,
     downstream: Option<Key>,
+    /// Where the request came from.
+    source: IpAddr,
 }
 
 /// As the figures 7 and 8 of RFC 3261 call them; `Accepted` is RFC 6026's. Trying and Proceeding
@@ -64,6 +68,11 @@ impl Stack {
     /// Whether a final response was given already.
     pub(in crate::farm) fn is_answered(&self, server: &Key) -> bool {
         self.servers.get(server).is_none_or(|server| server.state != State::Proceeding)
+    }
+
+    /// Where the request of a server transaction came from.
+    pub(super) fn source_of(&self, server: &Key) -> Option<IpAddr> {
+        self.servers.get(server).map(|server| server.source)
     }
 
     /// The tag that responses of that transaction add to To.
@@ -162,12 +171,15 @@ impl Stack {
         }
         let is_invite = request.is_request(&Method::Invite);
         let path = if path.transport == Transport::Udp { otherwise } else { path };
+        let (last, downstream, interval, source) = (None, None, T1, path.remote.ip());
         let (to_tag, state) = (self.token(), State::Proceeding);
         let kept = Arc::clone(&request);
-        let server =
-            Server { request, path, otherwise, to_tag, state, last: None, interval: T1, downstream: None };
-        self.servers.insert(key.clone(), server);
-        self.timers.set(Timer::Server(key.clone(), Letter::Abandon), now + UNANSWERED_MAX);
+        let server = Server { request, path, otherwise, to_tag, state, last, interval, downstream, source };
+        if let Some(before) = self.servers.insert(key.clone(), server) {
+            self.server_shares.remove(before.source);
+        }
+        self.server_shares.add(source);
+        self.end_server(&key, Letter::Abandon, now + UNANSWERED_MAX);
         if !is_invite {
             self.timers.set(Timer::Server(key.clone(), Letter::Trying), now + TRYING_AFTER);
         }
@@ -209,7 +221,7 @@ impl Stack {
         }
         server.state = State::Confirmed;
         self.stop_server_timers(key);
-        self.timers.set(Timer::Server(key.clone(), Letter::I), now + T4);
+        self.end_server(key, Letter::I, now + T4);
     }
 
     /// Sets state and timers for a final response.
@@ -226,7 +238,7 @@ impl Stack {
             (true, false) => Letter::H,
             (false, _) => Letter::J,
         };
-        self.timers.set(Timer::Server(key.clone(), letter), now + SIXTY_FOUR_T1);
+        self.end_server(key, letter, now + SIXTY_FOUR_T1);
         if letter == Letter::H && !reliable {
             self.timers.set(Timer::Server(key.clone(), Letter::G), now + T1);
         }
@@ -249,19 +261,27 @@ impl Stack {
         }
     }
 
+    /// Sets the timer that ends a transaction.
+    fn end_server(&mut self, key: &Key, letter: Letter, at: Instant) {
+        self.timers.set(Timer::Server(key.clone(), letter), at);
+        self.server_ends.set(key.clone(), at);
+    }
+
+    /// Lets the transaction go that would end next.
     fn make_room(&mut self) {
-        let next = self.timers.keys().find_map(|timer| match timer {
-            Timer::Server(key, Letter::H | Letter::I | Letter::J | Letter::L | Letter::Abandon) => Some(key),
-            _ => None,
-        });
-        if let Some(key) = next.cloned() {
-            self.forget_server(&key);
-        }
+        let crowds = |key: &&Key| self.source_of(key).is_some_and(|source| self.server_shares.crowds(source));
+        let crowded = self.server_shares.any_crowds();
+        let of_a_crowd = crowded.then(|| self.server_ends.keys().find(crowds)).flatten();
+        let Some(key) = of_a_crowd.or(self.server_ends.keys().next()).cloned() else { return };
+        self.forget_server(&key);
     }
 
     fn forget_server(&mut self, key: &Key) {
         self.stop_server_timers(key);
-        self.servers.remove(key);
+        self.server_ends.clear(key);
+        if let Some(server) = self.servers.remove(key) {
+            self.server_shares.remove(server.source);
+        }
     }
 
     fn stop_server_timers(&mut self, key: &Key) {

@@ -18,3 +18,7 @@ pub mod requirements;
 pub mod run;
 pub mod steps;
 pub mod world;
+
+#[cfg(test)]
+#[path = "tests/support/skip.rs"]
+mod skip;

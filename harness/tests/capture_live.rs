@@ -16,6 +16,8 @@ use sipfarm::capture::tap::{Tap, TapError};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::timeline::Timeline;
 
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/tshark.rs"]
 mod tshark;
 
@@ -39,7 +41,7 @@ fn dumpcap() -> Option<Child> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = command else {
-        println!("SKIPPED: dumpcap is not installed");
+        skip::tool("dumpcap is not installed (Debian: apt-get install wireshark-common)");
         return None;
     };
     // It names its file when it listens.
@@ -141,7 +143,7 @@ fn the_tap_and_dumpcap_see_the_same_packets_at_the_same_nanosecond() {
         return;
     }
     let tap = match Tap::open("lo") {
-        Err(error @ TapError::NotPermitted { .. }) => return println!("SKIPPED: {error}"),
+        Err(error @ TapError::NotPermitted { .. }) => return skip::right(error),
         tap => tap.unwrap(),
     };
     let folder = tempfile::tempdir().unwrap();

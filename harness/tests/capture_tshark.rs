@@ -17,6 +17,8 @@ use sipfarm_judge::timeline::{EventKind, TcpStep, Timeline};
 
 #[path = "support/frames.rs"]
 mod frames;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/tshark.rs"]
 mod tshark;
 

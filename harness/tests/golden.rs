@@ -10,6 +10,8 @@ use sipfarm_core::Instant;
 use sipfarm_core::profile::Profile;
 use sipfarm_judge::{Finding, Verdict, judge};
 
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/tshark.rs"]
 mod tshark;
 

@@ -17,6 +17,8 @@ use sipfarm_judge::timeline::Timeline;
 mod common;
 #[path = "support/dumpcap.rs"]
 mod dumpcap;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/tshark.rs"]
 mod tshark;
 
@@ -112,7 +114,7 @@ fn may_watch_packets() -> bool {
     match Tap::open("lo") {
         Ok(_) => true,
         Err(error @ TapError::NotPermitted { .. }) => {
-            println!("SKIPPED: {error}");
+            skip::right(error);
             false
         }
         Err(error) => panic!("{error}"),
@@ -127,7 +129,7 @@ fn unprivileged() -> Option<Command> {
     }
     let drop = ["--bounding-set=-net_raw", "--inh-caps=-net_raw"];
     if !Command::new("setpriv").args(drop).arg("true").output().is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: setpriv cannot take CAP_NET_RAW away");
+        skip::right("setpriv cannot take CAP_NET_RAW away");
         return None;
     }
     let mut command = Command::new("setpriv");

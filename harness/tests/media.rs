@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use sipfarm::capture::read::read;
 
 mod common;
+#[path = "support/skip.rs"]
+mod skip;
 #[path = "support/tshark.rs"]
 mod tshark;
 

@@ -22,6 +22,8 @@ use sipfarm_judge::mark::{self, Mark, Scene, Sight};
 mod common;
 #[path = "support/peers.rs"]
 mod peers;
+#[path = "support/skip.rs"]
+mod skip;
 
 use common::{program, sipfarm};
 use peers::{Peer, is_installed, scenario};
@@ -51,7 +53,7 @@ impl Bench {
     fn watched(servers: &[&str]) -> Option<Bench> {
         let tap = match Tap::open("lo") {
             Err(error @ TapError::NotPermitted { .. }) => {
-                println!("SKIPPED: {error}");
+                skip::right(error);
                 return None;
             }
             tap => tap.unwrap(),

@@ -14,6 +14,8 @@ use sipfarm_core::frame::Frame;
 
 #[path = "wire/dig.rs"]
 mod dig;
+#[path = "support/skip.rs"]
+mod skip;
 
 /// How long the phone waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,7 +42,7 @@ impl Wire {
     fn new() -> Option<Wire> {
         let tap = match Tap::open("lo") {
             Err(error @ TapError::NotPermitted { .. }) => {
-                println!("SKIPPED: {error}");
+                skip::right(error);
                 return None;
             }
             tap => tap.unwrap(),

@@ -13,7 +13,7 @@ fn tap() -> Option<Tap> {
     match Tap::open("lo") {
         Ok(tap) => Some(tap),
         Err(TapError::NotPermitted { interface }) => {
-            println!("SKIPPED: capturing on {interface} needs CAP_NET_RAW");
+            crate::skip::right(format!("capturing on {interface} needs CAP_NET_RAW"));
             None
         }
         Err(error) => panic!("{error}"),
@@ -115,7 +115,7 @@ fn network_of_its_own() -> bool {
     let run = |command: &&str| std::process::Command::new("ip").args(command.split(' ')).status();
     let made = unshared && commands.iter().all(|command| run(command).is_ok_and(|status| status.success()));
     if !made {
-        println!("SKIPPED: cannot make a network namespace with a veth pair");
+        crate::skip::right("cannot make a network namespace with a veth pair");
     }
     made
 }

@@ -168,7 +168,7 @@ fn a_forged_error_reaches_the_port_that_it_quotes() {
             b.tell(move |puppet| puppet.wishes.push_back(error));
             if let Some(Trouble::ForgeryFailed { error, .. }) = lab.troubles().first() {
                 assert_eq!(error.kind, ErrorKind::PermissionDenied);
-                return println!("SKIPPED: {error}: a raw socket takes CAP_NET_RAW");
+                return crate::skip::right(format!("{error}: a raw socket takes CAP_NET_RAW"));
             }
             assert_eq!(a.hears(), Input::Icmp { local: phone, remote: destination, kind });
         }

@@ -219,7 +219,7 @@ fn a_port_that_is_taken_is_a_matter_of_the_lab() {
         try_it.is_ok_and(|output| output.status.success())
     };
     let Some(unshare) = [&["-n"][..], &["-rn"]].into_iter().find(|unshare| may(unshare)) else {
-        return println!("SKIPPED: no network namespace may be made here");
+        return crate::skip::right("no network namespace may be made here");
     };
     let output = child(unshare).unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

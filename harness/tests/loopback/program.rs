@@ -184,7 +184,7 @@ fn what_baresip_sends_from_the_hosts_address_is_baresips() {
 fn is_installed(program: &str) -> bool {
     let found = std::process::Command::new(program).arg("-h").output().is_ok();
     if !found {
-        println!("SKIPPED: {program} is not installed (Debian: apt-get install baresip-core)");
+        crate::skip::tool(format!("{program} is not installed (Debian: apt-get install baresip-core)"));
     }
     found
 }

@@ -27,14 +27,14 @@ impl Dumpcap {
             .stderr(Stdio::piped())
             .spawn();
         let Ok(mut child) = command else {
-            println!("SKIPPED: dumpcap is not installed");
+            crate::skip::tool("dumpcap is not installed (Debian: apt-get install wireshark-common)");
             return None;
         };
         // It names its file when it listens.
         let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let said: Vec<String> = lines.take_while(|line| !line.starts_with("File: ")).collect();
         if let Some(status) = child.try_wait().unwrap() {
-            println!("SKIPPED: dumpcap ended with {status}: {said:?}");
+            crate::skip::right(format!("dumpcap ended with {status}: {said:?}"));
             return None;
         }
         Some(Dumpcap { child, file: file.to_owned() })

@@ -13,7 +13,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub fn is_installed(program: &str, package: &str) -> bool {
     let found = Command::new(program).arg("-h").stdin(Stdio::null()).output().is_ok();
     if !found {
-        println!("SKIPPED: {program} is not installed (Debian: apt-get install {package})");
+        crate::skip::tool(format!("{program} is not installed (Debian: apt-get install {package})"));
     }
     found
 }

@@ -10,7 +10,7 @@ use sipfarm_core::Instant;
 pub fn is_installed() -> bool {
     let found = Command::new("tshark").arg("--version").output().is_ok_and(|output| output.status.success());
     if !found {
-        println!("SKIPPED: tshark is not installed");
+        crate::skip::tool("tshark is not installed (Debian: apt-get install tshark)");
     }
     found
 }

@@ -21,7 +21,7 @@ impl Dns {
     /// `None` where dig is not installed, which it says.
     fn new() -> Option<Dns> {
         if Command::new("dig").arg("-v").output().is_err() {
-            println!("SKIPPED: dig is not installed (apt-get install bind9-dnsutils)");
+            crate::skip::tool("dig is not installed (Debian: apt-get install bind9-dnsutils)");
             return None;
         }
         let slice = Slice::claim().unwrap();

@@ -18,10 +18,14 @@ use super::ip::{self, protocol};
 use super::octets::u16_at;
 use super::sip::{Ports, Service};
 use super::tcp::Streams;
+use super::whose::Whose;
 use super::{icmp, link, marks, sip};
 
 /// Decodes frames one by one, in the order of the capture. What it holds between frames
 /// (fragments, parts of streams) is bounded, whatever the frames say.
+///
+/// As soon as the capture says who is who, strangers' packets that are broken or incomplete are no trouble any
+/// more, and nothing of theirs drives out what is held of the phone's.
 ///
 /// An event's time is that of the frame that completed it, and the last of its packets is that
 /// frame. Frames without SIP, DNS, RTCP BYE, ICMP errors, TCP handshakes or marks give nothing, and
@@ -30,6 +34,7 @@ use super::{icmp, link, marks, sip};
 #[derive(Debug, Default)]
 pub struct Decoder {
     ports: Ports,
+    whose: Whose,
     fragments: Reassembler,
     streams: Streams,
 }
@@ -89,6 +94,7 @@ impl Decoder {
     fn mark(&mut self, packet_number: u32, frame: &Frame) -> Option<Event> {
         let mark = marks::from_frame(frame)?;
         if let Mark::Scenario(scene) = &mark {
+            self.whose.read(scene);
             for node in &scene.nodes {
                 let service = if node.dns { Service::Dns } else { Service::Sip };
                 self.ports.add(node.addr.port(), service);
@@ -111,7 +117,7 @@ impl Decoder {
             let carried = carried(vec![packet_number], packet.payload, packet.cut_off);
             return self.transport(packet.protocol, carried);
         };
-        let whole = self.fragments.push(frame.at, packet_number, &packet, fragment)?;
+        let whole = self.fragments.push(frame.at, packet_number, &packet, fragment, &self.whose)?;
         let (protocol, payload) = match packet.src {
             IpAddr::V4(_) => (whole.protocol, whole.payload.as_slice()),
             IpAddr::V6(_) => match ip::after_extensions(whole.protocol, &whole.payload)? {
@@ -127,7 +133,7 @@ impl Decoder {
             protocol::UDP => self.datagram(carried).map(|event| vec![event]),
             protocol::TCP => {
                 let Carried { at, packets, src, dst, payload, .. } = carried;
-                self.streams.push(at, &packets, (src, dst), payload, &self.ports)
+                self.streams.push(at, &packets, (src, dst), payload, (&self.ports, &self.whose))
             }
             protocol::ICMP if carried.src.is_ipv4() => self.icmp(carried),
             protocol::ICMPV6 if carried.src.is_ipv6() => self.icmp(carried),
@@ -160,6 +166,9 @@ impl Decoder {
         }
         let message = sip::in_datagram(payload, service == Service::Sip)?;
         let kind = if carried.cut_off > 0 {
+            if !self.whose.may_matter(carried.src, carried.dst) {
+                return None;
+            }
             let what =
                 format!("the capture cut {} octets off a SIP message from {src} to {dst}", carried.cut_off);
             EventKind::Mark(Mark::Trouble { what, since: Some(carried.at) })
@@ -303,6 +312,18 @@ mod tests {
         frame.data.truncate(70);
         let events = decode(&[frame]);
         assert!(matches!(&events[0].kind, EventKind::Mark(Mark::Trouble { .. })), "{events:?}");
+    }
+
+    #[test]
+    fn a_strangers_message_that_the_capture_cut_is_no_trouble_once_it_is_known_who_is_who() {
+        let mut frame = datagram(5, "127.0.1.77:5060", PRIMARY, &options("a"));
+        frame.data.truncate(70);
+        assert_eq!(decode(&[frame.clone()]).len(), 1, "it may be the phone's");
+        let mut decoder = Decoder { whose: Whose::of(PHONE, PRIMARY), ..Decoder::default() };
+        assert_eq!(decoder.push(1, &frame), []);
+        let mut own = datagram(5, PHONE, PRIMARY, &options("a"));
+        own.data.truncate(70);
+        assert_eq!(decoder.push(2, &own).len(), 1);
     }
 
     fn dns(event: &Event) -> String {

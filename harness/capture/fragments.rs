@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use sipfarm_core::{Instant, Span};
 
 use super::ip::{Fragment, IpPacket};
+use super::whose::Whose;
 
-/// Packets that wait for fragments at one time; the oldest gives way.
+/// Packets that wait for fragments at one time; the oldest gives way, and before it those that do not matter.
 const MAX_WAITING: usize = 64;
 /// Fragments of one packet.
 const MAX_FRAGMENTS: usize = 128;
@@ -64,9 +65,10 @@ impl Reassembler {
         number: u32,
         packet: &IpPacket<'_>,
         fragment: Fragment,
+        whose: &Whose,
     ) -> Option<Whole> {
         self.waiting.retain(|waiting| (at - waiting.since).abs() <= PATIENCE);
-        let slot = self.slot(at, packet, fragment);
+        let slot = self.slot(at, packet, fragment, whose);
         let waiting = &mut self.waiting[slot];
         waiting.take(number, packet, fragment);
         let whole = waiting.whole()?;
@@ -74,7 +76,7 @@ impl Reassembler {
         Some(whole)
     }
 
-    fn slot(&mut self, at: Instant, packet: &IpPacket<'_>, fragment: Fragment) -> usize {
+    fn slot(&mut self, at: Instant, packet: &IpPacket<'_>, fragment: Fragment, whose: &Whose) -> usize {
         let protocol_v4 = packet.src.is_ipv4().then_some(packet.protocol);
         let found = self.waiting.iter().position(|waiting| {
             waiting.id == fragment.id
@@ -84,7 +86,9 @@ impl Reassembler {
         });
         found.unwrap_or_else(|| {
             if self.waiting.len() == MAX_WAITING {
-                self.waiting.remove(0);
+                let strangers = |waiting: &Waiting| !whose.may_matter(waiting.src, waiting.dst);
+                let first = self.waiting.iter().position(strangers).unwrap_or(0);
+                self.waiting.remove(first);
             }
             self.waiting.push(Waiting {
                 src: packet.src,
@@ -184,7 +188,13 @@ mod tests {
         let numbered = pieces.iter().zip(1..);
         numbered
             .filter_map(|((data, fragment), number)| {
-                reassembler.push(Instant::EPOCH, number, &packet(data, *fragment), *fragment)
+                reassembler.push(
+                    Instant::EPOCH,
+                    number,
+                    &packet(data, *fragment),
+                    *fragment,
+                    &Whose::default(),
+                )
             })
             .collect()
     }
@@ -215,10 +225,11 @@ mod tests {
     #[test]
     fn fragments_that_come_too_late_do_not_join() {
         let mut reassembler = Reassembler::default();
-        let early = reassembler.push(Instant::EPOCH, 1, &packet(b"abcdefgh", FIRST), FIRST);
+        let early =
+            reassembler.push(Instant::EPOCH, 1, &packet(b"abcdefgh", FIRST), FIRST, &Whose::default());
         let late = Instant::EPOCH + Span::from_secs(61);
         assert_eq!(early, None);
-        assert_eq!(reassembler.push(late, 2, &packet(b"ij", LAST), LAST), None);
+        assert_eq!(reassembler.push(late, 2, &packet(b"ij", LAST), LAST, &Whose::default()), None);
     }
 
     #[test]
@@ -226,7 +237,7 @@ mod tests {
         let mut reassembler = Reassembler::default();
         for id in 0..1000 {
             let fragment = Fragment { id, ..FIRST };
-            reassembler.push(Instant::EPOCH, id, &packet(b"abcdefgh", fragment), fragment);
+            reassembler.push(Instant::EPOCH, id, &packet(b"abcdefgh", fragment), fragment, &Whose::default());
         }
         assert_eq!(reassembler.waiting.len(), MAX_WAITING);
     }

@@ -12,6 +12,7 @@ use sipfarm_judge::timeline::{DnsEvent, Event, EventKind, SipEvent, TcpEvent, Tc
 
 use super::octets::{u8_at, u16_at, u32_at};
 use super::sip::{Ports, Service};
+use super::whose::Whose;
 
 mod messages;
 mod order;
@@ -98,7 +99,7 @@ impl Streams {
         packets: &[u32],
         way: (IpAddr, IpAddr),
         data: &[u8],
-        ports: &Ports,
+        (ports, whose): (&Ports, &Whose),
     ) -> Option<Vec<Event>> {
         let segment = Segment::parse(way, data)?;
         let (src, dst) = segment.way;
@@ -120,7 +121,11 @@ impl Streams {
             let kind = EventKind::Tcp(TcpEvent { src, dst, what });
             events.push(Event { at, packets: packets.to_vec(), kind });
         }
-        let crowded_out = self.make_room();
+        let matters = |(src, dst): Way| whose.may_matter(src.ip(), dst.ip());
+        if !matters(segment.way) {
+            events.retain(|event| !matches!(event.kind, EventKind::Mark(_)));
+        }
+        let crowded_out = self.make_room(matters).filter(|way| matters(*way));
         events.extend(crowded_out.map(|way| lost(way, at, &carrier, "it is one of too many at once")));
         Some(events)
     }
@@ -183,12 +188,13 @@ impl Streams {
         }
     }
 
-    /// Lets idle flows go while there is too much; gives one that had something in it.
-    fn make_room(&mut self) -> Option<Way> {
+    /// Lets idle flows go while there is too much, those first that do not matter; gives one that had something
+    /// in it.
+    fn make_room(&mut self, matters: impl Fn(Way) -> bool) -> Option<Way> {
         let mut lost = None;
         while self.flows.len() > MAX_FLOWS || self.held > MAX_HELD {
-            let (way, held) =
-                self.flows.iter().min_by_key(|(_, flow)| flow.used).map(|(w, f)| (*w, f.held()))?;
+            let in_turn = |(way, flow): &(&Way, &Flow)| (matters(**way), flow.used);
+            let (way, held) = self.flows.iter().min_by_key(in_turn).map(|(w, f)| (*w, f.held()))?;
             self.forget(way);
             lost = lost.or((held > 0).then_some(way));
         }

@@ -171,6 +171,36 @@ fn a_message_longer_than_the_limit_is_trouble_and_not_held() {
 }
 
 #[test]
+fn what_strangers_lose_is_no_trouble_and_they_do_not_drive_out_the_phones_connection() {
+    let stranger =
+        |n: usize| SocketAddr::from(([127, 0, 9, (n / 60_000) as u8], (n % 60_000 + 1_000) as u16));
+    let (phone, primary): (SocketAddr, SocketAddr) = (PHONE.parse().unwrap(), PRIMARY.parse().unwrap());
+    let (ports, whose) = (Ports::default(), Whose::of(PHONE, PRIMARY));
+    let message = options("a");
+    let mut streams = Streams::default();
+    let mut shown = Vec::new();
+    let mut push = |src: SocketAddr, dst: SocketAddr, data: &[u8]| {
+        let events =
+            streams.push(Instant::EPOCH, &[1], (src.ip(), dst.ip()), data, (&ports, &whose)).unwrap();
+        let told = |event: &Event| !matches!(event.kind, EventKind::Tcp(_));
+        shown.extend(events.into_iter().filter(told));
+    };
+    push(phone, primary, &tcp(phone, primary, SYN, 9, 0, b""));
+    push(phone, primary, &tcp(phone, primary, ACK, 10, 0, &message[..20]));
+    for n in 0..=MAX_FLOWS {
+        let stranger = stranger(n);
+        push(stranger, primary, &tcp(stranger, primary, SYN, 9, 0, b""));
+        push(stranger, primary, &tcp(stranger, primary, ACK, 10, 0, &message[..20]));
+        push(stranger, primary, &tcp(stranger, primary, ACK, 90, 0, &message));
+        push(primary, stranger, &tcp(primary, stranger, ACK, 1, 91, b""));
+    }
+    push(phone, primary, &tcp(phone, primary, ACK, 30, 0, &message[20..]));
+    let is_the_phones = |event: &Event| matches!(&event.kind, EventKind::Sip(sip) if sip.src == phone);
+    assert!(shown.iter().any(is_the_phones), "the phone's message is put together");
+    assert!(!shown.iter().any(|event| matches!(event.kind, EventKind::Mark(_))), "and nothing is trouble");
+}
+
+#[test]
 fn connections_are_bounded() {
     let mut streams = Streams::default();
     let way = ("127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap());
@@ -180,7 +210,7 @@ fn connections_are_bounded() {
         let begin = tcp(src, dst, SYN, 9, 0, b"");
         let segment = tcp(src, dst, ACK, 11, 0, &octets);
         for data in [begin, segment] {
-            streams.push(Instant::EPOCH, &[1], way, &data, &Ports::default());
+            streams.push(Instant::EPOCH, &[1], way, &data, (&Ports::default(), &Whose::default()));
         }
         assert!(streams.flows.len() <= MAX_FLOWS && streams.held <= MAX_HELD);
     }

@@ -11,6 +11,8 @@ use super::{MachineId, Net, Trouble};
 pub struct Driver<N: Net> {
     net: N,
     places: Vec<Place>,
+    /// Whether the last step served a deadline that was late, so that an event is next.
+    caught_up: bool,
     /// The machine that is being served, so that a panic can be pinned on it.
     serving: Option<MachineId>,
 }
@@ -20,7 +22,7 @@ struct Place {
     /// `None` while it is being served, and for ever when it was removed or panicked.
     machine: Option<Box<dyn Machine>>,
     deadline: Option<Instant>,
-    /// When it named its deadline: one that had passed by then is not our lateness.
+    /// When it first named its deadline: one that had passed by then is not our lateness.
     named_at: Instant,
     /// Wakes in a row at which the machine did nothing and named the same deadline again.
     idle_wakes: u32,
@@ -30,9 +32,13 @@ impl<N: Net> Driver<N> {
     /// More idle wakes in a row than that are a bug of the machine's.
     const IDLE_WAKES: u32 = 1_000;
 
+    /// A deadline that is late by more is served before the next event: where events never end, timers run
+    /// all the same, and their lateness is noted.
+    const PATIENCE: Span = Span::from_millis(5);
+
     /// A driver without machines.
     pub fn new(net: N) -> Self {
-        Driver { net, places: Vec::new(), serving: None }
+        Driver { net, places: Vec::new(), caught_up: false, serving: None }
     }
 
     /// The network, to bend its links and take its frames.
@@ -81,6 +87,14 @@ impl<N: Net> Driver<N> {
     /// When a machine names a deadline that has passed again and again without doing anything.
     pub fn step(&mut self, until: Instant) -> bool {
         let due = self.due();
+        if let Some((deadline, id)) = due.filter(|_| !std::mem::take(&mut self.caught_up)) {
+            let now = self.net.now();
+            if deadline <= until && now - deadline.max(self.places[id.0].named_at) > Self::PATIENCE {
+                self.caught_up = true;
+                self.wake(id, deadline, now);
+                return true;
+            }
+        }
         let limit = due.map_or(until, |(deadline, _)| deadline.min(until));
         if let Some((id, input)) = self.net.next(limit) {
             if self.places.get(id.0).is_some_and(|place| place.machine.is_some()) {
@@ -152,7 +166,10 @@ impl<N: Net> Driver<N> {
             outputs += 1;
         }
         let place = &mut self.places[id.0];
-        (place.deadline, place.named_at) = (machine.deadline(), now);
+        let deadline = machine.deadline();
+        if place.deadline != deadline {
+            (place.deadline, place.named_at) = (deadline, now);
+        }
         place.machine = Some(machine);
         self.serving = None;
         (result, outputs)
@@ -261,6 +278,47 @@ mod tests {
         fn as_any_mut(&mut self) -> &mut dyn Any {
             self
         }
+    }
+
+    /// A network on which an event waits at any time; each takes a millisecond.
+    struct Flood {
+        now: Instant,
+        events: u32,
+    }
+
+    impl Net for Flood {
+        fn now(&mut self) -> Instant {
+            self.now
+        }
+
+        fn perform(&mut self, _: MachineId, _: Output) {}
+
+        fn next(&mut self, _: Instant) -> Option<(MachineId, Input)> {
+            self.events += 1;
+            self.now = self.now + Span::from_millis(1);
+            let payload = b"hello".to_vec();
+            Some((MachineId(0), Input::Datagram { local: at(1), remote: at(2), payload }))
+        }
+
+        fn release(&mut self, _: MachineId) {}
+
+        fn note(&mut self, _: Trouble) {}
+    }
+
+    #[test]
+    fn a_deadline_that_is_late_is_served_while_events_never_end() {
+        let mut driver = Driver::new(Flood { now: Instant::EPOCH, events: 0 });
+        let mut puppet = Puppet::at(at(1));
+        puppet.wake_at = Some(Instant::EPOCH + Span::from_millis(20));
+        let id = driver.add(puppet);
+        for _ in 0..100 {
+            assert!(driver.step(seconds(1)));
+        }
+        let heard = driver.command(id, |puppet: &mut Puppet, _| puppet.heard.clone());
+        let wakes: Vec<_> =
+            heard.iter().filter(|(_, input)| *input == Input::Wake).map(|(at, _)| *at).collect();
+        assert_eq!(wakes, [Instant::EPOCH + Span::from_millis(26)]);
+        assert_eq!(driver.net().events, 99, "events had every other turn");
     }
 
     #[test]

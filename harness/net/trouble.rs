@@ -57,6 +57,20 @@ pub enum Trouble {
         /// Why.
         error: OsError,
     },
+    /// Datagrams came faster than they were read, and found no room in the socket.
+    #[error(
+        "{count} datagrams to {local} were lost in this host before they were read (the sysctl net.core.rmem_max bounds how many may wait)"
+    )]
+    Overflowed {
+        /// When the last one came that found room before.
+        since: Instant,
+        /// When the first one came that found room again.
+        at: Instant,
+        /// At which address of ours.
+        local: SocketAddr,
+        /// How many were lost.
+        count: u32,
+    },
     /// An ICMP error could not be forged.
     #[error("cannot send ICMP from {local}: {error} (a raw socket needs the privilege CAP_NET_RAW)")]
     ForgeryFailed {
@@ -93,6 +107,7 @@ impl Trouble {
             | Trouble::Stepped { at, .. }
             | Trouble::BindFailed { at, .. }
             | Trouble::SendFailed { at, .. }
+            | Trouble::Overflowed { since: at, .. }
             | Trouble::ForgeryFailed { at, .. }
             | Trouble::Panicked { at, .. }
             | Trouble::TooMany { at } => *at,

@@ -28,15 +28,21 @@ const MAX_PACKET: usize = 65_536;
 pub(super) enum Report {
     /// A datagram came at this time, by the kernel's stamp.
     Datagram { at: Instant, remote: SocketAddr, payload: Vec<u8> },
+    /// The socket had no room for so many datagrams, between two that it had room for.
+    Lost { since: Instant, at: Instant, count: u32 },
     /// An ICMP error came for a datagram that was sent there.
     Icmp { remote: SocketAddr, kind: IcmpKind },
 }
 
 /// Binds an address. Must be called within a tokio runtime.
 pub(super) fn bind(local: SocketAddr) -> io::Result<Arc<UdpSocket>> {
+    bind_with(local, RECEIVE_BUFFER)
+}
+
+fn bind_with(local: SocketAddr, buffer_octets: usize) -> io::Result<Arc<UdpSocket>> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.set_recv_buffer_size(buffer_octets)?;
     if local.is_ipv6() {
         socket.set_only_v6(true)?;
         enable(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR)?;
@@ -44,6 +50,7 @@ pub(super) fn bind(local: SocketAddr) -> io::Result<Arc<UdpSocket>> {
         enable(&socket, libc::IPPROTO_IP, libc::IP_RECVERR)?;
     }
     enable(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)?;
+    enable(&socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL)?;
     socket.bind(&local.into())?;
     Ok(Arc::new(UdpSocket::from_std(socket.into())?))
 }
@@ -65,30 +72,55 @@ pub(super) fn send(socket: &UdpSocket, remote: SocketAddr, payload: &[u8]) -> io
     result.map(|_| ())
 }
 
-/// Room for the longest datagram.
-pub(super) fn buffer() -> Vec<u8> {
-    vec![0; MAX_PACKET]
+/// Reads one socket.
+pub(super) struct Reader {
+    clock: Clock,
+    /// Room for the longest datagram.
+    buffer: Vec<u8>,
+    /// How many were lost up to the datagram that was read last, and when it came.
+    lost: u32,
+    before: Instant,
 }
 
-/// Waits for the socket, and says what came. To be asked again and again.
-pub(super) async fn receive(socket: &UdpSocket, clock: &Clock, buffer: &mut [u8]) -> io::Result<Vec<Report>> {
-    loop {
-        socket.ready(Interest::READABLE | Interest::ERROR).await?;
-        let mut reports = Vec::new();
-        for (interest, queue) in [(Interest::ERROR, libc::MSG_ERRQUEUE), (Interest::READABLE, 0)] {
-            for _ in 0..BATCH {
-                let message = socket.try_io(interest, || receive_message(socket.as_raw_fd(), queue, buffer));
-                match message {
-                    Ok(message) => reports.extend(message.report(buffer, clock)),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // An ICMP error again, without what belongs to it.
-                    Err(_) => {}
+impl Reader {
+    pub(super) fn new(clock: Clock) -> Self {
+        Reader { buffer: vec![0; MAX_PACKET], lost: 0, before: clock.now(), clock }
+    }
+
+    /// Waits for the socket, and says what came. To be asked again and again.
+    pub(super) async fn receive(&mut self, socket: &UdpSocket) -> io::Result<Vec<Report>> {
+        loop {
+            socket.ready(Interest::READABLE | Interest::ERROR).await?;
+            let mut reports = Vec::new();
+            for (interest, queue) in [(Interest::ERROR, libc::MSG_ERRQUEUE), (Interest::READABLE, 0)] {
+                for _ in 0..BATCH {
+                    let fd = socket.as_raw_fd();
+                    match socket.try_io(interest, || receive_message(fd, queue, &mut self.buffer)) {
+                        Ok(message) => self.report(message, &mut reports),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                        // An ICMP error again, without what belongs to it.
+                        Err(_) => {}
+                    }
                 }
             }
+            if !reports.is_empty() {
+                return Ok(reports);
+            }
         }
-        if !reports.is_empty() {
-            return Ok(reports);
+    }
+
+    fn report(&mut self, message: Message, reports: &mut Vec<Report>) {
+        let lost = message.lost;
+        let report = message.report(&self.buffer, &self.clock);
+        if let Some(Report::Datagram { at, .. }) = report {
+            // The kernel counts in 32 bits, and says nothing while it is nothing.
+            let count = lost.wrapping_sub(self.lost);
+            if count > 0 {
+                reports.push(Report::Lost { since: self.before, at, count });
+            }
+            (self.lost, self.before) = (lost, at);
         }
+        reports.extend(report);
     }
 }
 
@@ -99,6 +131,8 @@ struct Message {
     address: Option<SocketAddr>,
     stamp: Option<Instant>,
     error: Option<libc::sock_extended_err>,
+    /// How many the socket had no room for before this one, since it was bound.
+    lost: u32,
 }
 
 impl Message {
@@ -147,7 +181,7 @@ fn receive_message(fd: RawFd, queue: libc::c_int, buffer: &mut [u8]) -> io::Resu
             return Err(io::Error::last_os_error());
         }
         let address = SockAddr::new(storage, header.msg_namelen).as_socket();
-        let mut message = Message { length: length as usize, address, stamp: None, error: None };
+        let mut message = Message { length: length as usize, address, stamp: None, error: None, lost: 0 };
         let mut control = libc::CMSG_FIRSTHDR(&header);
         while let Some(head) = control.as_ref() {
             let data = libc::CMSG_DATA(control);
@@ -155,6 +189,7 @@ fn receive_message(fd: RawFd, queue: libc::c_int, buffer: &mut [u8]) -> io::Resu
                 (libc::SOL_SOCKET, libc::SO_TIMESTAMPNS) => {
                     message.stamp = Some(instant(ptr::read_unaligned(data.cast())));
                 }
+                (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => message.lost = ptr::read_unaligned(data.cast()),
                 (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR) => {
                     message.error = Some(ptr::read_unaligned(data.cast()));
                 }
@@ -168,4 +203,34 @@ fn receive_message(fd: RawFd, queue: libc::c_int, buffer: &mut [u8]) -> io::Resu
 
 fn instant(time: libc::timespec) -> Instant {
     Instant::from_nanos(time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_in_the_socket_is_counted_with_its_stretch() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let _context = runtime.enter();
+        let socket = bind_with("127.0.0.1:0".parse().unwrap(), 4_096).unwrap();
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut reader = Reader::new(Clock::start());
+        let send = |payload: &[u8]| sender.send_to(payload, socket.local_addr().unwrap()).unwrap();
+        (0..BATCH).for_each(|_| _ = send(&[b'x'; 500]));
+        let first = runtime.block_on(reader.receive(&socket)).unwrap();
+        assert!(first.len() < BATCH && first.iter().all(|report| matches!(report, Report::Datagram { .. })));
+        let Some(Report::Datagram { at: before, .. }) = first.last() else { panic!("{first:?}") };
+        for _ in 0..2 {
+            send(b"there is room again");
+        }
+        let then = runtime.block_on(reader.receive(&socket)).unwrap();
+        let [Report::Lost { since, at, count }, Report::Datagram { at: after, .. }, Report::Datagram { .. }] =
+            &then[..]
+        else {
+            panic!("{then:?}")
+        };
+        assert_eq!((since, at, *count as usize), (before, after, BATCH - first.len()), "and once");
+    }
 }

@@ -265,7 +265,11 @@ impl Net for RealNet {
         }
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         let trouble = match trouble {
-            Trouble::Late { at, .. } | Trouble::SendFailed { at, .. } if troubles.len() >= Self::TROUBLES => {
+            Trouble::Late { at, .. }
+            | Trouble::SendFailed { at, .. }
+            | Trouble::Overflowed { since: at, .. }
+                if troubles.len() >= Self::TROUBLES =>
+            {
                 if std::mem::replace(&mut self.overwhelmed, true) {
                     return;
                 }
@@ -351,6 +355,10 @@ impl RealNet {
     }
 
     fn take_report(&mut self, local: SocketAddr, number: u64, report: Report) -> Option<(MachineId, Input)> {
+        if let Report::Lost { since, at, count } = report {
+            self.note(Trouble::Overflowed { since, at, local, count });
+            return None;
+        }
         let port = self.udp.get(&local).filter(|port| port.number == number && !port.mute)?;
         let machine = port.machine;
         let input = match report {
@@ -360,6 +368,7 @@ impl RealNet {
                 Input::Datagram { local, remote, payload }
             }
             Report::Icmp { remote, kind } => Input::Icmp { local, remote, kind },
+            Report::Lost { .. } => return None,
         };
         Some((machine, input))
     }

@@ -174,8 +174,8 @@ async fn listen(
     clock: Clock,
     tap: SocketTap,
 ) {
-    let mut buffer = datagrams::buffer();
-    while let Ok(reports) = datagrams::receive(&socket, &clock, &mut buffer).await {
+    let mut reader = datagrams::Reader::new(clock);
+    while let Ok(reports) = reader.receive(&socket).await {
         for report in reports {
             if let Report::Datagram { at, remote, payload } = &report {
                 tap.datagram(*at, *remote, local, payload);

@@ -73,6 +73,7 @@ fn mark_of(trouble: &Trouble, tapped: bool) -> (Mark, Instant) {
         Trouble::Stepped { since, by, .. } if tapped => from(since.min(since + by)),
         Trouble::Stepped { since, at, by } => between(since.min(since + by), at.max(at + by)),
         Trouble::SendFailed { at, .. } => between(at, at),
+        Trouble::Overflowed { since, at, .. } => between(since, at),
         Trouble::BindFailed { at, .. }
         | Trouble::ForgeryFailed { at, .. }
         | Trouble::Panicked { at, .. }
@@ -104,6 +105,13 @@ mod tests {
     fn a_late_farm_is_in_doubt_until_it_was_served() {
         let late = Trouble::Late { at: at(7), by: Span::from_secs(1) };
         assert_eq!(stretch(&late, true), (at(7), Some(at(8))));
+    }
+
+    #[test]
+    fn what_was_lost_in_our_own_socket_is_in_doubt_since_the_datagram_before() {
+        let local = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
+        let overflowed = Trouble::Overflowed { since: at(7), at: at(9), local, count: 3 };
+        assert_eq!(stretch(&overflowed, true), (at(7), Some(at(9))));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod whose;
 mod write;
 
 #[cfg(test)]
-mod properties;
+mod properties_tests;
 
 #[cfg(test)]
 #[path = "../tests/support/frames.rs"]

@@ -7,7 +7,7 @@ mod proxy;
 mod registrar;
 
 #[cfg(test)]
-mod calls;
+mod calls_tests;
 #[cfg(test)]
 mod tests;
 

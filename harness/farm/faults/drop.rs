@@ -3,7 +3,7 @@
 //! too, although its segments were acknowledged.
 
 use super::declare::{Count, fault};
-use super::{Action, DnsAction, NodeKind, Rule, Seen, SeenDns};
+use super::{Action, DnsAction, NodeKind, Rule, Seen, SeenDns, group};
 
 fault! {
     /// Loses messages: of every `n` that are in its scope, the first `k`.
@@ -21,8 +21,7 @@ fault! {
 
 impl Rule for Drop {
     fn contradiction(&self) -> Option<String> {
-        let (k, n) = (self.k.0, self.n.0);
-        (k > n).then(|| format!("k={k} of n={n} is more than there are"))
+        group::contradiction(self.k.0, self.n.0)
     }
 
     fn see(&mut self, _: &Seen<'_>) -> Option<Action> {
@@ -41,9 +40,7 @@ impl Rule for Drop {
 impl Drop {
     /// Whether the next message is lost.
     fn loses(&mut self) -> bool {
-        let lost = self.place < self.k.0;
-        self.place = (self.place + 1) % self.n.0;
-        lost
+        group::is_next(&mut self.place, self.k.0, self.n.0)
     }
 }
 

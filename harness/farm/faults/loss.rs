@@ -5,7 +5,7 @@
 use sipfarm_core::machine::Transport;
 
 use super::declare::{Count, fault};
-use super::{Action, Direction, Rule, Seen};
+use super::{Action, Direction, Rule, Seen, group};
 
 fault! {
     /// Loses datagrams of one direction, as a bad link does.
@@ -25,17 +25,14 @@ fault! {
 
 impl Rule for Loss {
     fn contradiction(&self) -> Option<String> {
-        let (k, n) = (self.k.0, self.n.0);
-        (k > n).then(|| format!("k={k} of n={n} is more than there are"))
+        group::contradiction(self.k.0, self.n.0)
     }
 
     fn see(&mut self, seen: &Seen<'_>) -> Option<Action> {
         if seen.direction != self.way || seen.transport != Transport::Udp {
             return None;
         }
-        let lost = self.place < self.k.0;
-        self.place = (self.place + 1) % self.n.0;
-        lost.then_some(Action::Drop)
+        group::is_next(&mut self.place, self.k.0, self.n.0).then_some(Action::Drop)
     }
 }
 

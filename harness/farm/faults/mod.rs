@@ -7,6 +7,7 @@
 
 mod chain;
 mod declare;
+mod group;
 mod scope;
 mod spec;
 

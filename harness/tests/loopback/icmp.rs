@@ -41,7 +41,12 @@ fn the_phone_heeds_a_forged_error_that_quotes_what_it_sent_and_no_other() {
         }
         quotations[usize::from(is_right)] += 1;
         if tshark::is_installed() {
-            let sums = tshark::checked(&capture, "icmp", &["ip.checksum.status", "icmp.checksum.status"]);
+            // The kernel has errors of its own for audio that comes when its port has closed.
+            let sums = tshark::checked(
+                &capture,
+                "icmp and udp.port == 5060",
+                &["ip.checksum.status", "icmp.checksum.status"],
+            );
             assert_eq!(sums.len(), quoted.len(), "{}", scene.name);
             for sum in sums {
                 let outer = sum[0].split(',').next();

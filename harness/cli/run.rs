@@ -116,6 +116,12 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     if args.list {
         return Ok(list(&selected));
     }
+    if let (PhoneChoice::Profile(profile), NetArg::Virtual) = (&phone, args.net) {
+        let id = &profile.id;
+        eprintln!(
+            "note: in the simulated network the reference phone plays \"{id}\": it behaves as that profile says"
+        );
+    }
     let bundle = Arc::new(open_bundle(&args)?);
     let net = NetKind::from(args.net);
     let tap = match net {

@@ -139,15 +139,17 @@ impl fmt::Display for Repeats {
         let last = first + seeds.saturating_sub(1);
         writeln!(
             f,
-            "  seeds    {first} to {last}, {} scenarios each, in {real_time:.1}",
-            self.scenarios.len()
+            "  seeds    {first} to {last}, {} scenario{} each, in {real_time:.1}",
+            self.scenarios.len(),
+            if self.scenarios.len() == 1 { "" } else { "s" }
         )?;
         match changed {
             0 => writeln!(f, "  changed  none: every scenario has the same verdict under every seed")?,
             1 => writeln!(f, "  changed  1 verdict depends on the seed")?,
             _ => writeln!(f, "  changed  {changed} verdicts depend on the seed")?,
         }
-        self.changed().try_for_each(|scenario| write!(f, "\n{scenario}"))
+        self.changed().try_for_each(|scenario| write!(f, "\n{scenario}"))?;
+        writeln!(f, "\n  exit     {}: under all seeds together", self.exit.code())
     }
 }
 
@@ -155,7 +157,7 @@ impl fmt::Display for Repeated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts: Vec<String> = self.counts.iter().map(|(verdict, n)| format!("{verdict} {n}")).collect();
         writeln!(f, "  {}  {}\n    {}", self.place, self.name, counts.join(", "))?;
-        let others = self.told.iter().filter(|(_, told)| told.verdict != self.verdict);
+        let others = self.told.iter().filter(|(_, told)| told.verdict != Verdict::Pass);
         for (seed, told) in others.take(3) {
             writeln!(f, "    {} with seed {seed}", told.verdict)?;
             told.why.iter().take(3).try_for_each(|why| writeln!(f, "      {why}"))?;

@@ -247,8 +247,8 @@ fn a_wrong_tag_expression_is_an_error_with_its_column() {
 
 #[test]
 fn the_gate_lets_nothing_through_with_an_error_anywhere() {
-    let sound = "Feature: F\n  Scenario: s\n    Given a farm with servers \"primary\"\n    Then the phone sends INVITE \
-                 to \"primary\"\n";
+    let sound = "Feature: F\n  Scenario: s\n    Given a farm with servers \"primary\"\n    When the phone dials the far end\n    \
+                 Then the phone sends INVITE to \"primary\"\n";
     let broken = "Feature: G\n  Scenario: s\n    Given x\n    Wen y\n";
     let folder = folder(&[("a.feature", sound), ("b.feature", broken)]);
     let yes: lint::Check<'_> = &|_| Ok(());

@@ -75,7 +75,7 @@ async fn hangs_up(world: &mut World, #[step] step: &Step) -> StepResult {
     if lab.far_end(|far_end: &mut FarEnd, now| far_end.hang_up(now)) {
         return Ok(());
     }
-    let precondition = "the far end has an answered call to hang up".to_owned();
+    let precondition = "the far end has no answered call to hang up".to_owned();
     lab.mark(Mark::Unmet { precondition: precondition.clone() });
     Err(world.stop(StepFailure::Unmet(precondition)))
 }

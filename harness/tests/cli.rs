@@ -131,7 +131,7 @@ fn the_far_end_hangs_up_calls_only() {
         "Feature: F\n  Scenario: S\n    {FARM}    And the far end stays silent\n    When the phone dials the far end\n    And the far end hangs up\n    Then the phone sends INVITE to \"primary\"\n"
     ));
     assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
-    assert!(ran.out.contains("the far end has an answered call to hang up"), "{}", ran.out);
+    assert!(ran.out.contains("the far end has no answered call to hang up"), "{}", ran.out);
 }
 
 #[test]

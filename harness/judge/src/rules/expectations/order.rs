@@ -5,9 +5,10 @@ use sipfarm_core::sip::Method;
 
 use super::moves_on::connect_to;
 use super::{Asked, near};
-use crate::case::{ClientExchange, asks_for_more, status};
+use crate::case::{Case, ClientExchange, asks_for_more, status};
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
+use crate::rules::standing::trigger;
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "order",
@@ -31,11 +32,12 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], on
         Window { from: asked.since(), to: asked.reach(method, nodes.first().map(String::as_str)) };
     let mut so_far = String::new();
     let mut held: Option<&ClientExchange<'_>> = None;
+    let mut last = None;
     for node in nodes {
         let next = held.take().or_else(|| visits.next());
         let Some(visit) = next.filter(|visit| visit.t0() <= window.to) else {
             let nearest = near::requests(case, Some(method), Some(node), window);
-            let seen = format!("{so_far}no {method} to \"{node}\"");
+            let seen = format!("{so_far}no {method} to \"{node}\"{}", stayed(case, last));
             return draft.seen(seen).nearest(nearest).window(window).fail_at(window.to);
         };
         // A server that refuses the connection was tried all the same.
@@ -46,6 +48,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], on
             held = Some(visit);
             continue;
         }
+        last = Some(visit);
         draft = draft.message(visit.first());
         so_far += &format!("{}; ", show(asked, visit));
         if !asked.goes_to(visit, node) {
@@ -80,6 +83,16 @@ fn deadline(asked: &Asked<'_, '_>, visit: &ClientExchange<'_>) -> Instant {
         Some(response) => response.at + limits.at_once(),
         None => by_timer,
     }
+}
+
+/// What kept a phone at the server of that request, or should not have.
+fn stayed(case: &Case<'_>, at: Option<&ClientExchange<'_>>) -> String {
+    let Some(response) = at.and_then(ClientExchange::final_response) else { return String::new() };
+    let profile = &case.profile;
+    let is_trigger = trigger(status(response)).is_some_and(|it| profile.failover.triggers.contains(&it));
+    let means = if is_trigger { "a reason to go on" } else { "no reason to go on" };
+    let what = response.what();
+    format!("; answered with {what} (packet {}), by the profile {} {means}", response.packet(), profile.id)
 }
 
 fn show(asked: &Asked<'_, '_>, visit: &ClientExchange<'_>) -> String {

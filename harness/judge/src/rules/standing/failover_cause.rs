@@ -117,7 +117,8 @@ fn cause(case: &Case<'_>, before: &ClientExchange<'_>, next: Option<&ClientExcha
     }
 }
 
-fn trigger(code: u16) -> Option<Trigger> {
+/// What a profile calls a response that makes the phone go on to the next server.
+pub fn trigger(code: u16) -> Option<Trigger> {
     match code {
         503 => Some(Trigger::ServiceUnavailable),
         408 => Some(Trigger::RequestTimeout),

@@ -48,6 +48,7 @@ mod transmission_count;
 mod well_formed;
 
 use super::Rule;
+pub use failover_cause::trigger;
 
 /// Every standing rule: repetitions, transactions, dialogs, audio, servers, registration, responses, form.
 pub const ALL: &[&dyn Rule] = &[

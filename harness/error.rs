@@ -131,7 +131,7 @@ impl Error {
     /// Who can mend it.
     pub fn blame(&self) -> Blame {
         match self {
-            Error::Lab { .. } => Blame::Lab,
+            Error::Lab { .. } | Error::Unwritable { .. } => Blame::Lab,
             _ => Blame::Author,
         }
     }
@@ -140,7 +140,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Error::NothingSelected { .. } => Exit::NothingSelected,
-            Error::Lab { .. } => Exit::LabUnfit,
+            Error::Lab { .. } | Error::Unwritable { .. } => Exit::LabUnfit,
             _ => Exit::Usage,
         }
     }
@@ -234,7 +234,7 @@ mod tests {
             (Error::NoSuchPath { path: "featurs".into() }, Exit::Usage),
             (Error::NoFeatureFile { paths: vec!["docs".into(), "ci".into()] }, Exit::Usage),
             (Error::Unreadable { path: "a.feature".into(), source: denied() }, Exit::Usage),
-            (Error::Unwritable { path: "/captures".into(), source: denied() }, Exit::Usage),
+            (Error::Unwritable { path: "/captures".into(), source: denied() }, Exit::LabUnfit),
             (Error::TagExpression { expression: "@a nad @b".into(), column: 4 }, Exit::Usage),
             (
                 Error::NoScenarioAtLine {

@@ -295,7 +295,7 @@ mod tests {
 
         fn next(&mut self, _: Instant) -> Option<(MachineId, Input)> {
             self.events += 1;
-            self.now = self.now + Span::from_millis(1);
+            self.now += Span::from_millis(1);
             let payload = b"hello".to_vec();
             Some((MachineId(0), Input::Datagram { local: at(1), remote: at(2), payload }))
         }

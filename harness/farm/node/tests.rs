@@ -287,7 +287,7 @@ fn a_flood_of_a_strangers_invites_is_bounded_and_does_not_weigh_on_the_phone() {
     assert!(lab.lines().contains(&"node > phone: BYE".to_owned()), "the way to it is known");
     lab.forget();
     lab.run_s(21);
-    assert!(lab.times("200 INVITE").first().is_some(), "the call that rang before is answered");
+    assert!(!lab.times("200 INVITE").is_empty(), "the call that rang before is answered");
     lab.run_s(200);
     assert_eq!(lab.node(|node, _| node.transactions()), 0);
 }

@@ -179,7 +179,7 @@ impl Stack {
             self.server_shares.remove(before.source);
         }
         self.server_shares.add(source);
-        self.end_server(&key, Letter::Abandon, now + UNANSWERED_MAX);
+        self.end_server(key, Letter::Abandon, now + UNANSWERED_MAX);
         if !is_invite {
             self.timers.set(Timer::Server(key.clone(), Letter::Trying), now + TRYING_AFTER);
         }

@@ -12,9 +12,9 @@ const EAR: &str = "192.0.2.50:9000";
 
 /// A call that came in and was answered; INVITEs of the phone's get these codes in turn, 200 from then
 /// on, and 200 answers with that direction.
-fn in_call(codes: &[u16], direction: &'static str) -> Bench {
+fn in_call(codes: &'static [u16], direction: &'static str) -> Bench {
     let mut bench = Bench::with_servers(Profile::default(), 1, Transport::Udp);
-    let mut codes = codes.to_vec().into_iter();
+    let mut codes = codes.iter().copied();
     bench.script(0, move |request| match request.method() {
         Some(Method::Ack) => vec![],
         Some(Method::Invite) => vec![answer(request, codes.next().unwrap_or(200), direction)],

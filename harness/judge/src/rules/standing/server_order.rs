@@ -233,14 +233,15 @@ pub(super) fn is_for_call(case: &Case<'_>, at: Instant) -> bool {
 
 /// Whether the phone, which registers with a server before a call goes there, has just tried in vain.
 fn kept_out(case: &Case<'_>, node: &Node, from: Instant, at: Instant) -> bool {
-    let tries = case.registrations.iter().filter(|registration| {
+    let mut tries = case.registrations.iter().filter(|registration| {
         let exchange = &case.client[registration.exchange];
         registration.purpose.is_attempt()
             && exchange.to == node.addr
             && exchange.t0() >= from
             && exchange.t0() < at
     });
-    case.profile.failover.register_before_invite && tries.last().is_some_and(|last| last.granted.is_none())
+    case.profile.failover.register_before_invite
+        && tries.next_back().is_some_and(|last| last.granted.is_none())
 }
 
 /// Whether the phone's last request at that server failed a short while ago, and the server is still

@@ -277,7 +277,7 @@ mod tests {
         error[unreadable]: cannot read a.feature: permission denied
 
         error[unwritable]: cannot write /captures: permission denied
-          help: choose another folder with --out DIR
+          fix: choose another folder with --out DIR
 
         error[tag-expression]: cannot read the tag expression `@a nad @b` at column 4
           @a nad @b

@@ -98,6 +98,8 @@ fn is_rebranched(case: &Case<'_>, before: &ClientExchange<'_>, after: &ClientExc
         && same_flow
         && before.first().call_id == after.first().call_id
         && before.first().from_tag == after.first().from_tag
+        // Outside a dialog it asks for a new one.
+        && before.first().to_tag == after.first().to_tag
         && before.cseq().is_some()
         && before.cseq() == after.cseq()
         && after.t0() < running_until(case, before)

@@ -238,7 +238,7 @@ fn kept_out(case: &Case<'_>, node: &Node, from: Instant, at: Instant) -> bool {
         registration.purpose.is_attempt()
             && exchange.to == node.addr
             && exchange.t0() >= from
-            && exchange.t0() < at
+            && exchange.t0() <= at
     });
     case.profile.failover.register_before_invite
         && tries.next_back().is_some_and(|last| last.granted.is_none())

@@ -7,7 +7,7 @@ use sipfarm_core::sdp::{Direction, Session};
 use sipfarm_core::sip::Method;
 
 use super::Case;
-use super::audio::description;
+use super::description::description;
 use super::exchange::status;
 use super::seen::SeenRef;
 

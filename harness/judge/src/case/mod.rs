@@ -8,6 +8,7 @@ mod attempt;
 mod audio;
 mod bound;
 mod connect;
+mod description;
 mod dialog;
 mod dns;
 mod exchange;

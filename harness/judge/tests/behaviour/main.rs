@@ -4,6 +4,7 @@
 mod common;
 
 mod audio;
+mod audio_descriptions;
 mod audio_hold;
 mod dialog_route;
 mod dialogs;
@@ -12,6 +13,7 @@ mod expect_calls;
 mod expect_requests;
 mod expect_timing;
 mod failback;
+mod forked;
 mod healthy;
 mod invite_schedule;
 mod keys;

@@ -56,12 +56,15 @@ pub(super) fn judge_past(asked: &Asked<'_, '_>, node: &str) -> Finding {
         let at_a_time = |stretch: &&crate::audio::Stretch| stretch.touches(window.from, window.to);
         streams.find_map(move |stream| Some((stream, stream.stretches.iter().find(at_a_time)?)))
     };
-    let ears = case.ears().unwrap_or_default();
+    let ears = case.ears();
     if let Some((stream, stretch)) = passes(true) {
         let seen = format!("the phone sends audio to {}", case.names.show(stream.dst, Transport::Udp));
         let draft = draft.seen(seen).packets(&stretch.packets, stretch.from.max(window.from));
-        return match ears.iter().any(|ear| ear.to == stream.dst) {
-            true => draft.inconclusive("a session description said so: the node is in the way of the audio"),
+        if ears.iter().any(|ear| ear.to == Some(stream.dst)) {
+            return draft.inconclusive("a session description said so: the node is in the way of the audio");
+        }
+        return match ears.iter().any(|ear| ear.to.is_none()) {
+            true => draft.inconclusive("a session description leaves open where the audio goes"),
             false => draft.fail(),
         };
     }

@@ -26,7 +26,7 @@ impl Rule for AudioDirection {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        let Some(ears) = case.ears() else { return docket.close() };
+        let ears = case.ears();
         let forbids = |agreement: &Agreement<'_, '_>| !agreement.lets_phone_send();
         for agreement in case.agreements().into_iter().filter(forbids) {
             let call_id = agreement.call_id();
@@ -40,12 +40,13 @@ impl Rule for AudioDirection {
             if window.from >= window.to {
                 continue;
             }
-            // What another call that is not over goes to, too, may be that call's.
+            // What another call that is not over, or another medium, goes to, too, may be theirs.
             let shared = |to| {
                 let live = |at: Instant, over: Instant| at <= window.to && over >= window.from;
-                ears.iter().any(|ear| ear.to == to && ear.call_id != call_id && live(ear.at, ear.over))
+                let others = ears.iter().filter(|ear| ear.call_id != call_id || !ear.audio);
+                others.into_iter().any(|ear| ear.may_be(to) && live(ear.at, ear.over))
             };
-            let own = |to| of_it().any(|ear| ear.to == to) && !shared(to);
+            let own = |to| of_it().any(|ear| ear.audio && ear.to == Some(to)) && !shared(to);
             let streams = case.audio(true).filter(|stream| own(stream.dst));
             let heard = streams.flat_map(|stream| &stream.stretches);
             let heard =

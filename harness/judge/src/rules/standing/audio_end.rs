@@ -1,5 +1,5 @@
-//! A phone sends no audio in a call that is over: BYE ends the session (RFC 3261 section 15), and AM-23
-//! gives it 2 s.
+//! A phone sends no audio in a call that is over: BYE ends the session (RFC 3261 section 15), and so does
+//! the refusal of the INVITE what was heard before (section 13.2.2.3). AM-23 gives it 2 s.
 
 use crate::audio::Stretch;
 use crate::case::{Case, Ear};
@@ -25,14 +25,15 @@ impl Rule for AudioEnd {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        let Some(told) = case.ears() else { return docket.close() };
+        let told = case.ears();
         for stream in case.audio(true) {
-            let of_it: Vec<&Ear<'_>> = told.iter().filter(|told| told.to == stream.dst).collect();
+            let of_it: Vec<&Ear<'_>> = told.iter().filter(|told| told.may_be(stream.dst)).collect();
             for stretch in stream.stretches.iter().filter(|stretch| stretch.from <= case.horizon) {
                 let known = stretch.from + case.limits.latency();
                 // Of several calls with one address, the one that lasts longest allows it.
-                let calls = of_it.iter().filter(|told| told.at <= known);
-                let Some(last) = calls.max_by_key(|told| told.over) else { continue };
+                let calls = || of_it.iter().filter(|told| told.at <= known);
+                let is_named = calls().any(|told| told.audio && told.to.is_some());
+                let Some(last) = calls().max_by_key(|told| told.over).filter(|_| is_named) else { continue };
                 let until = last.over + case.limits.at_once();
                 if last.over > case.horizon {
                     continue;
@@ -55,7 +56,7 @@ impl Rule for AudioEnd {
     }
 }
 
-/// Whether another call has told the same address before the stretch was over.
+/// Whether a call that lasts longer has told the same address before the stretch was over.
 fn began_again(told: &[&Ear<'_>], stretch: &Stretch, last: &Ear<'_>) -> bool {
-    told.iter().any(|other| other.call_id != last.call_id && other.at <= stretch.to && other.at > last.at)
+    told.iter().any(|other| other.over > last.over && other.at <= stretch.to && other.at > last.at)
 }

@@ -424,3 +424,22 @@ fn a_request_on_its_way_when_the_503_came_is_no_breach() {
     let story = banned(HonourRetryAfter::Must, 0.15);
     assert_eq!(story.verdict("retry-after", 200.0), Verdict::Pass);
 }
+
+/// REGISTER with 100 and nothing after it; its repetitions, and the next server at that time.
+fn tried_in_vain(method: &str, next: f64) -> Story {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends(method, "primary");
+    story.at(0.02).node("primary").answers(method, 100);
+    for n in (1..8).filter(|n| 4.0 * f64::from(*n) < next) {
+        story.at(4.0 * f64::from(n)).phone().repeats(method, "primary");
+    }
+    story.at(next).phone().sends(method, "secondary");
+    story
+}
+
+#[test]
+fn a_provisional_response_does_not_stop_timer_f() {
+    assert_eq!(tried_in_vain("REGISTER", 32.0).verdict("failover-cause", 60.0), Verdict::Pass);
+    assert_eq!(tried_in_vain("REGISTER", 5.0).verdict("failover-cause", 60.0), Verdict::Fail);
+    assert_eq!(tried_in_vain("INVITE", 32.0).verdict("failover-cause", 60.0), Verdict::Fail, "timer B");
+}

@@ -1,6 +1,7 @@
 //! The next server is tried only for a reason that the profile names: by RFC 3263 section 4.3 a 503, a
 //! failure of the transport, or no response at all. A refusal is an answer, and so is a provisional
-//! response with nothing after it (YL-02c, YL-03b).
+//! response with nothing after it (YL-02c, YL-03b). That holds for INVITE, whose timer B it stops; timer F
+//! of every other request runs on (RFC 3261 sections 17.1.1.2 and 17.1.2.2).
 
 use sipfarm_core::Span;
 use sipfarm_core::profile::Trigger;
@@ -105,6 +106,7 @@ fn cause(case: &Case<'_>, before: &ClientExchange<'_>, next: Option<&ClientExcha
         };
     }
     match before.responses.iter().find(known) {
+        Some(_) if ran_out(case, before, next) => Cause::Fails,
         Some(provisional) if next.is_some() => {
             Cause::Holds(format!("{} (packet {})", provisional.what(), provisional.packet()))
         }
@@ -115,6 +117,13 @@ fn cause(case: &Case<'_>, before: &ClientExchange<'_>, next: Option<&ClientExcha
         None if next.is_some() => Cause::Fails,
         None => Cause::Unknown,
     }
+}
+
+/// Whether timer F of a request other than INVITE had run out when the phone went on.
+fn ran_out(case: &Case<'_>, before: &ClientExchange<'_>, next: Option<&ClientExchange<'_>>) -> bool {
+    let gone = next.map_or(case.horizon, |next| next.t0());
+    let due = case.limits.give_up(before.t0(), case.least_timeout_of(before)).from;
+    before.method != Method::Invite && gone >= due
 }
 
 /// What a profile calls a response that makes the phone go on to the next server.

@@ -443,3 +443,30 @@ fn a_provisional_response_does_not_stop_timer_f() {
     assert_eq!(tried_in_vain("REGISTER", 5.0).verdict("failover-cause", 60.0), Verdict::Fail);
     assert_eq!(tried_in_vain("INVITE", 32.0).verdict("failover-cause", 60.0), Verdict::Fail, "timer B");
 }
+
+#[test]
+fn a_redirection_leads_past_servers() {
+    let redirected = |code: u16, contact: &str, to: &str| {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends("INVITE", "primary");
+        story.at(0.1).node("primary").answers_with("INVITE", code, |b| b.header("Contact", contact));
+        story.at(0.1).phone().acks("primary");
+        story.at(0.2).phone().sends_with("INVITE", to, |b| b.set("CSeq", "2 INVITE"));
+        story.verdict("server-order", 10.0)
+    };
+    for contact in ["<sip:1003@10.0.1.3:5060>", "<sip:10.0.1.3>", "<sip:1003@example.net>"] {
+        assert_eq!(redirected(302, contact, "fallback"), Verdict::Pass, "{contact}");
+        assert_eq!(redirected(503, contact, "fallback"), Verdict::Fail, "503 redirects nobody");
+    }
+    assert_eq!(redirected(302, "<sip:1003@10.0.1.2>", "fallback"), Verdict::Fail, "to another server");
+}
+
+#[test]
+fn a_registration_may_be_redirected_too() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).node("primary").answers_with("REGISTER", 302, |b| b.header("Contact", "<sip:10.0.1.3>"));
+    story.at(0.2).phone().sends("REGISTER", "fallback");
+    story.at(0.3).node("fallback").answers("REGISTER", 200);
+    assert_eq!(story.verdict("server-order", 10.0), Verdict::Pass);
+}

@@ -3,16 +3,16 @@
 //!
 //! Reasons to pass a server over: Retry-After of its 503 still runs; a TCP connect to it came to
 //! nothing; the phone's last request there failed a short while ago, or the REGISTER that was to come
-//! first; the phone works with another
-//! server, and its profile does not send new requests to the primary first.
+//! first; the phone works with another server, and its profile does not send new requests to the primary
+//! first; the server before it in the attempt has redirected the phone (RFC 3261 sections 8.1.3.4, 21.3).
 
 use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, OnExhausted, RegistrationMethod};
-use sipfarm_core::sip::Method;
+use sipfarm_core::sip::{Contact, Host, Method};
 
 use super::retry_after::bans;
-use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome, Purpose, Standing};
+use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome, Purpose, Standing, status};
 use crate::finding::Finding;
 use crate::mark::Node;
 use crate::rules::Rule;
@@ -137,6 +137,9 @@ pub(super) fn is_working(case: &Case<'_>, attempt: &Attempt, first: &ClientExcha
 fn later_fault(case: &Case<'_>, attempt: &Attempt, visits: &[Visit<'_, '_>]) -> Option<Fault> {
     visits.windows(2).find_map(|pair| {
         let (before, after) = (&pair[0], &pair[1]);
+        if is_redirected(before.exchange, after.exchange) {
+            return None;
+        }
         if after.place == before.place {
             return again_fault(case, attempt, before, after);
         }
@@ -147,6 +150,22 @@ fn later_fault(case: &Case<'_>, attempt: &Attempt, visits: &[Visit<'_, '_>]) -> 
             .find(|&place| !may_skip_place(case, place, before.exchange.t0(), after.exchange.t0()))?;
         Some(Fault { text: skipped_text(case, after, skipped), skipped: true })
     })
+}
+
+/// Whether a redirection led from one exchange to the next: a Contact of its 3xx has the next one's
+/// address, or a name, which may stand for any.
+fn is_redirected(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
+    let Some(response) = before.final_response().filter(|r| (300..400).contains(&status(r))) else {
+        return false;
+    };
+    let leads_there = |contact: &Contact| match contact {
+        Contact::Addr(addr) => addr.sip_uri().is_none_or(|uri| match uri.host {
+            Host::Ip(ip) => ip == after.to.ip() || uri.params.has("maddr"),
+            Host::Name(_) => true,
+        }),
+        Contact::Star => false,
+    };
+    response.at <= after.t0() && response.message.contacts().iter().any(leads_there)
 }
 
 /// The same server once more, for no reason that it gave: each server gets one try per call (YL-04).

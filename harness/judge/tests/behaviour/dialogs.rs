@@ -1,6 +1,7 @@
 //! `cseq`, `dialog-identifiers`, `digest`.
 
 use crate::common::{Story, credentials};
+use sipfarm_core::sip::MessageBuilder;
 use sipfarm_judge::Verdict;
 
 fn talking() -> Story {
@@ -213,4 +214,53 @@ fn refused_credentials_are_not_tried_again() {
     });
     register(&mut story, 0.4, "n2", 1, "sip:example.com");
     assert_eq!(story.verdict("digest", 50.0), Verdict::Pass);
+}
+
+/// A proxy challenges an INVITE and the far end the next; the third try answers both, with these nonces.
+fn challenged_twice(proxy: (&str, u32), far_end: (&str, u32)) -> Verdict {
+    let uri = "sip:1002@example.com";
+    let ask = |nonce: &str| format!("Digest realm=\"r\", nonce=\"{nonce}\", qop=\"auth\"");
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("INVITE", "primary");
+    story.at(0.1).node("primary").answers_with("INVITE", 407, |b| b.header("Proxy-Authenticate", ask("np")));
+    story.at(0.1).phone().acks("primary");
+    story.at(0.2).phone().sends_with("INVITE", "primary", |b| {
+        b.set("CSeq", "2 INVITE").header("Proxy-Authorization", credentials("np", 1, uri))
+    });
+    story.at(0.3).node("primary").answers_with("INVITE", 401, |b| b.header("WWW-Authenticate", ask("nw")));
+    story.at(0.3).phone().acks("primary");
+    story.at(0.4).phone().sends_with("INVITE", "primary", |b| {
+        b.set("CSeq", "3 INVITE")
+            .header("Proxy-Authorization", credentials(proxy.0, proxy.1, uri))
+            .header("Authorization", credentials(far_end.0, far_end.1, uri))
+    });
+    story.verdict("digest", 10.0)
+}
+
+#[test]
+fn a_proxy_and_the_far_end_may_both_challenge() {
+    assert_eq!(challenged_twice(("np", 2), ("nw", 1)), Verdict::Pass);
+    assert_eq!(challenged_twice(("np", 1), ("nw", 1)), Verdict::Fail, "the proxy's count stands still");
+    assert_eq!(challenged_twice(("np", 2), ("np", 3)), Verdict::Fail, "the far end's nonce is another");
+}
+
+#[test]
+fn each_user_counts_its_own_uses_of_a_nonce() {
+    let second = |user: &str| {
+        let mut story = challenged("n");
+        register(&mut story, 0.2, "n", 1, "sip:example.com");
+        story.at(0.3).node("primary").answers("REGISTER", 200);
+        let line = |b: MessageBuilder| {
+            b.set("From", "<sip:1009@example.com>;tag=l2")
+                .set("To", "<sip:1009@example.com>")
+                .set("Call-ID", "l2")
+        };
+        story.at(0.4).phone().sends_with("REGISTER", "primary", line);
+        challenge(&mut story, 0.5, "n");
+        let value = credentials("n", 1, "sip:example.com").replace("1001", user);
+        story.at(0.6).phone().sends_with("REGISTER", "primary", |b| line(b).header("Authorization", value));
+        story.verdict("digest", 10.0)
+    };
+    assert_eq!(second("1009"), Verdict::Pass);
+    assert_eq!(second("1001"), Verdict::Fail);
 }

@@ -1,13 +1,14 @@
 //! Credentials: the nonce count starts at 1 and grows with each new request, the URI is the request's,
 //! and a new challenge gets an answer to it rather than what was just refused (RFC 3261 sections 22.1,
-//! 22.4; RFC 2617 section 3.2.2).
+//! 22.4; RFC 2617 section 3.2.2). A proxy and the far end may both have challenged one request: each of
+//! its two headers answers one of them (sections 22.2 and 22.3).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use sipfarm_core::digest::{Authorization, Challenge};
 use sipfarm_core::machine::Transport;
-use sipfarm_core::sip::{Method, Uri};
+use sipfarm_core::sip::{Message, Method, Uri};
 
 use crate::case::{Case, ClientExchange};
 use crate::finding::Finding;
@@ -39,11 +40,11 @@ impl Rule for Digest {
             if exchange.method == Method::Cancel {
                 continue;
             }
-            for credentials in credentials(exchange) {
+            for credentials in all_credentials(exchange) {
                 let first = exchange.first();
                 let what = exchange.what(&case.names);
                 let draft = docket.draft(format!("{what} with fresh credentials for it")).message(first);
-                let key = key(case, exchange, &credentials.nonce);
+                let key = key(case, exchange, &credentials.value);
                 let last = used.get(&key).copied();
                 if let Some(fault) = fault(case, at, &credentials, last) {
                     let draft =
@@ -52,7 +53,7 @@ impl Rule for Digest {
                 } else {
                     docket.kept(first.packets);
                 }
-                if let Some(nc) = credentials.nc {
+                if let Some(nc) = credentials.value.nc {
                     used.insert(key, (nc, exchange));
                 }
             }
@@ -61,37 +62,58 @@ impl Rule for Digest {
     }
 }
 
-/// A nonce; with the server, when several servers made the same nonce up.
-type Key = (String, Option<SocketAddr>);
+/// What a header field has, and of whom it speaks: a proxy, or the other end.
+struct By<T> {
+    proxy: bool,
+    value: T,
+}
 
-fn key(case: &Case<'_>, exchange: &ClientExchange<'_>, nonce: &str) -> Key {
-    let issues =
-        |other: &&ClientExchange<'_>| challenges(other).iter().any(|challenge| challenge.nonce == nonce);
+/// A nonce and who counts its uses: each user for itself, as two lines may be given the same; with the
+/// server, when several servers made the same nonce up.
+type Key = (String, String, Option<SocketAddr>);
+
+fn key(case: &Case<'_>, exchange: &ClientExchange<'_>, used: &Authorization) -> Key {
+    let nonce = &used.nonce;
+    let issues = |other: &&ClientExchange<'_>| {
+        challenges(other).iter().any(|challenge| challenge.value.nonce == *nonce)
+    };
     let mut issuers = case.client.iter().filter(issues).map(|other| other.to);
     let first = issuers.next();
     let several = issuers.any(|other| Some(other) != first);
-    (nonce.to_owned(), several.then_some(exchange.to))
+    (nonce.clone(), used.user.clone(), several.then_some(exchange.to))
 }
 
-fn credentials(exchange: &ClientExchange<'_>) -> Vec<Authorization> {
-    let message = exchange.first().message;
-    let fields = ["Authorization", "Proxy-Authorization"];
-    let values = fields.iter().flat_map(|name| message.fields(name));
-    values.filter_map(|field| Authorization::parse(&field.value).ok()).collect()
+fn all_credentials(exchange: &ClientExchange<'_>) -> Vec<By<Authorization>> {
+    let names = ["Authorization", "Proxy-Authorization"];
+    read(exchange.first().message, names, |value| Authorization::parse(value).ok())
+}
+
+fn challenges(exchange: &ClientExchange<'_>) -> Vec<By<Challenge>> {
+    let Some(response) = exchange.final_response() else { return Vec::new() };
+    let names = ["WWW-Authenticate", "Proxy-Authenticate"];
+    read(response.message, names, |value| Challenge::parse(value).ok())
+}
+
+/// What two header fields have, the proxy's second.
+fn read<T>(message: &Message, names: [&str; 2], parse: impl Fn(&str) -> Option<T>) -> Vec<By<T>> {
+    let fields = [false, true].into_iter().zip(names);
+    let values = fields.flat_map(|(proxy, name)| message.fields(name).map(move |field| (proxy, field)));
+    values.filter_map(|(proxy, field)| Some(By { proxy, value: parse(&field.value)? })).collect()
 }
 
 fn fault(
     case: &Case<'_>,
     at: usize,
-    credentials: &Authorization,
+    sent: &By<Authorization>,
     last: Option<(u32, &ClientExchange<'_>)>,
 ) -> Option<String> {
     let exchange = &case.client[at];
+    let credentials = &sent.value;
     let uri = exchange.first().message.request_uri().unwrap_or_default();
     if credentials.uri != uri && Uri::parse(&credentials.uri) != Uri::parse(uri) {
         return Some(format!("digest URI \"{}\" for {uri}", credentials.uri));
     }
-    if let Some(fault) = answers_wrong_challenge(case, at, credentials) {
+    if let Some(fault) = answers_wrong_challenge(case, at, sent) {
         return Some(fault);
     }
     let nc = credentials.nc?;
@@ -123,29 +145,26 @@ fn fault(
 /// The answer to a challenge uses its nonce; and where the answer to one challenge is challenged once
 /// more, the credentials are wrong, unless the nonce was only stale: they must not be tried again
 /// (section 22.1).
-fn answers_wrong_challenge(case: &Case<'_>, at: usize, credentials: &Authorization) -> Option<String> {
+fn answers_wrong_challenge(case: &Case<'_>, at: usize, sent: &By<Authorization>) -> Option<String> {
+    let credentials = &sent.value;
     let refused_at = case.makes_good(at)?;
     let refused = &case.client[refused_at];
     let challenges = challenges(refused);
-    let challenge = challenges.iter().find(|challenge| challenge.realm == credentials.realm)?;
-    if !challenges.iter().any(|challenge| challenge.nonce == credentials.nonce) {
+    let mut to_it = challenges.iter().filter(|challenge| challenge.proxy == sent.proxy);
+    let challenge = &to_it.clone().find(|challenge| challenge.value.realm == credentials.realm)?.value;
+    if !to_it.any(|challenge| challenge.value.nonce == credentials.nonce) {
         return Some(format!("not the nonce of the challenge in packet {}", final_packet(refused)));
     }
     let tried = case.makes_good(refused_at).is_some();
-    let same = |old: &Authorization| old.realm == credentials.realm && old.user == credentials.user;
-    let again = tried && !challenge.stale && self::credentials(refused).iter().any(same);
+    let same = |old: &By<Authorization>| {
+        old.proxy == sent.proxy && old.value.realm == credentials.realm && old.value.user == credentials.user
+    };
+    let again = tried && !challenge.stale && all_credentials(refused).iter().any(same);
     again.then(|| format!("the credentials that packet {} refused", final_packet(refused)))
 }
 
-fn challenges(exchange: &ClientExchange<'_>) -> Vec<Challenge> {
-    let Some(response) = exchange.final_response() else { return Vec::new() };
-    let fields = ["WWW-Authenticate", "Proxy-Authenticate"];
-    let values = fields.iter().flat_map(|name| response.message.fields(name));
-    values.filter_map(|field| Challenge::parse(&field.value).ok()).collect()
-}
-
 fn is_known_nonce(case: &Case<'_>, nonce: &str) -> bool {
-    case.client.iter().flat_map(challenges).any(|challenge| challenge.nonce == nonce)
+    case.client.iter().flat_map(challenges).any(|challenge| challenge.value.nonce == nonce)
 }
 
 fn is_copy(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {

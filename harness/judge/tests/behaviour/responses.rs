@@ -155,3 +155,15 @@ fn a_phone_that_is_called_waits_for_the_ack_before_bye() {
     assert_eq!(hung_up(Some(1.5), 1.0).verdict(rule, 60.0), Verdict::Fail);
     assert_eq!(hung_up(None, 1.0).lossy().verdict(rule, 60.0), Verdict::Inconclusive);
 }
+
+#[test]
+fn a_cseq_may_be_written_in_another_way() {
+    let answered = |cseq: &str| {
+        let mut story = Story::new();
+        story.at(0.0).node("primary").sends_with("OPTIONS", |b| b.set("CSeq", "0009  OPTIONS"));
+        story.at(0.1).phone().answers_with(200, |b| b.set("CSeq", cseq));
+        story.verdict("well-formed", 1.0)
+    };
+    assert_eq!(answered("9 OPTIONS"), Verdict::Pass);
+    assert_eq!(answered("10 OPTIONS"), Verdict::Fail);
+}

@@ -68,11 +68,18 @@ fn not_repeated(request: &Seen<'_>, response: &Seen<'_>) -> Option<String> {
     if count(request) != count(response) {
         return Some(format!("{} Via, the request has {}", count(response), count(request)));
     }
-    let changed = ["Call-ID", "CSeq"]
-        .into_iter()
-        .find(|name| request.message.header(name) != response.message.header(name));
-    if let Some(name) = changed {
-        return Some(format!("another {name}"));
+    let header = |name| (request.message.header(name), response.message.header(name));
+    let same_text = |(asked, answered): (Option<&str>, Option<&str>)| asked == answered;
+    if !same_text(header("Call-ID")) {
+        return Some("another Call-ID".to_owned());
+    }
+    // `0009  OPTIONS` and `9 OPTIONS` say the same (section 25.1).
+    let same_cseq = match (request.message.cseq(), response.message.cseq()) {
+        (Some(asked), Some(answered)) => asked == answered,
+        _ => same_text(header("CSeq")),
+    };
+    if !same_cseq {
+        return Some("another CSeq".to_owned());
     }
     (request.from_tag != response.from_tag).then(|| "another From tag".to_owned())
 }

@@ -1,6 +1,6 @@
 //! `registers-before-invite`, `signals-with-registered`, and what they leave to `server-order`.
 use crate::common::Story;
-use sipfarm_core::profile::{FailbackMode, RegistrationMethod};
+use sipfarm_core::profile::{FailbackMode, KeepaliveForm, RegistrationMethod};
 use sipfarm_judge::Verdict;
 
 const BEFORE: &str = "registers-before-invite";
@@ -187,4 +187,18 @@ fn requests_to_others_than_the_servers_are_not_meant() {
     registers(&mut story, 0.0, "primary", 200, 3600);
     story.at(1.0).phone().sends("OPTIONS", "far-end");
     assert_eq!(story.verdict(ONLY, 10.0), Verdict::NotExercised);
+}
+
+#[test]
+fn a_keepalive_that_the_profile_asks_for_is_no_signalling() {
+    let asks = |form, method: &str| {
+        let mut story = signals_with_one();
+        story.profile.registration.keepalive.form = form;
+        registers(&mut story, 0.0, "primary", 200, 3600);
+        story.at(5.0).phone().sends_with(method, "secondary", |b| b.set("Call-ID", "alive"));
+        story.verdict(ONLY, 10.0)
+    };
+    assert_eq!(asks(KeepaliveForm::Options, "OPTIONS"), Verdict::NotExercised);
+    assert_eq!(asks(KeepaliveForm::Options, "SUBSCRIBE"), Verdict::Fail);
+    assert_eq!(asks(KeepaliveForm::None, "OPTIONS"), Verdict::Fail);
 }

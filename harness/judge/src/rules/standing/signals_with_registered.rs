@@ -1,8 +1,10 @@
 //! A phone whose profile has it signal only with the server that it is registered with sends no other
 //! server a request, but for the REGISTER that changes that, and for what belongs to a request that is
 //! under way: CANCEL, ACK (Yealink's `only_signal_with_registered`, Polycom's `onlySignalWithRegistered`).
+//! What the profile has it keep an eye on its servers with is no signalling: OPTIONS as a keep-alive.
 //! A call whose server is no longer the registered one ends without BYE.
 
+use sipfarm_core::profile::KeepaliveForm;
 use sipfarm_core::sip::Method;
 
 use crate::case::{Case, ClientExchange};
@@ -53,5 +55,7 @@ impl Rule for SignalsWithRegistered {
 /// Whether it is a request that the phone may choose to make, to one of its servers.
 fn is_asked_freely(case: &Case<'_>, exchange: &ClientExchange<'_>) -> bool {
     let chosen = !matches!(exchange.method, Method::Register | Method::Ack | Method::Cancel);
-    chosen && case.names.node_at(exchange.to, exchange.transport).is_some_and(|node| node.server)
+    let keepalive = case.profile.registration.keepalive.form == KeepaliveForm::Options;
+    let watches = keepalive && exchange.method == Method::Options && !exchange.in_dialog();
+    chosen && !watches && case.names.node_at(exchange.to, exchange.transport).is_some_and(|node| node.server)
 }

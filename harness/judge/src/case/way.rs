@@ -1,5 +1,5 @@
 //! The way of a dialog: the remote target and the route set as packets have told the phone (RFC 3261
-//! sections 12.1.1, 12.1.2, 12.2.1.2, 12.2.2 and 13.2.2.4).
+//! sections 12.1.1, 12.1.2, 12.2.1.2, 12.2.2 and 13.2.2.4; RFC 6141 section 4.7).
 
 use sipfarm_core::Instant;
 use sipfarm_core::sip::{Message, Method, Uri};
@@ -48,7 +48,8 @@ impl Way {
     }
 
     /// What responses to the phone tell: those to its first INVITE make the dialog, and 2xx to INVITE or
-    /// UPDATE within it refresh the target.
+    /// UPDATE within it refresh the target. So do reliable provisional ones, for a phone that goes by
+    /// RFC 6141; RFC 3261 has no word of it, so that both ways are open then.
     fn note_answers(&mut self, dialog: &Dialog, exchange: &ClientExchange<'_>) {
         let first = exchange.first();
         let initial = exchange.method == Method::Invite && first.to_tag.is_none();
@@ -64,7 +65,7 @@ impl Way {
             if initial && (101..300).contains(&status(response)) {
                 self.routes.push(told(response, certain, true, record_route(response.message, true)));
                 self.targets.push(told(response, certain, true, target(response.message)));
-            } else if !initial && accepted && refreshes(&exchange.method) {
+            } else if !initial && (accepted || is_reliable(response)) && refreshes(&exchange.method) {
                 self.refresh(response, certain);
             }
         }
@@ -171,6 +172,11 @@ fn possible<T>(told: &[Told<T>], taken: Instant, known: Instant) -> Option<Vec<&
 /// The requests that refresh a dialog's target: INVITE, and UPDATE (RFC 3311 section 5.1).
 fn refreshes(method: &Method) -> bool {
     matches!(method, Method::Invite | Method::Update)
+}
+
+/// Whether it is a provisional response that is repeated until its PRACK (RFC 3262 section 3).
+fn is_reliable(response: &Seen<'_>) -> bool {
+    (101..200).contains(&status(response)) && response.message.header("RSeq").is_some()
 }
 
 fn target(message: &Message) -> Option<String> {

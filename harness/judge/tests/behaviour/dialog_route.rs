@@ -186,3 +186,23 @@ fn what_packets_cannot_decide_accuses_nobody() {
     story.at(5.0).phone().sends_with("BYE", "primary", |b| b.set_uri(nowhere));
     assert_eq!(story.verdict(RULE, 6.0), Verdict::NotExercised);
 }
+
+#[test]
+fn a_reliable_provisional_response_may_move_the_target() {
+    let (old, new) = ("sip:1002@10.0.1.1:5060", "sip:1002@10.0.1.4:5070");
+    let asks = |reliable: bool, uri: &str| {
+        let mut story = accepted(|b| b);
+        story.at(1.1).phone().acks("primary");
+        story.at(3.0).phone().sends("INVITE", "primary");
+        story.at(3.1).node("primary").answers_with("INVITE", 183, |b| {
+            let b = b.set("Contact", format!("<{new}>"));
+            if reliable { b.header("Require", "100rel").header("RSeq", 1) } else { b }
+        });
+        story.at(3.2).phone().sends_with("PRACK", "primary", |b| b.set_uri(uri).header("RAck", "1 2 INVITE"));
+        story.verdict(RULE, 20.0)
+    };
+    assert_eq!(asks(true, new), Verdict::Pass, "RFC 6141 section 4.7");
+    assert_eq!(asks(true, old), Verdict::Pass, "a phone that knows RFC 3261 only");
+    assert_eq!(asks(true, "sip:1002@10.0.1.99"), Verdict::Fail);
+    assert_eq!(asks(false, new), Verdict::Fail);
+}

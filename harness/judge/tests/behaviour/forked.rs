@@ -64,3 +64,20 @@ fn a_branch_that_hangs_up_by_itself_ends_only_itself() {
     other.audio(EAR, OTHER_EAR, 2.1, 20.0);
     assert_eq!(other.verdict("audio-end", 30.0), Verdict::Fail, "there is nobody any more");
 }
+
+#[test]
+fn each_branch_has_its_own_ack() {
+    let rule = "ack-acceptance";
+    assert_eq!(forked().verdict(rule, 60.0), Verdict::Fail);
+    let mut right = forked();
+    right.at(2.1).phone().acks("primary");
+    assert_eq!(right.verdict(rule, 60.0), Verdict::Pass);
+    let mut wrong = forked();
+    for n in 0..4 {
+        let at = 2.1 + f64::from(n);
+        wrong.at(at).phone().acks_with("primary", "primary", |ack| {
+            ack.set_uri("sip:1002@10.0.1.4:5060;f=A").set("To", "<sip:1002@example.com>;tag=A")
+        });
+    }
+    assert_eq!(wrong.verdict(rule, 60.0), Verdict::Fail, "the first branch has got five, the second none");
+}

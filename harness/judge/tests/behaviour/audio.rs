@@ -201,3 +201,39 @@ fn audio_between_others_is_none_of_the_phone() {
     assert_eq!(story.verdict("audio-address", 10.0), Verdict::NotExercised);
     assert!(PHONE.starts_with("10.0.0.5"), "and the phone is another");
 }
+
+/// The phone's audio pauses at 5 s for a quarter of a second, and the far end's for that long a time.
+fn pausing(net: &'static str, ours: f64) -> Story {
+    let mut story = talking(Story::new(), 5.0);
+    story.net = net;
+    story.audio(EAR, FAR_EAR, 5.25, 20.0);
+    story.audio(FAR_EAR, EAR, 5.0 + ours, 20.0);
+    story
+}
+
+#[test]
+fn a_machine_that_was_late_itself_accuses_no_phone_on_it() {
+    assert_eq!(keeps_flowing(pausing("loopback", 0.22), 2.0, 10.0).verdict, Verdict::Inconclusive);
+    assert_eq!(keeps_flowing(pausing("loopback", 0.02), 2.0, 10.0).verdict, Verdict::Fail);
+    assert_eq!(keeps_flowing(pausing("loopback", 0.08), 2.0, 10.0).verdict, Verdict::Fail, "not comparable");
+    assert_eq!(
+        keeps_flowing(pausing("virtual", 0.22), 2.0, 10.0).verdict,
+        Verdict::Fail,
+        "no machine is late"
+    );
+}
+
+#[test]
+fn a_machine_that_was_late_at_another_time_excuses_nobody() {
+    let mut story = talking(Story::new(), 5.0);
+    story.net = "loopback";
+    story.audio(EAR, FAR_EAR, 5.25, 20.0);
+    story.audio(FAR_EAR, EAR, 5.0, 8.0);
+    story.audio(FAR_EAR, EAR, 8.25, 20.0);
+    assert_eq!(keeps_flowing(story, 2.0, 10.0).verdict, Verdict::Fail);
+    let mut story = talking(Story::new(), 5.0);
+    story.net = "loopback";
+    assert_eq!(keeps_flowing(story.clone(), 2.0, 10.0).verdict, Verdict::Fail, "both have stopped");
+    story.audio(FAR_EAR, EAR, 5.25, 20.0);
+    assert_eq!(keeps_flowing(story, 2.0, 10.0).verdict, Verdict::Fail, "only we have gone on");
+}

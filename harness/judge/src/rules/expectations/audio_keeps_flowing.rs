@@ -1,12 +1,17 @@
 //! Audio keeps flowing: no gap in either direction that is longer than the profile lets pass
 //! (`tol.rtp_gap` of the catalogue; AM-01, AM-05).
+//!
+//! A phone that is a program on our own machine stands still when the machine does, and so do we: where
+//! the far end's packets, which are ours, pause for a comparable time within a second of the gap, nobody
+//! knows whose fault the gap is.
 
 use sipfarm_core::{Instant, Span};
 
 use super::Asked;
-use crate::case::Gap;
+use crate::audio::Stretch;
+use crate::case::{Case, Gap};
 use crate::finding::{Finding, Window};
-use crate::rules::RuleInfo;
+use crate::rules::{Draft, RuleInfo};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "audio-keeps-flowing",
@@ -14,6 +19,9 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     about: "Audio flows from the phone and to it without a gap, for as long as the step says.",
     standing: false,
 };
+
+/// How far from the phone's gap a pause of ours may lie to have the same cause.
+const NEAR: Span = Span::from_secs(1);
 
 pub(super) fn judge(asked: &Asked<'_, '_>, during: Span) -> Finding {
     let case = asked.case;
@@ -40,7 +48,18 @@ pub(super) fn judge(asked: &Asked<'_, '_>, during: Span) -> Finding {
             .map(|(_, packet)| packet)
             .collect();
         let draft = draft.seen(format!("from the phone {}", show(own))).packets(&packets, own.to);
-        return draft.fail_unless_lossy("so many packets may have been lost");
+        let accused = |draft: Draft<'_, '_>| draft.fail_unless_lossy("so many packets may have been lost");
+        if !on_our_machine(case) {
+            return accused(draft);
+        }
+        // What we did in the second after the gap began to count is known then, and not before.
+        let decided = own.from + longest + NEAR;
+        return draft.at(decided, |draft| match own_pause(case, own.from, decided) {
+            Some(pause) => draft.inconclusive(&format!(
+                "the far end's packets paused for {pause:.2} at that time, too: the machine that it shares with the phone was late"
+            )),
+            None => accused(draft),
+        });
     }
     if let Some(theirs) = gap(false) {
         // Until the end, the phone may still leave a gap of its own.
@@ -48,4 +67,26 @@ pub(super) fn judge(asked: &Asked<'_, '_>, during: Span) -> Finding {
         return draft.at(window.to, |draft| draft.inconclusive("the far end has sent none"));
     }
     draft.seen("no such gap").pass_at(window.to)
+}
+
+/// Whether the phone runs on the same machine as the farm.
+fn on_our_machine(case: &Case<'_>) -> bool {
+    case.notes.scene.is_some_and(|scene| scene.net == "loopback")
+}
+
+/// The longest pause of what the far end sends within a second of the phone's gap, if both were over by
+/// `decided` and ours is at least half as long as the gap. A far end that was silent for longer has stopped.
+fn own_pause(case: &Case<'_>, gap_from: Instant, decided: Instant) -> Option<Span> {
+    let goes_on = case.stretches(true).iter().map(|stretch| stretch.from).find(|from| *from > gap_from)?;
+    let ours: Vec<Stretch> = case.stretches(false);
+    let mut heard_until: Option<Instant> = None;
+    let mut longest: Option<Span> = None;
+    for stretch in ours.iter().filter(|stretch| stretch.from <= decided) {
+        if let Some(until) = heard_until.filter(|until| *until >= gap_from - NEAR) {
+            longest = longest.max(Some(stretch.from - until));
+        }
+        heard_until = heard_until.max(Some(stretch.to));
+    }
+    let gap = goes_on - gap_from;
+    longest.filter(|pause| goes_on <= decided && *pause * 2 >= gap && *pause <= NEAR)
 }

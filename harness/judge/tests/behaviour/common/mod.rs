@@ -30,6 +30,8 @@ pub struct Story {
     pub profile: Profile,
     pub sight: Sight,
     pub transport: Transport,
+    /// The network of the scene.
+    pub net: &'static str,
     /// Dialogs, CSeq numbers, last messages.
     pub memory: Dialled,
     nodes: Vec<(&'static str, bool)>,
@@ -68,6 +70,7 @@ impl Story {
             profile: Profile::default(),
             sight: Sight { frames: true, lossy: false, latency: Span::ZERO },
             transport: Transport::Udp,
+            net: "virtual",
             memory: Dialled::default(),
             nodes: vec![("primary", true), ("secondary", true), ("fallback", true), ("far-end", false)],
             listed: Vec::new(),
@@ -307,7 +310,7 @@ impl Story {
             line: 1,
             tags: Vec::new(),
             seed: 1,
-            net: "virtual".to_owned(),
+            net: self.net.to_owned(),
             sight: self.sight.clone(),
             phone: vec![PHONE.parse::<SocketAddr>().unwrap().ip()],
             nodes: nodes.chain(dns).collect(),

@@ -34,8 +34,8 @@ impl Rule for NoHammering {
             let exchange = &case.client[registration.exchange];
             let next = attempts[place + 1..]
                 .iter()
-                .map(|next| (next.exchange, &case.client[next.exchange]))
-                .find(|(_, next)| next.to == exchange.to && next.from.ip() == exchange.from.ip());
+                .find(|next| is_again(case, registration, next))
+                .map(|next| (next.exchange, &case.client[next.exchange]));
             // What comes back after the next request may be for that one.
             let known = next.map_or(case.horizon, |(_, next)| next.t0());
             let outcome = outcome_by(exchange, known);
@@ -47,6 +47,10 @@ impl Rule for NoHammering {
                 }
                 continue;
             };
+            // What was sent before was no answer to the failure.
+            if next.t0() < failed {
+                continue;
+            }
             let told_to = case.notes.commanded(Key::is_for_registration, exchange.t0(), next.t0());
             if told_to || case.makes_good(at).is_some() {
                 continue;
@@ -68,6 +72,13 @@ impl Rule for NoHammering {
         }
         docket.close()
     }
+}
+
+/// Whether a REGISTER asks the registrar of an earlier one for the same line: the lines of a phone, each
+/// with its AOR, go their own ways.
+fn is_again(case: &Case<'_>, before: &Registration, after: &Registration) -> bool {
+    let (first, next) = (&case.client[before.exchange], &case.client[after.exchange]);
+    before.aor == after.aor && first.to == next.to && first.from.ip() == next.from.ip()
 }
 
 /// How an exchange had ended by that time. An ICMP error does not say which of two requests it is for.

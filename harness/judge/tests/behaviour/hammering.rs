@@ -32,3 +32,70 @@ fn what_was_sent_before_the_failure_is_no_answer_to_it() {
         assert_eq!(story.verdict(RULE, 1.0), verdict, "again at {again}");
     }
 }
+
+/// A REGISTER with an extension is refused with that, then comes one with `next` instead, and so on.
+fn refused_with(code: u16, extensions: &[Option<&str>]) -> Story {
+    let mut story = Story::new();
+    for (n, extension) in extensions.iter().enumerate() {
+        let at = 0.05 * n as f64;
+        story.at(at).phone().sends_with("REGISTER", "primary", |b| b.header_opt("Require", *extension));
+        let unsupported = extension.unwrap_or("none");
+        story
+            .at(at + 0.02)
+            .node("primary")
+            .answers_with("REGISTER", code, |b| b.header("Unsupported", unsupported));
+    }
+    story
+}
+
+#[test]
+fn what_a_refusal_asks_to_change_may_be_changed_at_once() {
+    for code in [413, 415, 416, 420, 421, 439, 494] {
+        let story = refused_with(code, &[Some("gruu"), None]);
+        assert_eq!(story.verdict(RULE, 1.0), Verdict::NotExercised, "{code}");
+        let unchanged = refused_with(code, &[Some("gruu"), Some("gruu")]);
+        assert_eq!(unchanged.verdict(RULE, 1.0), Verdict::Fail, "{code} and no change");
+    }
+    // A proxy lacks one extension, the registrar behind it another.
+    let two = refused_with(420, &[Some("gruu"), Some("path"), None]);
+    assert_eq!(two.verdict(RULE, 1.0), Verdict::NotExercised);
+    let other = refused_with(403, &[Some("gruu"), None]);
+    assert_eq!(other.verdict(RULE, 1.0), Verdict::Fail, "403 asks for no change");
+}
+
+#[test]
+fn the_same_refusal_twice_leaves_no_reason_to_hurry() {
+    let to_and_fro = |story: &mut Story, times: u32| {
+        for n in 0..times {
+            let at = 0.05 * f64::from(n);
+            let extension = (n % 2 == 0).then_some("path");
+            story.at(at).phone().sends_with("REGISTER", "primary", |b| b.header_opt("Supported", extension));
+            story
+                .at(at + 0.02)
+                .node("primary")
+                .answers_with("REGISTER", 420, |b| b.header("Unsupported", "gruu"));
+        }
+    };
+    let mut story = Story::new();
+    to_and_fro(&mut story, 3);
+    let findings = story.findings(RULE, 1.0);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!((findings[0].verdict, &findings[0].packets[..]), (Verdict::Fail, &[3, 5][..]));
+}
+
+#[test]
+fn a_registrar_may_ask_for_less_time_than_the_house_does() {
+    let again = |after: u32, at: f64| {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        story.at(0.02).node("primary").answers_with("REGISTER", 503, |b| b.header("Retry-After", after));
+        story.at(0.02 + at).phone().sends("REGISTER", "primary");
+        story.at(0.04 + at).node("primary").answers("REGISTER", 200);
+        story.verdict(RULE, 60.0)
+    };
+    assert_eq!(again(0, 0.1), Verdict::NotExercised);
+    assert_eq!(again(1, 1.2), Verdict::Pass);
+    assert_eq!(again(2, 2.2), Verdict::Pass);
+    assert_eq!(again(1, 0.5), Verdict::Fail);
+    assert_eq!(again(30, 1.0), Verdict::Fail);
+}

@@ -1,14 +1,24 @@
 //! A registrar that refused or stayed silent is not asked again at once (RFC 3261 section 10.2.7).
 //! No interval is mandated; *at once* is `giveup_hi_ms`, the time that the catalogue gives a phone to
-//! go on to another server.
+//! go on to another server, or less where the refusal has a shorter Retry-After. A REGISTER that was
+//! changed as a refusal asks may come at once, but not when the same was refused before (RFC 3261
+//! section 8.1.3.5).
 
 use sipfarm_core::machine::Transport;
+use sipfarm_core::sip::same_header;
 use sipfarm_core::{Instant, Key, Span};
 
-use crate::case::{Case, ClientExchange, Outcome, Registration, asks_for_more};
+use crate::case::{Case, ClientExchange, Outcome, Registration, asks_for_more, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
+
+/// What differs between any two REGISTERs, or is no more than credentials.
+const OWN: [&str; 8] =
+    ["Via", "From", "Call-ID", "CSeq", "Authorization", "Proxy-Authorization", "Date", "Timestamp"];
+/// Where a refusal says what it wants (RFC 3261 sections 21.4.13, 21.4.15, 21.4.16; RFC 3329 section 2.3.1).
+const WANTED: [&str; 6] =
+    ["Unsupported", "Require", "Accept", "Accept-Encoding", "Accept-Language", "Security-Server"];
 
 /// See the module.
 pub struct NoHammering;
@@ -40,9 +50,9 @@ impl Rule for NoHammering {
             let known = next.map_or(case.horizon, |(_, next)| next.t0());
             let outcome = outcome_by(exchange, known);
             let Some(failed) = failed_at(case, exchange, outcome) else { continue };
-            let window = Window { from: failed, to: failed + soon(case) };
+            let window = Window { from: failed, to: failed + soon(case, exchange) };
             let Some((at, next)) = next.filter(|(_, next)| next.t0() < window.to) else {
-                if case.horizon > window.to {
+                if case.horizon > window.to && window.to > window.from {
                     docket.kept(exchange.last().packets);
                 }
                 continue;
@@ -52,7 +62,13 @@ impl Rule for NoHammering {
                 continue;
             }
             let told_to = case.notes.commanded(Key::is_for_registration, exchange.t0(), next.t0());
-            if told_to || case.makes_good(at).is_some() {
+            let tried = || {
+                let mut before =
+                    attempts[..place].iter().filter(|before| is_again(case, before, registration));
+                before.any(|before| is_same_refusal(case, &case.client[before.exchange], exchange))
+            };
+            let changed = is_changed(exchange, next) && !tried();
+            if told_to || changed || case.makes_good(at).is_some() {
                 continue;
             }
             let draft = docket
@@ -113,6 +129,39 @@ fn failed_at(case: &Case<'_>, exchange: &ClientExchange<'_>, outcome: Outcome) -
     }
 }
 
-fn soon(case: &Case<'_>) -> Span {
-    case.limits.at_once() - case.limits.latency() * 2
+/// How soon after a failure is *at once*: no longer than the refusal asks to wait.
+fn soon(case: &Case<'_>, exchange: &ClientExchange<'_>) -> Span {
+    let soon = case.limits.at_once() - case.limits.latency() * 2;
+    let wait = exchange.final_response().and_then(|response| response.message.number("Retry-After"));
+    let wait = wait.map(|seconds| Span::from_secs(seconds.into()) - case.limits.grace());
+    wait.map_or(soon, |wait| soon.min(wait).max(Span::ZERO))
+}
+
+/// Whether a REGISTER is the refused one with a change, after a refusal that asks for one: another body,
+/// scheme, extension, hop or security agreement (RFC 3261 sections 8.1.3.5, 21.4.16; RFC 5626 section
+/// 4.2.1; RFC 3329 section 2.3.1).
+fn is_changed(refused: &ClientExchange<'_>, next: &ClientExchange<'_>) -> bool {
+    let asks = matches!(refused.code(), Some(413 | 415 | 416 | 420 | 421 | 439 | 494));
+    let says = |exchange: &ClientExchange<'_>| {
+        let message = exchange.first().message;
+        let fields =
+            message.headers.iter().filter(|field| !OWN.iter().any(|own| same_header(own, &field.name)));
+        let fields: Vec<(String, String)> =
+            fields.map(|field| (field.name.clone(), field.value.clone())).collect();
+        (message.request_uri().map(str::to_owned), fields, message.body.clone())
+    };
+    asks && says(refused) != says(next)
+}
+
+/// Whether a REGISTER came at once after an earlier one and was refused with the same.
+fn is_same_refusal(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
+    let refused = before.final_response().map(|refusal| refusal.at);
+    refused.is_some_and(|at| exchange.t0() < at + soon(case, before)) && wanted(before) == wanted(exchange)
+}
+
+/// What a REGISTER was refused with, and what it lacks.
+fn wanted(exchange: &ClientExchange<'_>) -> Option<(u16, Vec<Vec<String>>)> {
+    let refusal = exchange.final_response()?;
+    let values = |name: &&str| refusal.message.values(name).into_iter().map(str::to_owned).collect();
+    Some((status(refusal), WANTED.iter().map(values).collect()))
 }

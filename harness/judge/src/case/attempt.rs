@@ -4,7 +4,7 @@ use sipfarm_core::Key;
 use sipfarm_core::sip::Method;
 
 use super::Case;
-use super::exchange::ClientExchange;
+use super::exchange::{ClientExchange, status};
 use super::register::Purpose;
 
 /// What the phone did for one purpose: the exchanges of one method outside of a dialog, as they
@@ -75,7 +75,7 @@ impl Case<'_> {
         if after.method == Method::Invite && before.first().call_id == after.first().call_id {
             return true;
         }
-        if self.makes_good(next) == Some(last) {
+        if self.makes_good(next) == Some(last) || falls_short(before, after) {
             return true;
         }
         // A binding that this server has already is refreshed for its own sake.
@@ -113,4 +113,14 @@ impl Case<'_> {
         };
         after.t0() <= latest
     }
+}
+
+/// Whether a REGISTER comes after 423 at the same server, whatever time it asks for now: with too short a
+/// one it is the same attempt once more.
+fn falls_short(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {
+    let refused = before.final_response().filter(|refusal| status(refusal) == 423);
+    after.method == Method::Register
+        && before.to == after.to
+        && before.first().call_id == after.first().call_id
+        && refused.is_some_and(|refusal| refusal.at <= after.t0())
 }

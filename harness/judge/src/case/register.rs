@@ -175,8 +175,8 @@ fn remember(
 
 /// The exchange that this one makes good: the last before it with the same method and Call-ID at
 /// the same server, refused with a demand that this one fulfils. That is 401 or 407 and credentials,
-/// 423 and a longer time, 422 and a longer session (RFC 3261 sections 22.2, 10.2.8; RFC 4028
-/// section 7.3).
+/// 423 and a time as long as its Min-Expires, 422 and a session as long as its Min-SE, as far as they can
+/// be read (RFC 3261 sections 22.2, 10.2.8; RFC 4028 section 7.3).
 pub(super) fn made_good(exchanges: &[ClientExchange<'_>], at: usize) -> Option<usize> {
     let exchange = &exchanges[at];
     let message = exchange.first().message;
@@ -190,8 +190,17 @@ pub(super) fn made_good(exchanges: &[ClientExchange<'_>], at: usize) -> Option<u
     let fulfilled = match status(refusal) {
         401 => message.header("Authorization").is_some(),
         407 => message.header("Proxy-Authorization").is_some() || message.header("Authorization").is_some(),
-        422 | 423 => true,
+        422 => is_enough(message.number("Session-Expires"), refusal.message.number("Min-SE")),
+        423 => {
+            let longest = message.contacts().iter().filter_map(|contact| asked(message, contact)).max();
+            is_enough(longest, refusal.message.number("Min-Expires"))
+        }
         _ => false,
     };
     fulfilled.then_some(before)
+}
+
+/// Whether a time is as long as was demanded, where both are known.
+fn is_enough(given: Option<u32>, least: Option<u32>) -> bool {
+    given.zip(least).is_none_or(|(given, least)| given >= least)
 }

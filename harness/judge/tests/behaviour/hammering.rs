@@ -1,7 +1,8 @@
 //! `no-hammering`: what a registrar refused, and who may ask again at once. Phones with several lines are
 //! in `lines.rs`.
-use crate::common::Story;
+use crate::common::{Story, credentials, when};
 use sipfarm_judge::Verdict;
+use sipfarm_judge::case::Case;
 
 const RULE: &str = "no-hammering";
 
@@ -98,4 +99,87 @@ fn a_registrar_may_ask_for_less_time_than_the_house_does() {
     assert_eq!(again(2, 2.2), Verdict::Pass);
     assert_eq!(again(1, 0.5), Verdict::Fail);
     assert_eq!(again(30, 1.0), Verdict::Fail);
+}
+
+/// A REGISTER that is challenged, and the next one, each with the nonce of its credentials if it has any.
+fn challenged(mut story: Story, code: u16, nonces: &[Option<&str>]) -> Story {
+    for (n, nonce) in nonces.iter().enumerate() {
+        let at = 0.05 * n as f64;
+        let own = nonce.map(|nonce| credentials(nonce, 1, "sip:example.com"));
+        story.at(at).phone().sends_with("REGISTER", "primary", |b| b.header_opt("Authorization", own));
+        let challenge = format!("Digest realm=\"r\", nonce=\"n{n}\", qop=\"auth\"");
+        story
+            .at(at + 0.02)
+            .node("primary")
+            .answers_with("REGISTER", code, |b| b.header("WWW-Authenticate", challenge));
+    }
+    story
+}
+
+#[test]
+fn a_challenge_is_answered_and_not_asked_for_again() {
+    let verdict = |nonces: &[Option<&str>]| challenged(Story::new(), 401, nonces).verdict(RULE, 1.0);
+    assert_eq!(verdict(&[None, Some("n0")]), Verdict::NotExercised);
+    assert_eq!(verdict(&[None, None]), Verdict::Fail);
+    assert_eq!(challenged(Story::new(), 401, &[None; 40]).findings(RULE, 10.0).len(), 39);
+    // Credentials from before may be forgotten, and those for the challenge may not.
+    assert_eq!(verdict(&[Some("old"), None, Some("n1")]), Verdict::NotExercised);
+    assert_eq!(verdict(&[None, Some("n0"), None]), Verdict::Fail);
+    assert_eq!(challenged(Story::new(), 407, &[None, Some("n0")]).verdict(RULE, 1.0), Verdict::NotExercised);
+    assert_eq!(challenged(Story::new(), 407, &[None, None]).verdict(RULE, 1.0), Verdict::Fail);
+    // The credentials and their 2xx may have been lost between the two.
+    let lossy = challenged(Story::new().lossy(), 401, &[None, None]);
+    assert_eq!(lossy.verdict(RULE, 1.0), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_challenge_is_for_the_binding_that_it_was_sent_for() {
+    let mut story = challenged(Story::new(), 401, &[None]);
+    let other = "<sip:1001@10.0.0.5:5070>";
+    story.at(0.03).phone().sends_with("REGISTER", "primary", |b| b.set("Contact", other));
+    assert_eq!(story.verdict(RULE, 1.0), Verdict::NotExercised);
+}
+
+/// A REGISTER for a minute is refused with 423 and that Min-Expires, and the next one asks for `next`.
+fn too_brief(least: Option<u32>, next: &str, contact: &str) -> Story {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 60));
+    story.at(0.02).node("primary").answers_with("REGISTER", 423, |b| b.header_opt("Min-Expires", least));
+    let contact = format!("<sip:1001@10.0.0.5:5060>{contact}");
+    let changed = move |b: sipfarm_core::sip::MessageBuilder| b.set("Expires", next).set("Contact", contact);
+    story.at(0.1).phone().sends_with("REGISTER", "primary", changed);
+    story
+}
+
+#[test]
+fn after_423_only_a_time_that_is_long_enough_is_an_answer() {
+    assert_eq!(too_brief(Some(3600), "60", "").verdict(RULE, 1.0), Verdict::Fail);
+    assert_eq!(too_brief(Some(3600), "3599", "").verdict(RULE, 1.0), Verdict::Fail);
+    assert_eq!(too_brief(Some(3600), "3600", "").verdict(RULE, 1.0), Verdict::NotExercised);
+    assert_eq!(too_brief(None, "60", "").verdict(RULE, 1.0), Verdict::NotExercised, "no time was named");
+    // A contact's own time counts. As it differs from the one before, only the classes can show it.
+    let makes_good = |story: &Story| {
+        let timeline = story.timeline();
+        let case = Case::new(&timeline, &story.profile, when(1.0), false);
+        case.registrations[1].makes_good.is_some()
+    };
+    assert!(makes_good(&too_brief(Some(3600), "60", ";expires=7200")));
+    assert!(!makes_good(&too_brief(Some(3600), "7200", ";expires=60")));
+}
+
+#[test]
+fn after_422_only_a_session_that_is_long_enough_is_an_answer() {
+    let makes_good = |least: Option<u32>, next: &str| {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends_with("INVITE", "primary", |b| b.header("Session-Expires", 60));
+        story.at(0.02).node("primary").answers_with("INVITE", 422, |b| b.header_opt("Min-SE", least));
+        story.at(0.03).phone().acks("primary");
+        story.at(0.1).phone().sends_with("INVITE", "primary", |b| b.header("Session-Expires", next));
+        let timeline = story.timeline();
+        let case = Case::new(&timeline, &story.profile, when(1.0), false);
+        case.makes_good(1).is_some()
+    };
+    assert!(makes_good(Some(1800), "1800;refresher=uac"));
+    assert!(!makes_good(Some(1800), "60;refresher=uac"));
+    assert!(makes_good(None, "60"));
 }

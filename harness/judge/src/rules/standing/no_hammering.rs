@@ -2,7 +2,7 @@
 //! No interval is mandated; *at once* is `giveup_hi_ms`, the time that the catalogue gives a phone to
 //! go on to another server, or less where the refusal has a shorter Retry-After. A REGISTER that was
 //! changed as a refusal asks may come at once, but not when the same was refused before (RFC 3261
-//! section 8.1.3.5).
+//! section 8.1.3.5). What 401, 407 and 423 ask for may be given at once; the same without it may not.
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::same_header;
@@ -52,7 +52,7 @@ impl Rule for NoHammering {
             let Some(failed) = failed_at(case, exchange, outcome) else { continue };
             let window = Window { from: failed, to: failed + soon(case, exchange) };
             let Some((at, next)) = next.filter(|(_, next)| next.t0() < window.to) else {
-                if case.horizon > window.to && window.to > window.from {
+                if case.horizon > window.to && window.to > window.from && !asked_for_more(exchange) {
                     docket.kept(exchange.last().packets);
                 }
                 continue;
@@ -68,7 +68,8 @@ impl Rule for NoHammering {
                 before.any(|before| is_same_refusal(case, &case.client[before.exchange], exchange))
             };
             let changed = is_changed(exchange, next) && !tried();
-            if told_to || changed || case.makes_good(at).is_some() {
+            let answers = case.makes_good(at).is_some() || is_afresh(case, registration, next);
+            if told_to || changed || answers {
                 continue;
             }
             let draft = docket
@@ -83,6 +84,9 @@ impl Rule for NoHammering {
                 ));
             docket.add(match outcome {
                 Outcome::Silence => draft.fail_unless_lossy("a response may have been lost"),
+                _ if asked_for_more(exchange) => {
+                    draft.fail_unless_lossy("what was sent in between may have been lost")
+                }
                 _ => draft.fail(),
             });
         }
@@ -91,10 +95,36 @@ impl Rule for NoHammering {
 }
 
 /// Whether a REGISTER asks the registrar of an earlier one for the same line: the lines of a phone, each
-/// with its AOR, go their own ways.
+/// with its AOR, go their own ways. What a challenge asks of one binding, another of that line need not give.
 fn is_again(case: &Case<'_>, before: &Registration, after: &Registration) -> bool {
     let (first, next) = (&case.client[before.exchange], &case.client[after.exchange]);
-    before.aor == after.aor && first.to == next.to && first.from.ip() == next.from.ip()
+    let same_binding = || {
+        let contact =
+            |exchange: &ClientExchange<'_>| exchange.first().message.header("Contact").map(str::to_owned);
+        first.first().call_id == next.first().call_id && contact(first) == contact(next)
+    };
+    before.aor == after.aor
+        && first.to == next.to
+        && first.from.ip() == next.from.ip()
+        && (!asked_for_more(first) || same_binding())
+}
+
+/// Whether a REGISTER was refused only because it lacks something that the phone may have.
+fn asked_for_more(exchange: &ClientExchange<'_>) -> bool {
+    exchange.code().is_some_and(asks_for_more)
+}
+
+/// Whether a phone whose credentials of old were refused begins again without any.
+fn is_afresh(case: &Case<'_>, refused: &Registration, next: &ClientExchange<'_>) -> bool {
+    let has_any = |exchange: &ClientExchange<'_>| {
+        let message = exchange.first().message;
+        message.header("Authorization").or(message.header("Proxy-Authorization")).is_some()
+    };
+    let exchange = &case.client[refused.exchange];
+    matches!(exchange.code(), Some(401 | 407))
+        && has_any(exchange)
+        && refused.makes_good.is_none()
+        && !has_any(next)
 }
 
 /// How an exchange had ended by that time. An ICMP error does not say which of two requests it is for.
@@ -111,7 +141,6 @@ fn outcome_by(exchange: &ClientExchange<'_>, known: Instant) -> Outcome {
 fn failed_at(case: &Case<'_>, exchange: &ClientExchange<'_>, outcome: Outcome) -> Option<Instant> {
     match outcome {
         Outcome::Final(200..=399) | Outcome::Provisional => None,
-        Outcome::Final(code) if asks_for_more(code) => None,
         Outcome::Final(_) => exchange.final_response().map(|response| response.at),
         // A lost connection may be opened again at once (YL-07).
         Outcome::Unreachable if exchange.transport == Transport::Tcp => None,

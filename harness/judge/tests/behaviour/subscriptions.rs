@@ -89,6 +89,30 @@ fn it_is_refreshed_before_it_runs_out() {
 }
 
 #[test]
+fn the_refresh_of_another_subscription_to_the_package_is_none() {
+    let story = |refreshed: Option<&str>| {
+        let mut story = registered();
+        let watch = |story: &mut Story, at: f64, whom: &str| {
+            story.at(at).phone().sends_with("SUBSCRIBE", "primary", |b| {
+                b.set("Event", "dialog")
+                    .set("Expires", 60)
+                    .set("Call-ID", whom)
+                    .set("To", format!("<sip:{whom}>"))
+            });
+            story.at(at + 0.1).node("primary").answers_with("SUBSCRIBE", 200, |b| b.set("Expires", 60));
+        };
+        watch(&mut story, 1.0, "1007@example.com");
+        watch(&mut story, 2.0, "1008@example.com");
+        watch(&mut story, 45.0, "1008@example.com");
+        refreshed.into_iter().for_each(|whom| watch(&mut story, 46.0, whom));
+        story.verdict("subscription-refresh", 70.0)
+    };
+    assert_eq!(story(Some("1007@example.com")), Verdict::Pass);
+    assert_eq!(story(Some("1009@example.com")), Verdict::Fail);
+    assert_eq!(story(None), Verdict::Fail);
+}
+
+#[test]
 fn a_phone_that_left_the_server_refreshes_nothing_there() {
     let mut story = registered();
     subscribes(&mut story, 1.0, "primary", "message-summary", 60);

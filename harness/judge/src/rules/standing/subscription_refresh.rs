@@ -33,7 +33,9 @@ impl Rule for SubscriptionRefresh {
             let Some(accepted) = exchange.final_response() else { continue };
             let window = Window { from: accepted.at, to: accepted.at + span + case.limits.reaction() };
             let next = case.client.iter().find(|next| {
-                next.t0() > accepted.at && self::package(next).as_deref() == Some(package.as_str())
+                next.t0() > accepted.at
+                    && self::package(next).as_deref() == Some(package.as_str())
+                    && whose(next) == whose(exchange)
             });
             if let Some(next) = next.filter(|next| next.t0() <= window.to) {
                 if next.to == exchange.to {
@@ -50,6 +52,11 @@ impl Rule for SubscriptionRefresh {
         }
         docket.close()
     }
+}
+
+/// Whose events a SUBSCRIBE asks for: a phone may watch one package of several.
+fn whose(exchange: &ClientExchange<'_>) -> Option<String> {
+    exchange.first().message.to().map(|to| to.uri)
 }
 
 /// Whether the phone may have let go of the subscription: the notifier ended it, the phone went to

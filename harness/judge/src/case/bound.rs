@@ -7,19 +7,30 @@ use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 
 use super::register::{Grant, Purpose};
-use super::{Case, status};
+use super::{Case, ClientExchange, status};
+
+const NEVER: &str = "and no REGISTER there was accepted before";
 
 impl Case<'_> {
-    /// Why the phone has no binding at that address then, in words that follow a comma; `None` where it has
-    /// one.
-    pub fn not_registered_at(&self, server: SocketAddr, at: Instant) -> Option<String> {
-        let last = self.grants_at(server, at).into_values().max_by_key(|grant| grant.last);
-        let Some(last) = last else { return Some("and no REGISTER there was accepted before".to_owned()) };
+    /// Why the line that a request is of has no binding where it goes, in words that follow a comma; `None`
+    /// where it has one, or where it may be of a line that has.
+    pub fn not_registered(&self, request: &ClientExchange<'_>) -> Option<String> {
+        let (server, at) = (request.to, request.t0());
+        let lines = self.lines_of(request);
+        let whys: Option<Vec<String>> = lines.iter().map(|aor| self.not_bound(aor, server, at)).collect();
+        whys.map(|whys| whys.into_iter().next().unwrap_or_else(|| NEVER.to_owned()))
+    }
+
+    fn not_bound(&self, aor: &str, server: SocketAddr, at: Instant) -> Option<String> {
+        let last = self.grants_at(server, at).get(aor).copied();
+        let Some(last) = last else { return Some(NEVER.to_owned()) };
         let over = last.last + last.expires;
         if at > over + self.limits.reaction() {
             return Some(format!("{:.2} after the registration there had run out", at - over));
         }
-        let taken_back = self.registrations.iter().filter(|r| r.purpose == Purpose::Unregister).any(|r| {
+        let mut unregisters =
+            self.registrations.iter().filter(|r| r.purpose == Purpose::Unregister && r.aor == aor);
+        let taken_back = unregisters.any(|r| {
             let exchange = &self.client[r.exchange];
             let accepted =
                 exchange.final_response().filter(|response| (200..300).contains(&status(response)));
@@ -29,10 +40,11 @@ impl Case<'_> {
         taken_back.then(|| "after the phone had taken its registration there back".to_owned())
     }
 
-    /// Where else the phone has gone with every binding that it had at that address by then, in words
-    /// that follow a comma; `None` where it has kept one. Of two bindings at once, each counts along its
-    /// own servers.
-    pub fn moved_from(&self, server: SocketAddr, at: Instant) -> Option<String> {
+    /// Where else the line that a request is of has gone with the binding that it had where the request
+    /// goes, in words that follow a comma; `None` where it has kept it, or may have. Of two bindings at
+    /// once, each counts along its own servers.
+    pub fn moved_from(&self, request: &ClientExchange<'_>) -> Option<String> {
+        let (server, at) = (request.to, request.t0());
         let set = self.set_of(self.names.place(server, Transport::Udp)?);
         let moved = |aor: &str, since: Instant| {
             self.registrations.iter().find(|registration| {
@@ -44,7 +56,9 @@ impl Case<'_> {
                     && self.place_of(exchange).is_some_and(|place| set.contains(&place))
             })
         };
-        let bindings = self.grants_at(server, at);
+        let lines = self.lines_of(request);
+        let mut bindings = self.grants_at(server, at);
+        bindings.retain(|aor, _| lines.contains(aor));
         let gone: Option<Vec<_>> = bindings.iter().map(|(aor, grant)| moved(aor, grant.first)).collect();
         let exchange = &self.client[gone?.first()?.exchange];
         let whom = self.names.show(exchange.to, exchange.transport);

@@ -1,6 +1,7 @@
 //! Which servers the phone goes along for which of its bindings (YL-17, YL-18, YL-21), where it
 //! stands, and when a call is in progress.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use sipfarm_core::profile::RegistrationMethod;
@@ -12,7 +13,9 @@ use super::{Case, Grant, Outcome};
 
 /// A binding that was granted, and where.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing {
+pub struct Standing<'c> {
+    /// The AOR that is bound.
+    pub aor: &'c str,
     /// Its REGISTER's place in the list of client exchanges.
     pub exchange: usize,
     /// The server's place in the order.
@@ -61,25 +64,49 @@ impl Case<'_> {
         self.names.place(exchange.to, exchange.transport)
     }
 
+    /// The lines, by their AORs, that a request may be of: the one of its From; any, where the phone
+    /// registers none of that name.
+    pub fn lines_of(&self, exchange: &ClientExchange<'_>) -> Vec<&str> {
+        let all: BTreeSet<&str> = self.registrations.iter().map(|r| r.aor.as_str()).collect();
+        let from = exchange.first().message.from().map(|from| account(&from.uri));
+        let own: Vec<&str> = all.iter().copied().filter(|aor| from == Some(account(aor))).collect();
+        if own.is_empty() { all.into_iter().collect() } else { own }
+    }
+
     /// The bindings that servers of a group granted, in order of time.
-    pub fn standings(&self, set: &Range<usize>) -> Vec<Standing> {
-        let mut standings: Vec<Standing> = self
+    pub fn standings(&self, set: &Range<usize>) -> Vec<Standing<'_>> {
+        let mut standings: Vec<Standing<'_>> = self
             .registrations
             .iter()
             .filter_map(|registration| {
                 let place = self.place_of(&self.client[registration.exchange])?;
                 let grant = registration.granted.filter(|_| set.contains(&place))?;
-                Some(Standing { exchange: registration.exchange, place, grant })
+                Some(Standing { aor: &registration.aor, exchange: registration.exchange, place, grant })
             })
             .collect();
         standings.sort_by_key(|standing| standing.grant.first);
         standings
     }
 
+    /// The same for each line, by its AOR: each stands where it stands.
+    pub fn standings_by_line(&self, set: &Range<usize>) -> BTreeMap<&str, Vec<Standing<'_>>> {
+        let mut lines: BTreeMap<&str, Vec<Standing<'_>>> = BTreeMap::new();
+        for standing in self.standings(set) {
+            lines.entry(standing.aor).or_default().push(standing);
+        }
+        lines
+    }
+
     /// The place of the server that the phone has its binding with, among those of a group: the last
     /// one that granted any by then.
-    pub fn stands_at(&self, set: &Range<usize>, at: Instant) -> Option<Standing> {
+    pub fn stands_at(&self, set: &Range<usize>, at: Instant) -> Option<Standing<'_>> {
         self.standings(set).into_iter().rfind(|standing| standing.grant.first <= at)
+    }
+
+    /// The same for one line.
+    pub fn line_stands_at(&self, aor: &str, set: &Range<usize>, at: Instant) -> Option<Standing<'_>> {
+        let standings = self.standings(set).into_iter();
+        standings.filter(|standing| standing.aor == aor).rfind(|standing| standing.grant.first <= at)
     }
 
     /// Whether a request of the phone to the server at that place failed within a stretch of time.
@@ -126,4 +153,11 @@ impl Case<'_> {
         let linger = self.limits.at_once().max(Span::from_secs(1));
         self.calls().iter().any(|call| call.begun <= to && call.over + linger >= from)
     }
+}
+
+/// User and host of a SIP URI, the way that they are compared here.
+fn account(uri: &str) -> String {
+    let bare = uri.split([';', '?']).next().unwrap_or(uri);
+    let bare = bare.split_once(':').map_or(bare, |(_scheme, rest)| rest);
+    bare.to_ascii_lowercase()
 }

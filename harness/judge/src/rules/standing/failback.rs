@@ -3,13 +3,14 @@
 //! `duration`, every `fallback_probe_s` while one binding at a time stands with the fallback.
 //!
 //! Mode `new_requests` needs no REGISTER of its own: rule `server-order` sees to its calls. Where calls
-//! defer the return, no time is asked for while there may be one.
+//! defer the return, no time is asked for while there may be one. Each line stands where it stands, and
+//! one may try for all.
 
 use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod};
 use sipfarm_core::{Instant, Key, Span};
 
 use super::retry_after::bans;
-use crate::case::{Case, ClientExchange, Standing};
+use crate::case::{Case, ClientExchange, Purpose, Standing};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -40,22 +41,25 @@ impl Rule for Failback {
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
         for set in case.sets().into_iter().filter(|set| set.len() > 1) {
-            let stay = Stay { case, home: set.start, standings: case.standings(&set) };
-            match case.profile.failback.mode {
-                FailbackMode::Registration => stay.judge_refreshes(&mut docket),
-                _ => stay.judge_times(&mut docket),
+            for (aor, standings) in case.standings_by_line(&set) {
+                let stay = Stay { case, aor, home: set.start, standings };
+                match case.profile.failback.mode {
+                    FailbackMode::Registration => stay.judge_refreshes(&mut docket),
+                    _ => stay.judge_times(&mut docket),
+                }
             }
         }
         docket.close()
     }
 }
 
-/// The bindings along one group of servers.
+/// The bindings of one line along one group of servers.
 struct Stay<'c, 'a> {
     case: &'c Case<'a>,
+    aor: &'c str,
     /// The place of the first server.
     home: usize,
-    standings: Vec<Standing>,
+    standings: Vec<Standing<'c>>,
 }
 
 impl<'c, 'a> Stay<'c, 'a> {
@@ -73,6 +77,9 @@ impl<'c, 'a> Stay<'c, 'a> {
             }
             if let Some(home) = self.next_at_home(from).filter(|home| home.t0() <= to) {
                 docket.kept(home.first().packets);
+                continue;
+            }
+            if self.another_line_tried(from, to) {
                 continue;
             }
             let home = self.case.names.show_node(&self.case.names.order()[self.home]);
@@ -106,7 +113,7 @@ impl<'c, 'a> Stay<'c, 'a> {
     fn judge_time(
         &self,
         docket: &mut Docket<'c, 'a>,
-        moved: &Standing,
+        moved: &Standing<'_>,
         pause: &Pause,
         base: (Instant, Instant),
         until: Instant,
@@ -120,7 +127,8 @@ impl<'c, 'a> Stay<'c, 'a> {
         let draft = draft.message(case.client[moved.exchange].first());
         let next = self.next_at_home(base.0).filter(|next| next.t0() < until);
         let Some(next) = next.filter(|next| next.t0() <= window.to) else {
-            let excused = self.is_excused(base.0, window.from, window.to);
+            let excused =
+                self.is_excused(base.0, window.from, window.to) || self.another_line_tried(base.0, window.to);
             if window.to < until && case.horizon > window.to && !excused {
                 let seen = draft.seen("none in time");
                 docket.add(seen.fail_unless_lossy("a try at home may have been lost"));
@@ -137,12 +145,25 @@ impl<'c, 'a> Stay<'c, 'a> {
         Some((next.t0(), self.end(next)))
     }
 
-    /// The first REGISTER to the first server after an instant.
+    /// Whether another line that had no binding at home asked for one: a phone may let one try for all.
+    fn another_line_tried(&self, from: Instant, to: Instant) -> bool {
+        self.case.registrations.iter().any(|registration| {
+            let exchange = &self.case.client[registration.exchange];
+            registration.purpose == Purpose::Initial
+                && registration.aor != self.aor
+                && exchange.t0() > from
+                && exchange.t0() <= to
+                && self.case.place_of(exchange) == Some(self.home)
+        })
+    }
+
+    /// The first REGISTER of the line to the first server after an instant.
     fn next_at_home(&self, after: Instant) -> Option<&'c ClientExchange<'a>> {
-        let attempts =
-            self.case.registrations.iter().filter(|registration| {
-                registration.purpose.is_attempt() && registration.makes_good.is_none()
-            });
+        let attempts = self.case.registrations.iter().filter(|registration| {
+            registration.purpose.is_attempt()
+                && registration.makes_good.is_none()
+                && registration.aor == self.aor
+        });
         let exchanges = attempts.map(|registration| &self.case.client[registration.exchange]);
         exchanges
             .filter(|e| e.t0() > after && self.case.place_of(e) == Some(self.home))
@@ -178,8 +199,8 @@ impl<'c, 'a> Stay<'c, 'a> {
     }
 
     /// Whether something else than its time may have brought the phone home: a command, a failure of
-    /// the server that it stands with, or a refresh that its mode begins at home.
-    fn has_reason(&self, moved: &Standing, from: Instant, to: Instant) -> bool {
+    /// the server that it stands with, another line that went, or a refresh that its mode begins at home.
+    fn has_reason(&self, moved: &Standing<'_>, from: Instant, to: Instant) -> bool {
         let case = self.case;
         let refreshes_at_home = matches!(
             case.profile.failback.mode,
@@ -194,6 +215,7 @@ impl<'c, 'a> Stay<'c, 'a> {
         };
         case.notes.commanded(|key| key.is_for_registration() || matches!(key, Key::Dial(_)), from, to)
             || case.failed_at(moved.place, from, to)
+            || self.another_line_tried(from, to)
             || (refreshes_at_home && due())
     }
 }

@@ -36,7 +36,7 @@ impl Rule for RegistersBeforeInvite {
                 if before.to == next.to {
                     continue;
                 }
-                let Some(why) = case.not_registered_at(next.to, next.t0()) else {
+                let Some(why) = case.not_registered(next) else {
                     docket.kept(next.first().packets);
                     continue;
                 };

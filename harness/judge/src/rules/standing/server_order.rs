@@ -6,6 +6,8 @@
 //! first; the phone works with another server, and its profile does not send new requests to the primary
 //! first; the server before it in the attempt has redirected the phone (RFC 3261 sections 8.1.3.4, 21.3).
 
+use std::ops::Range;
+
 use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, OnExhausted, RegistrationMethod};
@@ -123,14 +125,22 @@ pub(super) fn is_working(case: &Case<'_>, attempt: &Attempt, first: &ClientExcha
     let at = first.t0();
     let Some(place) = case.place_of(first) else { return false };
     let set = case.set_of(place);
-    let lost = |before: &Standing| {
+    let lost = |before: &Standing<'_>| {
         before.grant.last + before.grant.expires < at
             || case.failed_at(before.place, before.grant.last, at)
             || case.failed_at(case.set_of(before.place).end - 1, before.grant.last, at)
     };
-    let others_lost = || (0..set.start).all(|p| case.stands_at(&(p..p + 1), at).is_none_or(|s| lost(&s)));
-    case.stands_at(&set, at).is_some_and(|standing| case.client[standing.exchange].to == first.to)
-        && (attempt.method == Method::Register || others_lost())
+    // What the phone has learned with one line may be good for another; else each goes its own way.
+    let lines = case.lines_of(first);
+    let by_any = |set: &Range<usize>, is_so: &dyn Fn(Option<Standing<'_>>) -> bool| {
+        is_so(case.stands_at(set, at)) || lines.iter().any(|aor| is_so(case.line_stands_at(aor, set, at)))
+    };
+    let stands = |standing: Option<Standing<'_>>| {
+        standing.is_some_and(|standing| case.client[standing.exchange].to == first.to)
+    };
+    let is_lost = |standing: Option<Standing<'_>>| standing.is_none_or(|standing| lost(&standing));
+    let others_lost = || (0..set.start).all(|p| by_any(&(p..p + 1), &is_lost));
+    by_any(&set, &stands) && (attempt.method == Method::Register || others_lost())
 }
 
 /// Whether the attempt goes on where it must not.

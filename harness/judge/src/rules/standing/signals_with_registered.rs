@@ -34,9 +34,7 @@ impl Rule for SignalsWithRegistered {
             return docket.close();
         }
         for exchange in case.client.iter().filter(|exchange| is_asked_freely(case, exchange)) {
-            let why = case
-                .not_registered_at(exchange.to, exchange.t0())
-                .or_else(|| case.moved_from(exchange.to, exchange.t0()));
+            let why = case.not_registered(exchange).or_else(|| case.moved_from(exchange));
             let Some(why) = why else {
                 docket.kept(exchange.first().packets);
                 continue;

@@ -36,7 +36,9 @@ impl Rule for Subscribes {
         let standings = case.standings(&set);
         for (index, stood) in standings.iter().enumerate() {
             let before = index.checked_sub(1).map(|before| standings[before]);
-            if before.is_some_and(|before| before.place == stood.place) || waits(case, &set, stood) {
+            let of_line = standings[..index].iter().rfind(|before| before.aor == stood.aor);
+            let mut known = before.iter().chain(of_line);
+            if known.any(|before| before.place == stood.place) || waits(case, &set, stood) {
                 continue;
             }
             let from = stood.grant.first;
@@ -80,7 +82,7 @@ pub(super) fn granted(exchange: &ClientExchange<'_>) -> Option<Span> {
 }
 
 /// Whether a phone need not subscribe there yet: after a failover among the servers behind one name.
-fn waits(case: &Case<'_>, set: &std::ops::Range<usize>, stood: &Standing) -> bool {
+fn waits(case: &Case<'_>, set: &std::ops::Range<usize>, stood: &Standing<'_>) -> bool {
     let is_fallback = stood.place + 1 == case.names.order().len();
     stood.place != set.start && !is_fallback && !case.profile.subscriptions.follow_failover
 }
@@ -88,7 +90,7 @@ fn waits(case: &Case<'_>, set: &std::ops::Range<usize>, stood: &Standing) -> boo
 /// The SUBSCRIBE of the window, or one before it that still holds there.
 fn subscribed<'c, 'a>(
     case: &'c Case<'a>,
-    stood: &Standing,
+    stood: &Standing<'_>,
     wanted: &str,
     window: Window,
 ) -> Option<&'c ClientExchange<'a>> {

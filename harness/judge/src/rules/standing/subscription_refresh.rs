@@ -72,8 +72,10 @@ fn is_over(case: &Case<'_>, exchange: &ClientExchange<'_>, window: Window) -> bo
     });
     let place = case.place_of(exchange);
     let left = place.is_none_or(|place| {
-        let elsewhere = |at| case.stands_at(&case.sets()[0], at).is_none_or(|stood| stood.place != place);
-        elsewhere(window.to) || case.failed_at(place, window.from, window.to)
+        let lines = case.lines_of(exchange);
+        let stands = |aor: &&str| case.line_stands_at(aor, &case.sets()[0], window.to);
+        let elsewhere = |aor: &&str| stands(aor).is_none_or(|stood| stood.place != place);
+        lines.is_empty() || lines.iter().any(elsewhere) || case.failed_at(place, window.from, window.to)
     });
     ended || left || case.interrupted(window.from, window.to)
 }

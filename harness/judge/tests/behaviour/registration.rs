@@ -1,5 +1,5 @@
 //! REGISTER: its classes, `register-identity`, `registration-refresh`, `no-hammering`.
-use crate::common::{Story, when};
+use crate::common::{Story, credentials, when};
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::MessageBuilder;
 use sipfarm_judge::Verdict;
@@ -155,12 +155,59 @@ fn a_binding_is_refreshed_in_its_window() {
     {
         let mut story = registered(100);
         story.at(at).phone().sends("REGISTER", "primary");
+        story.at(at + 0.1).node("primary").answers("REGISTER", 200);
         assert_eq!(story.verdict(rule, 110.0), verdict, "at {at}");
     }
     assert_eq!(registered(100).verdict(rule, 110.0), Verdict::Fail);
     // While it may still come, nothing is missing.
     assert_eq!(registered(100).verdict(rule, 90.0), Verdict::NotExercised);
     assert_eq!(registered(100).lossy().verdict(rule, 110.0), Verdict::Inconclusive);
+}
+
+/// A binding of 600 s, made with credentials, whose refresh at 500 s is answered with that or not at all.
+fn refreshed_in_vain(code: Option<u16>) -> Story {
+    let mut story = Story::new();
+    let own = credentials("first", 1, "sip:example.com");
+    story
+        .at(0.0)
+        .phone()
+        .sends_with("REGISTER", "primary", |b| b.set("Expires", 600).header("Authorization", own));
+    story.at(0.1).node("primary").answers("REGISTER", 200);
+    story.at(500.0).phone().sends("REGISTER", "primary");
+    match code {
+        Some(code) => story.at(500.1).node("primary").answers("REGISTER", code),
+        None => [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+            .into_iter()
+            .for_each(|at| story.at(500.0 + at).phone().repeats("REGISTER", "primary")),
+    }
+    story
+}
+
+#[test]
+fn a_refresh_in_vain_is_not_the_last() {
+    let rule = "registration-refresh";
+    for code in [Some(401), Some(503), None] {
+        let story = refreshed_in_vain(code);
+        assert_eq!(story.verdict(rule, 4_200.0), Verdict::Fail, "{code:?}");
+        // 30 s, a fifth more, and two to act; after silence timer F comes first.
+        let due = if code.is_some() { 538.2 } else { 570.5 };
+        assert_eq!(story.verdict(rule, due - 2.0), Verdict::NotExercised, "{code:?}: there is time yet");
+        assert_eq!(story.clone().lossy().verdict(rule, 4_200.0), Verdict::Inconclusive, "{code:?}");
+        for node in ["primary", "secondary"] {
+            let mut story = story.clone();
+            story.at(535.0).phone().sends("REGISTER", node);
+            assert_eq!(story.verdict(rule, 4_200.0), Verdict::NotExercised, "{code:?}: tried at {node}");
+        }
+        let mut again = story.clone();
+        again.at(535.0).phone().sends("REGISTER", "primary");
+        again.at(535.1).node("primary").answers("REGISTER", 200);
+        assert_eq!(again.verdict(rule, 900.0), Verdict::Pass, "{code:?}: bound again");
+        let mut stopped = story.clone();
+        stopped.at(510.0).command("unregister");
+        assert_eq!(stopped.verdict(rule, 4_200.0), Verdict::NotExercised, "{code:?}: told to stop");
+    }
+    // Nothing obliges a phone to ask again for what it is refused for good.
+    assert_eq!(refreshed_in_vain(Some(403)).verdict(rule, 4_200.0), Verdict::NotExercised);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! A binding is refreshed before it runs out, and not much too early: between `refresh_lo` and
-//! `refresh_hi` of the time that was granted (RFC 3261 section 10.2.4; the shares are the profile's).
+//! `refresh_hi` of the time that was granted (RFC 3261 section 10.2.4; the shares are the profile's). A try
+//! that brings no binding is followed by another within the profile's retry time (YL-14).
 
+use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::SignallingLoss;
 use sipfarm_core::sip::Method;
-use sipfarm_core::{Instant, Key};
+use sipfarm_core::{Instant, Key, Span};
 
-use crate::case::{Case, ClientExchange, Grant, Purpose, Registration};
+use super::retry_after::bans;
+use crate::case::{Case, ClientExchange, Grant, Outcome as Answer, Purpose, Registration};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -34,6 +37,14 @@ impl Rule for RegistrationRefresh {
             match binding.outcome() {
                 Outcome::Kept(packets) => docket.kept(packets),
                 Outcome::Open => {}
+                Outcome::GivenUp(until, failed) => {
+                    let what = failed.what(&case.names);
+                    let draft = docket.draft(format!("{what} again, as the one before brought no binding"));
+                    let draft = draft.window(Window { from: failed.t0(), to: until }).message(failed.first());
+                    let draft = failed.finals().take(1).fold(draft, |draft, refusal| draft.message(refusal));
+                    let seen = draft.seen(format!("none within {:.0}", until - failed.t0()));
+                    docket.add(seen.fail_unless_lossy("a REGISTER may have been lost"));
+                }
                 Outcome::Early(at, next) | Outcome::Late(at, next) => {
                     let shares = &case.profile.registration;
                     let exchange = &case.client[registration.exchange];
@@ -81,6 +92,8 @@ enum Outcome<'c, 'a> {
     Early(Instant, Option<&'c ClientExchange<'a>>),
     /// Too late or never.
     Late(Instant, Option<&'c ClientExchange<'a>>),
+    /// In time but in vain, and not tried again by then.
+    GivenUp(Instant, &'c ClientExchange<'a>),
 }
 
 impl<'c, 'a> Binding<'c, 'a> {
@@ -94,7 +107,7 @@ impl<'c, 'a> Binding<'c, 'a> {
             return match early && self.is_plain_refresh(next, exchange) {
                 true => Outcome::Early(exchange.t0(), Some(exchange)),
                 false if early => Outcome::Open,
-                false => Outcome::Kept(exchange.first().packets),
+                false => self.of_try(next, exchange),
             };
         }
         // A phone that works with one server at a time may have gone on to another.
@@ -105,12 +118,73 @@ impl<'c, 'a> Binding<'c, 'a> {
                 && exchange.t0() <= window.to
                 && (exchange.t0() >= window.from || next.granted.is_some())
         });
-        let open = case.horizon <= window.to || elsewhere.is_some() || self.is_excused();
+        let open = case.horizon <= window.to || elsewhere.is_some() || self.is_excused(window.to);
         match same_server {
             _ if open => Outcome::Open,
             Some((_, exchange)) => Outcome::Late(exchange.t0(), Some(exchange)),
             None => Outcome::Late(window.to, None),
         }
+    }
+
+    /// What came of a REGISTER that came in time.
+    fn of_try(&self, next: &Registration, exchange: &'c ClientExchange<'a>) -> Outcome<'c, 'a> {
+        let case = self.case;
+        let until = self.again_by(exchange);
+        let others = case.registrations.iter().filter(|other| {
+            let at = case.client[other.exchange].t0();
+            other.aor == self.registration.aor && at > exchange.t0() && at <= until
+        });
+        let others: Vec<&Registration> = others.collect();
+        let renewed =
+            |other: &&Registration| other.granted.is_some() && case.client[other.exchange].to == exchange.to;
+        if next.purpose == Purpose::Unregister || next.granted.is_some() || others.iter().any(renewed) {
+            return Outcome::Kept(exchange.first().packets);
+        }
+        let open = !others.is_empty() || case.horizon <= until || self.may_rest(exchange, until);
+        if open { Outcome::Open } else { Outcome::GivenUp(until, exchange) }
+    }
+
+    /// When the next try after one in vain must have come: its end, as late as it may be, and the
+    /// profile's retry time (YL-14, ±20 %).
+    fn again_by(&self, exchange: &ClientExchange<'_>) -> Instant {
+        let case = self.case;
+        let timer = case.limits.give_up(exchange.t0(), case.timeout_of(exchange)).to;
+        let end = exchange.final_response().map_or(timer, |refusal| refusal.at);
+        let retry = &case.profile.registration.retry;
+        let pause = Span::from_secs(retry.max_s.max(retry.base_s).into()).scale(1.2 + retry.jitter);
+        end + pause + case.limits.at_once()
+    }
+
+    /// Whether the phone may have left it at a REGISTER in vain: it was refused for good, the phone has a
+    /// binding elsewhere or was asked to wait, or what it did next is not a REGISTER that a tap can see.
+    fn may_rest(&self, exchange: &ClientExchange<'_>, until: Instant) -> bool {
+        let (case, since) = (self.case, exchange.t0());
+        let hopeless = match exchange.outcome() {
+            Answer::Final(401 | 407) => !self.has_credentials() || has_credentials(exchange),
+            Answer::Final(code) => !matches!(code, 408 | 480 | 500 | 502 | 503 | 504),
+            Answer::Unreachable | Answer::Provisional | Answer::Silence => false,
+        };
+        let elsewhere = case.registrations.iter().any(|other| {
+            other.aor == self.registration.aor
+                && case.client[other.exchange].to != exchange.to
+                && other.granted.is_some_and(|grant| grant.last + grant.expires > since)
+        });
+        let hidden = !case.sight.frames && case.profile.transport.allowed.contains(&Transport::Tcp);
+        let connects = case.connects.iter().any(|connect| connect.at >= since && connect.at <= until);
+        hopeless
+            || elsewhere
+            || hidden
+            || connects
+            || case.locates_by_dns()
+            || bans(case).iter().any(|ban| ban.to > since)
+            || case.maybe_busy(since, until)
+            || self.is_excused(until)
+    }
+
+    /// Whether the phone has shown that it has credentials for the line.
+    fn has_credentials(&self) -> bool {
+        let of_line = self.case.registrations.iter().filter(|other| other.aor == self.registration.aor);
+        of_line.into_iter().any(|other| has_credentials(&self.case.client[other.exchange]))
     }
 
     /// Whether a REGISTER elsewhere can have taken the place of this binding's refresh. Of two bindings
@@ -152,16 +226,21 @@ impl<'c, 'a> Binding<'c, 'a> {
             && !case.connects.iter().any(|connect| between(connect.at))
     }
 
-    /// Whether the phone may have stopped caring for the binding: it was told to, or it preserves a call
-    /// whose signalling died, for as long as that call may have been up (AM-15).
-    fn is_excused(&self) -> bool {
+    /// Whether the phone may have stopped caring for the binding by then: it was told to, or it preserves a
+    /// call whose signalling died, for as long as that call may have been up (AM-15).
+    fn is_excused(&self, until: Instant) -> bool {
         let profile = &self.case.profile;
         let preserves =
             profile.mcp.supported || profile.call_in_progress.on_signalling_loss == SignallingLoss::Preserve;
         let stopped = |key: &Key| matches!(key, Key::Unregister | Key::Reboot);
-        self.case.notes.commanded(stopped, self.grant.first, self.window.to)
-            || preserves && self.case.maybe_busy(self.window.from, self.window.to)
+        self.case.notes.commanded(stopped, self.grant.first, until)
+            || preserves && self.case.maybe_busy(self.window.from, until)
     }
+}
+
+fn has_credentials(exchange: &ClientExchange<'_>) -> bool {
+    let message = exchange.first().message;
+    message.header("Authorization").or(message.header("Proxy-Authorization")).is_some()
 }
 
 /// When the refresh must come. The phone counts from the first 2xx that reached it, which may have been

@@ -1,0 +1,256 @@
+//! Registration (RFC 3261 section 10) with one of an ordered list of servers.
+
+mod failback;
+mod pace;
+mod request;
+
+use sipfarm_core::Instant;
+use sipfarm_core::profile::{DuringCall, FailbackMode};
+use sipfarm_core::sip::Message;
+
+use crate::core::Core;
+use crate::defect::Defect;
+use crate::locate::Hunt;
+use crate::tx::{ClientId, Failure};
+
+/// One binding of the phone, kept alive at one server at a time.
+#[derive(Debug)]
+pub struct Registration {
+    /// Its number among the phone's registrations.
+    index: usize,
+    /// The servers in order, by their place in the phone's list.
+    servers: Vec<usize>,
+    call_id: String,
+    tag: String,
+    cseq: u32,
+    expires_s: u32,
+    wanted: bool,
+    attempt: Option<Attempt>,
+    standing: Option<Standing>,
+    /// The server of the last binding, whether that still stands or not.
+    stood_with: Option<usize>,
+    retry_at: Option<Instant>,
+    failback: Failback,
+    /// When the phone came to the server that it stands with, or last tried a better one.
+    failback_base: Instant,
+    failed_rounds: u32,
+    /// A server to be visited when the attempt under way has ended.
+    visit: Option<usize>,
+}
+
+/// A REGISTER on its way.
+#[derive(Debug)]
+struct Attempt {
+    purpose: Purpose,
+    hunt: Hunt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To have a binding.
+    Bind,
+    /// To see whether a better server is back. The binding stands meanwhile.
+    Return,
+    /// To have a binding with one server, because a call is about to go there.
+    Visit,
+    /// To have none.
+    Unbind,
+}
+
+/// A binding that was granted.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    server: usize,
+    refresh_at: Instant,
+}
+
+/// When a better server is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failback {
+    Never,
+    At(Instant),
+    WhenIdle,
+}
+
+impl Registration {
+    /// Nothing is registered yet.
+    pub fn new(index: usize, servers: Vec<usize>, core: &mut Core) -> Self {
+        Registration {
+            index,
+            servers,
+            call_id: core.ids.call_id(),
+            tag: core.ids.tag(),
+            cseq: 0,
+            expires_s: core.profile().registration.expires_s,
+            wanted: false,
+            attempt: None,
+            standing: None,
+            stood_with: None,
+            retry_at: None,
+            failback: Failback::Never,
+            failback_base: Instant::EPOCH,
+            failed_rounds: 0,
+            visit: None,
+        }
+    }
+
+    /// Registers, or refreshes the binding at once.
+    pub fn register(&mut self, core: &mut Core, now: Instant) {
+        self.wanted = true;
+        self.bind(core, now);
+    }
+
+    /// Takes the binding away and stops trying.
+    pub fn unregister(&mut self, core: &mut Core, now: Instant) {
+        self.wanted = false;
+        self.retry_at = None;
+        self.failback = Failback::Never;
+        // Not before the last one has had its final response (section 10.2).
+        if self.attempt.is_none() {
+            self.unbind(core, now);
+        }
+    }
+
+    /// Whether that server is one of this registration's.
+    pub fn serves(&self, core: &Core, server: usize) -> bool {
+        self.servers.contains(&core.places.owner(server))
+    }
+
+    /// Registers with one server, because a call is about to go there.
+    pub fn visit(&mut self, core: &mut Core, server: usize, now: Instant) {
+        if self.attempt.is_some() {
+            self.visit = Some(server);
+        } else {
+            self.start(Purpose::Visit, Hunt::only(server), core, now);
+        }
+    }
+
+    /// Whether that transaction is this registration's.
+    pub fn owns(&self, client: ClientId) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| attempt.hunt.owns(client))
+    }
+
+    /// A response to this registration's REGISTER.
+    pub fn on_response(&mut self, core: &mut Core, response: Box<Message>, now: Instant) {
+        let Some(mut attempt) = self.attempt.take() else { return };
+        let outcome = attempt.hunt.on_response(core, response, now);
+        self.proceed(attempt, outcome, core, now);
+        self.visit_if_waiting(core, now);
+    }
+
+    /// There will be no response to this registration's REGISTER.
+    pub fn on_failure(&mut self, core: &mut Core, failure: Failure, now: Instant) {
+        let Some(mut attempt) = self.attempt.take() else { return };
+        let outcome = attempt.hunt.on_failure(core, failure, now);
+        self.proceed(attempt, outcome, core, now);
+        self.visit_if_waiting(core, now);
+    }
+
+    /// DNS was asked about a server: it was found, or not.
+    pub fn on_located(&mut self, core: &mut Core, server: usize, found: bool, now: Instant) {
+        let Some(mut attempt) = self.attempt.take_if(|attempt| attempt.hunt.awaits(server)) else { return };
+        if found {
+            self.send(attempt, core, now);
+        } else {
+            let outcome = attempt.hunt.on_not_found(core, now);
+            self.proceed(attempt, outcome, core, now);
+        }
+        self.visit_if_waiting(core, now);
+    }
+
+    /// The last call is over: what waited for this may happen now.
+    pub fn on_idle(&mut self, core: &mut Core, now: Instant) {
+        if self.failback == Failback::WhenIdle {
+            self.try_better(core, now);
+        }
+    }
+
+    /// When to fire next.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.attempt.is_some() {
+            return None;
+        }
+        let failback = match self.failback {
+            Failback::At(at) => Some(at),
+            _ => None,
+        };
+        let refresh = self.standing.map(|standing| standing.refresh_at);
+        refresh.into_iter().chain(self.retry_at).chain(failback).min()
+    }
+
+    /// Refreshes, retries or goes back to a better server, whatever is due.
+    pub fn fire(&mut self, core: &mut Core, now: Instant) {
+        if self.attempt.is_some() {
+            return;
+        }
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.retry_at) || due(self.standing.map(|standing| standing.refresh_at)) {
+            self.bind(core, now);
+        } else if matches!(self.failback, Failback::At(at) if at <= now) {
+            let deferred = core.profile().failback.only_when_idle == Some(true);
+            if core.busy && deferred && !core.has(Defect::FailsBackDuringCall) {
+                self.failback = Failback::WhenIdle;
+            } else {
+                self.try_better(core, now);
+            }
+        }
+    }
+
+    fn bind(&mut self, core: &mut Core, now: Instant) {
+        if self.attempt.is_some() {
+            return;
+        }
+        self.retry_at = None;
+        let order = self.order(core);
+        let fit = order.iter().copied().filter(|server| core.locator.is_fit(*server, now));
+        match Hunt::new(fit.collect::<Vec<_>>()) {
+            Some(hunt) => self.start(Purpose::Bind, hunt, core, now),
+            None => {
+                self.drop_standing(core);
+                self.retry_at = core.locator.fit_again(&order);
+            }
+        }
+    }
+
+    fn visit_if_waiting(&mut self, core: &mut Core, now: Instant) {
+        if self.attempt.is_none()
+            && let Some(server) = self.visit.take()
+        {
+            self.visit(core, server, now);
+        }
+    }
+
+    fn unbind(&mut self, core: &mut Core, now: Instant) {
+        if let Some(standing) = self.standing {
+            self.start(Purpose::Unbind, Hunt::only(standing.server), core, now);
+        }
+    }
+
+    /// The servers in the order in which a REGISTER tries them.
+    fn order(&self, core: &Core) -> Vec<usize> {
+        let profile = core.profile();
+        let may_leave = matches!(profile.call_in_progress.failover, None | Some(DuringCall::Allowed));
+        if let (true, false, Some(server)) = (core.busy, may_leave, self.stood_with) {
+            return vec![server];
+        }
+        let deferred = profile.failback.only_when_idle == Some(true);
+        let returns = !core.busy || !deferred || core.has(Defect::FailsBackDuringCall);
+        let primary_first = match core.failback_mode() {
+            FailbackMode::NewRequests => true,
+            FailbackMode::Registration | FailbackMode::DnsTtl => returns,
+            _ => false,
+        };
+        let first = self.standing.map(|standing| standing.server).filter(|_| !primary_first);
+        let others = self.servers.iter().copied().filter(|server| Some(*server) != first);
+        let mut order: Vec<usize> = first.into_iter().chain(others).collect();
+        if core.has(Defect::RegistersInWrongOrder) {
+            order.reverse();
+        }
+        order
+    }
+
+    fn drop_standing(&mut self, core: &mut Core) {
+        self.standing = None;
+        core.locator.set_working(self.index, None);
+    }
+}

@@ -15,7 +15,7 @@ use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::timeline::{Event, EventKind, TcpStep};
 
-use super::{Account, FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
+use super::{FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
 use crate::capture::decode::Decoder;
 use crate::net::{Driver, MachineId, VirtualNet};
 
@@ -64,17 +64,8 @@ impl Lab {
     }
 
     pub fn with(change: impl FnOnce(&mut NodeConfig)) -> Lab {
-        let mut config = NodeConfig {
-            name: "primary".to_owned(),
-            addr: NODE,
-            domain: "example.test".to_owned(),
-            zone: None,
-            account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
-            challenge: false,
-            expires_s: None,
-            far_end: FAR_END,
-            seed: 7,
-        };
+        let mut config =
+            NodeConfig { domain: "example.test".to_owned(), seed: 7, ..NodeConfig::alone(NODE, FAR_END) };
         change(&mut config);
         let far_end = FarEndConfig {
             addr: FAR_END,

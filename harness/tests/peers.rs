@@ -13,7 +13,7 @@ use std::time::Duration;
 use sipfarm::capture::read::read;
 use sipfarm::capture::recorder::{Mode, Recorder};
 use sipfarm::capture::tap::{Subscription, Tap, TapError};
-use sipfarm::farm::{Account, FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
+use sipfarm::farm::{FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
 use sipfarm::net::{MachineId, RealLab, RealOptions, Slice};
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
@@ -163,19 +163,13 @@ struct Farm {
 impl Farm {
     fn new(bench: &Bench) -> Farm {
         let lab = RealLab::start(RealOptions::default()).unwrap();
-        let domain = "lab.example".to_owned();
-        let primary = NodeConfig {
-            name: "primary".to_owned(),
-            addr: bench.server(0),
-            domain: domain.clone(),
-            zone: None,
-            account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
-            challenge: true,
-            expires_s: None,
-            far_end: bench.at(100),
-            seed: 1,
+        let primary = NodeConfig { challenge: true, ..NodeConfig::alone(bench.server(0), bench.at(100)) };
+        let far_end = FarEndConfig {
+            addr: bench.at(100),
+            domain: primary.domain.clone(),
+            user: "1002".to_owned(),
+            seed: 2,
         };
-        let far_end = FarEndConfig { addr: bench.at(100), domain, user: "1002".to_owned(), seed: 2 };
         let primary = lab.try_add(Box::new(Node::new(primary))).unwrap();
         lab.try_add(Box::new(FarEnd::new(far_end))).unwrap();
         Farm { lab, primary }

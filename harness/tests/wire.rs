@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sipfarm::capture::tap::{Subscription, Tap, TapError};
-use sipfarm::farm::{Account, FaultSpec, Node, NodeConfig};
+use sipfarm::farm::{FaultSpec, Node, NodeConfig};
 use sipfarm::net::{MachineId, RealLab, RealOptions, Slice};
 use sipfarm_core::frame::Frame;
 
@@ -56,17 +56,7 @@ impl Wire {
             move |frame| sink.lock().unwrap().push(frame),
         );
         let lab = RealLab::start(RealOptions::default()).unwrap();
-        let config = NodeConfig {
-            name: "primary".to_owned(),
-            addr: at,
-            domain: "lab.example".to_owned(),
-            zone: None,
-            account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
-            challenge: false,
-            expires_s: None,
-            far_end: SocketAddr::new(slice.ip(100), 5060),
-            seed: 1,
-        };
+        let config = NodeConfig::alone(at, SocketAddr::new(slice.ip(100), 5060));
         let node = lab.try_add(Box::new(Node::new(config))).unwrap();
         let phone = UdpSocket::bind(phone).unwrap();
         // Connected, so that the kernel tells it of ICMP errors.

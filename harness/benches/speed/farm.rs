@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sipfarm::capture::tap::Tap;
-use sipfarm::farm::{Account, FaultSpec, Node, NodeConfig};
+use sipfarm::farm::{FaultSpec, Node, NodeConfig};
 use sipfarm::net::{RealLab, RealOptions, Slice};
 use sipfarm_core::frame::Frame;
 
@@ -127,17 +127,7 @@ struct Ours {
 impl Ours {
     fn start(kind: Kind, at: SocketAddr) -> Ours {
         let lab = processor::on_one(|| RealLab::start(RealOptions::default())).unwrap();
-        let config = NodeConfig {
-            name: "primary".to_owned(),
-            addr: at,
-            domain: "lab.example".to_owned(),
-            zone: None,
-            account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
-            challenge: false,
-            expires_s: None,
-            far_end: SocketAddr::new(at.ip(), 5_999),
-            seed: 1,
-        };
+        let config = NodeConfig::alone(at, SocketAddr::new(at.ip(), 5_999));
         let id = lab.try_add(Box::new(Node::new(config))).unwrap();
         if kind == Kind::Invite {
             let fault: FaultSpec = "status code=503 method=INVITE".parse().unwrap();

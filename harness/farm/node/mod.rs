@@ -53,6 +53,24 @@ pub struct NodeConfig {
     pub seed: u64,
 }
 
+impl NodeConfig {
+    /// `primary` of `lab.example` with the user `1001`, who is not challenged: what is measured or tested alone,
+    /// without a scenario.
+    pub fn alone(addr: SocketAddr, far_end: SocketAddr) -> NodeConfig {
+        NodeConfig {
+            name: "primary".to_owned(),
+            addr,
+            domain: "lab.example".to_owned(),
+            zone: None,
+            account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
+            challenge: false,
+            expires_s: None,
+            far_end,
+            seed: 1,
+        }
+    }
+}
+
 /// A user and the password of his digest.
 #[derive(Debug, Clone)]
 pub struct Account {

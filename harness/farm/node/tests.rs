@@ -8,7 +8,7 @@ use sipfarm_core::machine::{Input, Machine, Output, StreamId, Transport};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
-use super::{Account, Node, NodeConfig};
+use super::{Node, NodeConfig};
 use crate::farm::Behaviour;
 use crate::farm::testing::{Lab, NODE, PHONE, authorization, in_dialog, invite, over_tcp, register, request};
 
@@ -319,15 +319,8 @@ fn a_ping_over_tcp_gets_its_pong() {
 #[test]
 fn over_ipv6_it_serves_the_same() {
     let mut node = Node::new(NodeConfig {
-        name: "primary".to_owned(),
-        addr: "[fd00::1]:5060".parse().unwrap(),
         domain: "example.test".to_owned(),
-        zone: None,
-        account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
-        challenge: false,
-        expires_s: None,
-        far_end: "[fd00::50]:5060".parse().unwrap(),
-        seed: 1,
+        ..NodeConfig::alone("[fd00::1]:5060".parse().unwrap(), "[fd00::50]:5060".parse().unwrap())
     });
     let (local, remote) = ("[fd00::1]:5060".parse().unwrap(), "[fd00::9]:5090".parse().unwrap());
     let via = "SIP/2.0/UDP [fd00::9]:5060;branch=z9hG4bK6;rport";

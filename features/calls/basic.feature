@@ -29,6 +29,7 @@ Feature: A call through a healthy farm
     Then the call is established through "primary"
     When the phone hangs up
     Then the phone sends BYE to "primary" within 1 s
+    And the phone sends BYE to "primary" with header "Route"
     And the call ends through "primary"
 
   @rfc3261-15.1.2

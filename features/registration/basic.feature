@@ -52,6 +52,14 @@ Feature: Registration
     When the phone reboots
     Then the phone is registered with "primary" within 5 s
 
+  @rfc3261-18.3
+  Scenario: An answer that was cut short counts for nothing
+    Given a phone
+    And "primary" has fault "cut-short direction=out first=1"
+    When the phone registers
+    Then the phone sends REGISTER to "primary" exactly 2 times
+    And the phone is registered with "primary"
+
   @rfc3261-10.2
   Scenario: Registration over TCP
     Given a phone that speaks TCP

@@ -232,3 +232,16 @@ fn two_features_of_one_name_are_a_warning() {
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].code.as_str(), found[0].severity), ("duplicate-feature", Severity::Warning));
 }
+
+#[test]
+fn a_header_field_is_no_node_and_its_value_no_status_code() {
+    let codes = |header: &str| {
+        let mut codes =
+            codes(&with_step(&format!("Then the phone sends INVITE to \"primary\" with header {header}")));
+        codes.retain(|code| !code.starts_with("step-undefined") && !code.starts_with("then-before-when"));
+        codes
+    };
+    assert_eq!(codes("\"Supported\""), Vec::<String>::new());
+    assert_eq!(codes("\"Expires: 900\""), Vec::<String>::new());
+    assert_eq!(codes("\"Call Info\"").len(), 1);
+}

@@ -1,7 +1,7 @@
 //! Steps: each must be one that exists, and the names in it must be known.
 //!
 //! In the vocabulary of the steps a quoted word is a name: of a fault after `fault`, of a profile
-//! after `profile`, of a node anywhere else. The step `a farm with servers …` declares its nodes.
+//! after `profile`, of a header field after `header`, of a node anywhere else. The step `a farm with servers …` declares its nodes.
 
 use std::sync::LazyLock;
 
@@ -180,6 +180,7 @@ impl FileLint<'_> {
             let (code, checked) = match word.kind {
                 Name::Fault => ("unknown-fault", (self.facts.fault)(&word.text)),
                 Name::Profile => ("unknown-profile", (self.facts.profile)(&word.text)),
+                Name::Header => ("no-header-field", check_header(&word.text)),
                 Name::Node => ("unknown-node", check_node(&word.text, nodes)),
             };
             if let Err(complaint) = checked {
@@ -265,7 +266,7 @@ impl FileLint<'_> {
 
     /// What stands in capitals outside of quotes is a method, a transport, or a type of record.
     fn methods(&mut self, step: &Step) {
-        let outside: String = step.value.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+        let outside = outside_of_quotes(&step.value);
         for word in outside.split(|c: char| !c.is_ascii_alphanumeric()) {
             let in_capitals = word.len() > 1 && word.bytes().all(|octet| octet.is_ascii_uppercase());
             let of_dns = word == "DNS" || outside.contains("DNS") && RECORDS.contains(&word);
@@ -284,7 +285,8 @@ impl FileLint<'_> {
         static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| {
             Regex::new(r"\b(rejects|fails|answers|sends|repeats|acknowledges)\b.*?\b(\d{3})\b").ok()
         });
-        let Some(found) = CODE.as_ref().and_then(|form| form.captures(&step.value)) else { return };
+        let outside = outside_of_quotes(&step.value);
+        let Some(found) = CODE.as_ref().and_then(|form| form.captures(&outside)) else { return };
         let range = match &found[1] {
             "rejects" | "fails" | "acknowledges" => 300..=699,
             _ => 100..=699,
@@ -307,6 +309,10 @@ impl FileLint<'_> {
     }
 }
 
+fn outside_of_quotes(text: &str) -> String {
+    text.split('"').step_by(2).collect::<Vec<_>>().join(" ")
+}
+
 /// Whether a quoted word is a domain name: it has a dot, in a step about DNS or the phone's servers.
 fn is_domain(step: &Step, word: &str) -> bool {
     let about_names = step.value.contains("DNS for") || step.value.starts_with("the phone's server");
@@ -327,12 +333,24 @@ fn check_node(name: &str, nodes: &[String]) -> Result<(), Complaint> {
     Err(Complaint { message: format!("the farm has no node \"{name}\""), help: Some(help) })
 }
 
+/// The form of a header field, not whether there is one of that name.
+fn check_header(field: &str) -> Result<(), Complaint> {
+    let name = field.split_once(':').map_or(field, |(name, _)| name).trim();
+    let of_token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
+    if !name.is_empty() && name.chars().all(of_token) {
+        return Ok(());
+    }
+    let help = "write \"Supported\", or \"Expires: 120\" where its value counts, too".to_owned();
+    Err(Complaint { message: format!("{name:?} is no name of a header field"), help: Some(help) })
+}
+
 /// What a quoted word names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     Node,
     Fault,
     Profile,
+    Header,
 }
 
 struct Quoted {
@@ -347,6 +365,7 @@ fn quoted(text: &str) -> Vec<Quoted> {
         let kind = match before.split_whitespace().next_back() {
             Some("fault") => Name::Fault,
             Some("profile") => Name::Profile,
+            Some("header") => Name::Header,
             _ => Name::Node,
         };
         if number % 2 == 1 {

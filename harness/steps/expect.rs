@@ -23,6 +23,24 @@ async fn sends(
     world.expect(Expectation::Sends { method, node, within }).await
 }
 
+/// A request with a header field, given by name or as `Name: value`.
+#[then(regex = r#"^the phone sends ([A-Z]+) to "([^"]+)" with header "([^"]+)"(?: within (\S+) s)?$"#)]
+async fn sends_with(
+    world: &mut World,
+    #[step] step: &Step,
+    method: Method,
+    node: String,
+    header: String,
+    within: String,
+) -> StepResult {
+    let within = begin_within(world, step, &within)?;
+    let (name, value) = match header.split_once(':') {
+        Some((name, value)) => (name.trim(), Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
+        None => (header.trim(), None),
+    };
+    world.expect(Expectation::Carries { method, node, header: name.to_owned(), value, within }).await
+}
+
 /// Nothing of that method to that node, from the last trigger until so long from now.
 #[then(regex = r#"^the phone sends no ([A-Z]+) to "([^"]+)" for (\S+) s$"#)]
 async fn sends_no(

@@ -12,6 +12,7 @@ mod scope;
 mod spec;
 
 mod closed;
+mod cut_short;
 mod delay;
 mod dns;
 mod dns_change;
@@ -59,6 +60,7 @@ const FAULTS: &[Declaration] = &[
     drop::Drop::DECLARATION,
     loss::Loss::DECLARATION,
     duplicate::Duplicate::DECLARATION,
+    cut_short::CutShort::DECLARATION,
     closed::Closed::DECLARATION,
     icmp::Icmp::DECLARATION,
     restart::Restart::DECLARATION,
@@ -124,6 +126,8 @@ pub(in crate::farm) enum Action {
     Delay(Span),
     /// The message is gone.
     Drop,
+    /// The message goes on so, to the faults behind this one.
+    Alter(Box<Message>),
     /// The message goes on now, and again `count` times, each `every` after the one before.
     Duplicate {
         /// How many copies.
@@ -291,7 +295,17 @@ mod tests {
         let scope = Scope::parameters();
         let rows: Vec<String> = catalogue.iter().map(fault).chain(scope.iter().map(word)).collect();
         let listed: Vec<&str> = README.lines().filter(|line| line.starts_with("| `")).collect();
-        assert!(listed == rows, "the rows of the two tables should be:\n{}", rows.join("\n"));
+        let not_in = |rows: &[&str], others: &[&str]| -> String {
+            let rows: Vec<&str> = rows.iter().copied().filter(|row| !others.contains(row)).collect();
+            rows.join("\n")
+        };
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        assert!(
+            listed == rows,
+            "harness/farm/faults/README.md\nlacks, or has in another place:\n{}\nhas too much:\n{}",
+            not_in(&rows, &listed),
+            not_in(&listed, &rows)
+        );
     }
 
     #[test]

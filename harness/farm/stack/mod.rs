@@ -290,6 +290,9 @@ impl Stack {
         match self.chain.see(&seen, after) {
             None => self.deliver(direction, message, path, now),
             Some((_, Action::Drop)) => {}
+            Some((fault, Action::Alter(message))) => {
+                self.pass(direction, *message, path, Some(fault), now);
+            }
             Some((_, Action::Answer(answer))) => self.answer_for(message, path, answer, now),
             Some((_, Action::Icmp { kind, right })) => self.answer_icmp(kind, right, message, path),
             Some((_, Action::Reset)) => path.stream.into_iter().for_each(|stream| self.close(stream, true)),

@@ -19,6 +19,19 @@ pub enum Expectation {
         /// At the latest.
         within: Option<Span>,
     },
+    /// A request of that method to that node with a header field; repetitions count, too.
+    Carries {
+        /// The method.
+        method: Method,
+        /// The node.
+        node: String,
+        /// The name of the field.
+        header: String,
+        /// Its whole text, or one of the values in it; any when `None`.
+        value: Option<String>,
+        /// At the latest.
+        within: Option<Span>,
+    },
     /// No request at all of that method (any when `None`) to that node (any when `None`).
     SendsNothing {
         /// The method.
@@ -173,6 +186,7 @@ impl Expectation {
     pub fn nodes(&self) -> Vec<&str> {
         match self {
             Expectation::Sends { node, .. }
+            | Expectation::Carries { node, .. }
             | Expectation::CompleteTimeout { node, .. }
             | Expectation::Transmissions { node, .. }
             | Expectation::Answers { node, .. }

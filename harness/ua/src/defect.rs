@@ -114,6 +114,8 @@ defects! {
     /// Goes on repeating an INVITE after a provisional response.
     RetransmitsAfterProvisional = "retransmits-after-provisional",
         caught by ["repetition-after-response", "transmissions"];
+    /// Takes responses that are not whole.
+    TakesBrokenResponses = "takes-broken-responses", caught by ["transmissions"];
     /// Repeats requests over TCP, too.
     RetransmitsOverTcp = "retransmits-over-tcp", caught by ["repetition-over-tcp", "transmissions"];
     /// Counts the sends of a request in the request.
@@ -163,7 +165,7 @@ defects! {
     /// Takes the route set of a dialog the wrong way round.
     ReversesRouteSet = "reverses-route-set", caught by ["dialog-route"];
     /// Leaves Route out of ACK and BYE.
-    ForgetsRouteSet = "forgets-route-set", caught by ["dialog-route"];
+    ForgetsRouteSet = "forgets-route-set", caught by ["dialog-route", "carries"];
     /// Gives its 2xx to INVITE another To tag than its 180.
     AnotherTagIn2xx = "another-tag-in-2xx", caught by ["dialog-identifiers"];
     /// Hangs up without BYE.
@@ -186,6 +188,8 @@ defects! {
     RegistersWithBoth = "registers-with-both", caught by ["server-order", "sends-nothing"];
     /// Draws a new Call-ID for each REGISTER.
     NewCallIdPerRegister = "new-call-id-per-register", caught by ["register-identity"];
+    /// Names its user in the Request-URI of REGISTER.
+    RegistersAtUser = "registers-at-user", caught by ["register-uri"];
     /// Refreshes a binding when it has run out.
     RefreshesLate = "refreshes-late", caught by ["registration-refresh"];
     /// Refreshes its binding every second.

@@ -388,3 +388,54 @@ fn the_call_that_was_dialled_is_no_call_too_many() {
         assert_eq!(story.run(&expected, 20.0).verdict, verdict);
     }
 }
+
+fn carries(header: &str, value: Option<&str>) -> Expectation {
+    let (header, value) = (header.to_owned(), value.map(str::to_owned));
+    let node = "primary".to_owned();
+    Expectation::Carries { method: Method::Invite, node, header, value, within: Some(span(2.0)) }
+}
+
+#[test]
+fn a_header_field_is_found_by_name_or_with_its_value() {
+    let verdict = |header, value| {
+        let mut story = Story::new();
+        let expected = story.expect(0.0, carries(header, value));
+        story.at(0.1).phone().sends_with("INVITE", "primary", |b| {
+            b.header("k", "replaces, outbound").header("X-Empty", "").header("Retry-After", 120)
+        });
+        story.run(&expected, 10.0).verdict
+    };
+    for (header, value) in [
+        ("Supported", None),
+        ("supported", Some("outbound")),
+        ("Supported", Some("replaces, outbound")),
+        ("X-Empty", None),
+        ("Retry-After", Some("120")),
+    ] {
+        assert_eq!(verdict(header, value), Verdict::Pass, "{header}: {value:?}");
+    }
+    for (header, value) in [("Require", None), ("Supported", Some("out")), ("Retry-After", Some("12"))] {
+        assert_eq!(verdict(header, value), Verdict::Fail, "{header}: {value:?}");
+    }
+}
+
+/// What lacks it decides nothing before the time is over, and what is missing is said.
+#[test]
+fn a_header_field_counts_in_time_only_and_in_repetitions_too() {
+    let story = |again: f64, node: &str| {
+        let mut story = Story::new();
+        let expected = story.expect(0.0, carries("Require", None));
+        story.at(0.1).phone().sends("INVITE", "primary");
+        story.at(again).phone().sends_with("INVITE", node, |b| b.header("Require", "100rel"));
+        (story, expected)
+    };
+    let (mut in_time, expected) = story(1.0, "primary");
+    assert_eq!(in_time.live(&expected, 0.5).verdict, Verdict::Pending);
+    assert_eq!(in_time.run(&expected, 10.0).verdict, Verdict::Pass);
+    for (again, node) in [(5.0, "primary"), (1.0, "secondary")] {
+        let (mut story, expected) = story(again, node);
+        let finding = story.run(&expected, 10.0);
+        assert_eq!(finding.verdict, Verdict::Fail);
+        assert!(finding.seen.contains("INVITE without Require (packet 1)"), "{}", finding.seen);
+    }
+}

@@ -37,7 +37,9 @@ fn what_never_came_may_have_been_lost() {
     let (with, through) = ("primary".to_owned(), "primary".to_owned());
     let nodes = vec!["primary".to_owned(), "secondary".to_owned()];
     let within = Some(span(1.0));
+    let header = "Supported".to_owned();
     let expectations = [
+        Expectation::Carries { method: method.clone(), node: with.clone(), header, value: None, within },
         Expectation::Sends { method: method.clone(), node, within },
         Expectation::Registered { with, within },
         Expectation::CallEstablished { through: Some(through), within },

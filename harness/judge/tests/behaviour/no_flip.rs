@@ -28,6 +28,10 @@ fn expectations() -> Vec<Expectation> {
     for method in [Method::Invite, Method::Register] {
         all.push(Expectation::Sends { method: method.clone(), node: node(1), within: None });
         all.push(Expectation::Sends { method: method.clone(), node: node(0), within: Some(span(2.0)) });
+        for (header, value) in [("Contact", None), ("Expires", Some("60".to_owned()))] {
+            let (method, node, header) = (method.clone(), node(0), header.to_owned());
+            all.push(Expectation::Carries { method, node, header, value, within: Some(span(2.0)) });
+        }
         all.push(Expectation::SendsNothing {
             method: Some(method.clone()),
             node: Some(node(1)),

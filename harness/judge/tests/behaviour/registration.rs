@@ -294,3 +294,26 @@ fn an_icmp_error_after_the_next_request_is_not_for_the_one_before() {
     story.at(60.001).icmp("primary");
     assert_ne!(story.verdict("no-hammering", 70.0), Verdict::Fail);
 }
+
+#[test]
+fn the_request_uri_of_a_registration_has_no_user() {
+    let rule = "register-uri";
+    let registers = |uri: &str| {
+        let mut story = Story::new();
+        for at in [0.0, 50.0] {
+            story.at(at).phone().sends_with("REGISTER", "primary", |b| b.set_uri(uri));
+            story.at(at + 0.1).node("primary").answers("REGISTER", 200);
+        }
+        story
+    };
+    for uri in ["sip:example.com", "sips:example.com:5061;transport=tcp", "sip:10.0.0.1"] {
+        assert_eq!(registers(uri).verdict(rule, 60.0), Verdict::Pass, "{uri}");
+    }
+    let named = registers("sip:1001@example.com");
+    assert_eq!(named.verdict(rule, 60.0), Verdict::Fail);
+    assert_eq!(named.findings(rule, 60.0).len(), 1, "one finding for what stands in each");
+    // Other requests name somebody.
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("INVITE", "primary");
+    assert_eq!(story.verdict(rule, 60.0), Verdict::NotExercised);
+}

@@ -32,7 +32,12 @@ impl Registration {
         from.params.set("tag", Some(&self.tag));
         let contact = NameAddr::new(core.contact_uri(core.target(server).transport).to_string());
         let expires = if attempt.purpose == Purpose::Unbind { 0 } else { self.expires_s };
-        let request = MessageBuilder::request(&Method::Register, &format!("sip:{}", core.config.domain))
+        let uri = if core.has(Defect::RegistersAtUser) {
+            core.aor()
+        } else {
+            format!("sip:{}", core.config.domain)
+        };
+        let request = MessageBuilder::request(&Method::Register, &uri)
             .header("Max-Forwards", 70)
             .header("From", from)
             .header("To", aor)

@@ -390,7 +390,7 @@ impl Transactions {
     }
 
     fn on_response(&mut self, response: Message, now: Instant) {
-        if is_broken_response(&response) {
+        if is_broken_response(&response) && !self.habits.defects.has(Defect::TakesBrokenResponses) {
             return;
         }
         let (Some(branch), Some(cseq)) = (response.branch(), response.cseq()) else { return };

@@ -11,6 +11,7 @@ mod audio_keeps_flowing;
 mod call_ends;
 mod call_established;
 mod call_fails;
+mod carries;
 mod complete_timeout;
 mod held;
 mod moves_on;
@@ -37,6 +38,7 @@ use crate::mark::Expected;
 /// Every rule behind a `Then` step.
 pub const ALL: &[RuleInfo] = &[
     sends::RULE,
+    carries::RULE,
     sends_nothing::RULE,
     order::RULE,
     moves_on::RULE,
@@ -63,6 +65,10 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
     let asked = Asked { case, expected };
     match &expected.expectation {
         Expectation::Sends { method, node, within } => sends::judge(&asked, method, node, *within),
+        Expectation::Carries { method, node, header, value, within } => {
+            let header = carries::Header { name: header, value: value.as_deref() };
+            carries::judge(&asked, method, node, &header, *within)
+        }
         Expectation::SendsNothing { method, node, during } => {
             sends_nothing::judge(&asked, method.as_ref(), node.as_deref(), *during)
         }

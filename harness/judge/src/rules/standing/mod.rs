@@ -34,6 +34,7 @@ mod non_invite_responses;
 mod non_invite_schedule;
 mod refusal_repetition;
 mod register_identity;
+mod register_uri;
 mod registers_before_invite;
 mod registration_refresh;
 mod repetition_after_response;
@@ -92,6 +93,7 @@ pub const ALL: &[&dyn Rule] = &[
     &subscribes::Subscribes,
     &subscription_refresh::SubscriptionRefresh,
     &register_identity::RegisterIdentity,
+    &register_uri::RegisterUri,
     &registration_refresh::RegistrationRefresh,
     &no_hammering::NoHammering,
     &refusal_repetition::RefusalRepetition,

@@ -24,9 +24,9 @@ const EPOCH: Instant = Instant::from_nanos(1_700_000_000_000_000_000);
 pub const NODE: SocketAddr = at(1);
 pub const FAR_END: SocketAddr = at(50);
 pub const PHONE: SocketAddr = at(9);
-/// The phone's one TCP connection.
 /// Where the phone hears audio, as its offer says.
 const AUDIO_PORT: u16 = 30_000;
+/// The phone's one TCP connection.
 const STREAM: StreamId = StreamId(1);
 
 const fn at(host: u8) -> SocketAddr {

@@ -56,7 +56,13 @@ fn by_name(name: &str, load: Load<'_>) -> Result<Profile, LoadError> {
 }
 
 fn from_file(path: &Path, load: Load<'_>) -> Result<Profile, LoadError> {
-    let source = read(path).map_err(|error| failure(&path.display().to_string(), error.to_string(), None))?;
+    let missing = |error: std::io::Error| {
+        let help = "a path counts from the folder in which sipfarm is started";
+        let help =
+            (error.kind() == std::io::ErrorKind::NotFound && path.is_relative()).then(|| help.to_owned());
+        failure(&path.display().to_string(), error.to_string(), help)
+    };
+    let source = read(path).map_err(missing)?;
     load(&source, &|base| {
         let beside = path.with_file_name(format!("{base}.yaml"));
         read(&beside).ok().or_else(|| embedded(base))

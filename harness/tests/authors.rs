@@ -4,6 +4,8 @@
 mod common;
 
 use common::{feature, sipfarm};
+use sipfarm::lint::StepCatalogue;
+use sipfarm::world::World;
 
 /// Runs one scenario of these steps, with more arguments.
 fn run(steps: &[&str], more: &[&str]) -> common::Ran {
@@ -46,4 +48,40 @@ fn a_server_that_the_phone_does_not_know_is_nobodys_failure() {
     let ran = run(&steps, &["--phone", "yealink-t5x"]);
     assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains(unknown) && ran.out.contains("1 not exercised"), "{}", ran.out);
+}
+
+/// Each step has its words in the table for authors, and each of the table is a step. A phrase may leave
+/// away how the one before it begins, all of it after `…`.
+#[test]
+fn the_readme_of_the_steps_says_every_step_and_no_other() {
+    let steps = StepCatalogue::of::<World>().steps;
+    let mut said = vec![false; steps.len()];
+    let mut whole = String::new();
+    for line in include_str!("../steps/README.md").lines().skip_while(|line| *line != "## The vocabulary") {
+        let Some(cell) = line.strip_prefix("| `").and_then(|row| row.split(" | ").next()) else { continue };
+        for phrase in cell.split('`').step_by(2) {
+            let rest = phrase.trim_start_matches("… ");
+            let beginnings =
+                (0..=whole.len()).filter(|&at| whole.is_char_boundary(at)).map(|at| &whole[..at]);
+            let candidates: Vec<String> =
+                beginnings.flat_map(|begin| [format!("{begin}{rest}"), format!("{begin} {rest}")]).collect();
+            let mut known = false;
+            for (step, said) in steps.iter().zip(&mut said) {
+                let matches = candidates.iter().any(|text| step.regex.is_match(text));
+                *said |= matches;
+                known |= matches;
+            }
+            assert!(known, "harness/steps/README.md: no step says  {phrase}");
+            if !phrase.starts_with('…') && steps.iter().any(|step| step.regex.is_match(phrase)) {
+                whole = phrase.to_owned();
+            }
+        }
+    }
+    let silent: Vec<String> = steps
+        .iter()
+        .zip(said)
+        .filter(|(_, said)| !said)
+        .map(|(step, _)| format!("{}   ({})", step.readable, step.place()))
+        .collect();
+    assert!(silent.is_empty(), "harness/steps/README.md has no row for:\n{}", silent.join("\n"));
 }

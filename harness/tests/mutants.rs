@@ -51,7 +51,7 @@ fn every_defect_names_rules_that_there_are_and_every_rule_has_a_defect() {
     assert_eq!(caught.difference(&rules).collect::<Vec<_>>(), Vec::<&&str>::new(), "no such rules");
     // What keeps a scenario from going on is nothing that a phone can do wrong.
     let unbroken: Vec<&str> = rules.difference(&caught).copied().collect();
-    assert_eq!(unbroken, ["command", "complete", "precondition"]);
+    assert_eq!(unbroken, ["command", "complete", "precondition"], "left: every rule that no defect names");
     let names: BTreeSet<&str> = Defect::ALL.iter().map(|defect| defect.name()).collect();
     assert_eq!(names.len(), Defect::ALL.len(), "a name is there twice");
 }
@@ -63,6 +63,9 @@ fn the_readme_of_the_rules_names_the_defects_that_each_catches() {
         let rule = row.split('`').next().unwrap();
         let told: Vec<&str> = row.rsplit(" | ").next().unwrap().split('`').skip(1).step_by(2).collect();
         let breaks = Defect::ALL.iter().filter(|defect| defect.rules().contains(&rule));
-        assert_eq!(told, breaks.map(|defect| defect.name()).collect::<Vec<_>>(), "{rule}");
+        let breaks: Vec<&str> = breaks.map(|defect| defect.name()).collect();
+        let place =
+            "harness/judge/src/rules/README.md (left), in the order of harness/ua/src/defect.rs (right)";
+        assert_eq!(told, breaks, "the last column of `{rule}` in {place}");
     }
 }

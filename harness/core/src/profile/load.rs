@@ -166,7 +166,8 @@ fn load_over(
         return Err(extends(format!("more than {MAX_BASES} profiles one on another")));
     }
     let Some(base_source) = lookup(base) else {
-        return Err(extends(format!("there is no profile `{base}`")));
+        let named = base.strip_suffix(".yaml").map_or(String::new(), |name| format!("; write `{name}`"));
+        return Err(extends(format!("there is no profile `{base}`{named}")));
     };
     written.over(&load_over(&base_source, lookup, rules, above)?)
 }

@@ -96,6 +96,8 @@ fn broken_chains_of_bases_are_errors() {
     assert_eq!(circle.to_string(), "b.yaml:3:10: extends: mine → a → b → mine closes a circle");
     assert_eq!(error("extends: mine\n"), "mine.yaml:3:10: extends: mine → mine closes a circle");
     assert_eq!(error("extends: nobody\n"), "mine.yaml:3:10: extends: there is no profile `nobody`");
+    let with_ending = "mine.yaml:3:10: extends: there is no profile `base.yaml`; write `base`";
+    assert_eq!(error("extends: base.yaml\n"), with_ending);
     // A base that answers to every name, each time with an id of its own.
     let endless = load(&Source { origin: "x".to_owned(), text: extending("n", "n0") }, &|name| {
         Some(Source { origin: name.to_owned(), text: extending(name, &format!("{name}0")) })

@@ -101,6 +101,15 @@ fn the_readme_lists_the_rules_that_there_are() {
     let readme = include_str!("../../src/rules/README.md");
     let listed: Vec<&str> =
         readme.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let place = "harness/judge/src/rules/README.md";
+    for (before, rule) in std::iter::once(None).chain(catalogue().iter().map(Some)).zip(catalogue()) {
+        let place = before.map_or(place.to_owned(), |before| format!("{place}, below `{}`", before.id));
+        let (id, requirements) = (rule.id, rule.requirements.join("; "));
+        assert!(
+            listed.contains(&id),
+            "no row in {place}: | `{id}` | {requirements} | what it says | when it is inconclusive, or – | its defects |"
+        );
+    }
     let ids: Vec<&str> = catalogue().iter().map(|rule| rule.id).collect();
-    assert_eq!(listed, ids);
+    assert_eq!(listed, ids, "{place} has rows of rules that there are not, or in another order");
 }

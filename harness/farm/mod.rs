@@ -12,7 +12,7 @@ mod stack;
 mod testing;
 
 pub use dns::{DnsConfig, DnsNode, Row};
-pub use far_end::{Behaviour, FarEnd, FarEndConfig};
+pub use far_end::{Behaviour, FarEnd, FarEndConfig, Sessions};
 pub use faults::{
     Direction, FaultError, FaultId, FaultInfo, FaultSpec, NodeKind, ParameterInfo, fault_catalogue,
 };

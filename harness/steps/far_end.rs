@@ -41,6 +41,25 @@ async fn silent(world: &mut World, #[step] step: &Step) -> StepResult {
     behave(world, Behaviour::Silent).await
 }
 
+/// It refreshes sessions itself, where that is left to it, and asks for such sessions when it calls
+/// (RFC 4028).
+#[given(regex = r"^the far end refreshes sessions of (\d+) s$")]
+fn refreshes(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.sessions.refreshes_s = Some(session_s(world, seconds)?);
+    Ok(())
+}
+
+/// It refuses shorter sessions with 422 and Min-SE (RFC 4028).
+#[given(regex = r"^sessions last at least (\d+) s$")]
+fn sessions_last(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.sessions.least_s = session_s(world, seconds)?;
+    Ok(())
+}
+
 /// It calls the phone through a node where the phone is registered.
 #[when(regex = r#"^the far end calls the phone through "([^"]+)"$"#)]
 async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
@@ -96,6 +115,14 @@ async fn node_sends(world: &mut World, #[step] step: &Step, node: String, code: 
                 .map(|_| ())
         })
         .await
+}
+
+fn session_s(world: &mut World, seconds: u32) -> Result<u32, StepFailure> {
+    if seconds >= 90 {
+        return Ok(seconds);
+    }
+    let problem = format!("a session lasts at least 90 s (RFC 4028 section 4), not {seconds}");
+    Err(world.stop(StepFailure::Setup(problem)))
 }
 
 async fn hold(world: &mut World, step: &Step, hold: bool) -> StepResult {

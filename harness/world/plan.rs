@@ -5,7 +5,7 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{Profile, SERVERS_MAX};
 
 use super::{DNS_NODE, DnsPlan, StepFailure};
-use crate::farm::Behaviour;
+use crate::farm::{Behaviour, Sessions};
 use crate::net::Link;
 
 /// What the `Given` steps ask for.
@@ -36,6 +36,8 @@ pub struct Plan {
     pub anchors: Vec<String>,
     /// What the far end does when it is called.
     pub far_end: Behaviour,
+    /// What the far end wants of session timers.
+    pub sessions: Sessions,
 }
 
 impl Default for Plan {
@@ -53,6 +55,7 @@ impl Default for Plan {
             link: None,
             anchors: Vec::new(),
             far_end: Behaviour::Answer { after: Span::ZERO },
+            sessions: Sessions::default(),
         }
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Call {
     pub versions: u64,
     /// The direction that it wants.
     pub direction: Direction,
+    /// Its last session description.
+    pub said: Vec<u8>,
     /// Its INVITE within the dialog that is not answered yet.
     pub reinvite: Option<Key>,
     /// What it says.

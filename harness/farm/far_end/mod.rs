@@ -1,6 +1,7 @@
 //! The far end: the other party of a call, with an address of its own for signalling and media.
 
 mod dialog;
+mod session;
 mod uac;
 mod uas;
 
@@ -16,6 +17,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::stack::{Event, Schedule, Stack};
 use dialog::{Call, State};
+pub use session::Sessions;
 
 /// The port of its audio on its own address, for all of its calls; RTCP has the one after it.
 const MEDIA_PORT: u16 = 40_000;
@@ -56,6 +58,7 @@ pub enum Behaviour {
 pub struct FarEnd {
     config: FarEndConfig,
     behaviour: Behaviour,
+    sessions: Sessions,
     stack: Stack,
     calls: BTreeMap<CallKey, Call>,
     timers: Schedule<(CallKey, Due)>,
@@ -78,6 +81,8 @@ enum Due {
     Repeat,
     /// To stop waiting for the ACK.
     GiveUp,
+    /// To have its session refreshed.
+    Refresh,
 }
 
 impl FarEnd {
@@ -92,6 +97,7 @@ impl FarEnd {
             stack: Stack::new(config.addr, config.seed),
             config,
             behaviour: Behaviour::Answer { after: Span::ZERO },
+            sessions: Sessions::default(),
             calls: BTreeMap::new(),
             timers: Schedule::new(),
             talk_at: None,
@@ -145,6 +151,7 @@ impl FarEnd {
                 Due::Answer => self.answer(&key, now),
                 Due::Ring => self.ring(&key, now),
                 Due::Repeat => self.repeat_ok(&key, now),
+                Due::Refresh => self.refresh(&key, now),
                 Due::GiveUp => {
                     self.timers.clear(&(key.clone(), Due::Repeat));
                     self.bye(&key, now); // section 13.3.1.4
@@ -190,7 +197,7 @@ impl FarEnd {
         if let Some((remote, payload)) = goodbye {
             self.outputs.push_back(Output::Datagram { local, remote, payload });
         }
-        for due in [Due::Answer, Due::Ring, Due::Repeat, Due::GiveUp] {
+        for due in [Due::Answer, Due::Ring, Due::Repeat, Due::GiveUp, Due::Refresh] {
             self.timers.clear(&(key.clone(), due));
         }
         self.calls.remove(key)
@@ -219,7 +226,9 @@ impl FarEnd {
             answer.audio()?;
             answer
         };
-        Some(session.to_string().into_bytes())
+        let said = session.to_string().into_bytes();
+        self.calls.get_mut(key)?.said.clone_from(&said);
+        Some(said)
     }
 }
 

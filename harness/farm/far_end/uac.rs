@@ -27,9 +27,9 @@ impl FarEnd {
             .header("To", &remote)
             .header("Call-ID", &call_id)
             .header("CSeq", "1 INVITE")
-            .header("Contact", self.contact())
-            .body("application/sdp", offer.to_string())
-            .build();
+            .header("Contact", self.contact());
+        let said = offer.to_string().into_bytes();
+        let invite = self.ask_for_timer(invite).body("application/sdp", said.clone()).build();
         let path = Path::udp(through);
         let Some(client) = self.stack.request(invite, path, None, now) else { return };
         let call = Call {
@@ -44,6 +44,7 @@ impl FarEnd {
             session_id,
             versions: 1,
             direction: Direction::SendRecv,
+            said,
             reinvite: None,
             talker: self.talker(),
             ends: false,
@@ -77,10 +78,14 @@ impl FarEnd {
             let Some(call) = self.calls.get_mut(key) else { continue };
             call.direction = direction;
             let offer = Session::offer(&call.description(audio));
+            call.said = offer.to_string().into_bytes();
+            let said = call.said.clone();
             let (invite, path) = call.request(&Method::Invite, self.config.addr, &branch);
-            let invite = invite.rebuild().header("Contact", contact);
-            let invite = invite.body("application/sdp", offer.to_string()).build();
-            call.reinvite = self.stack.request(invite, path, None, now);
+            let invite = self.ask_for_timer(invite.rebuild().header("Contact", contact));
+            let client = self.stack.request(invite.body("application/sdp", said).build(), path, None, now);
+            if let Some(call) = self.calls.get_mut(key) {
+                call.reinvite = client;
+            }
         }
         self.serve(now);
         !keys.is_empty()
@@ -92,6 +97,7 @@ impl FarEnd {
         match (&call.state, response.status()) {
             (State::Calling { client: ours }, Some(200..300)) if ours == client => {
                 call.establish(response);
+                self.heed_timer(&key, response, now);
                 self.agree(&key, &response.body, now);
                 self.acknowledge(&key, response, now);
             }
@@ -102,6 +108,7 @@ impl FarEnd {
                 call.reinvite = None;
                 if response.status() < Some(300) {
                     call.retarget(response);
+                    self.heed_timer(&key, response, now);
                     self.agree(&key, &response.body, now);
                     self.acknowledge(&key, response, now);
                 }

@@ -23,6 +23,12 @@ impl FarEnd {
         let Some(method) = request.method() else { return };
         let has_tag = request.to().is_some_and(|to| to.tag().is_some());
         let call = self.call_of(request);
+        if matches!(method, Method::Invite | Method::Update)
+            && let Some(least_s) = self.sessions.too_short(request)
+        {
+            let refusal = self.stack.response(&server, 422).map(|r| r.header("Min-SE", least_s).build());
+            return refusal.into_iter().for_each(|refusal| self.stack.respond(&server, refusal, now));
+        }
         match (method, call) {
             (Method::Cancel, _) => self.cancelled(&server, request, now),
             (Method::Options, None) if !has_tag => self.reply(&server, 200, now),
@@ -124,6 +130,7 @@ impl FarEnd {
             session_id,
             versions: 0,
             direction: Direction::SendRecv,
+            said: Vec::new(),
             reinvite: None,
             talker: self.talker(),
             ends: false,
@@ -163,7 +170,7 @@ impl FarEnd {
         };
         let Some(ok) = self.stack.response(&server, 200) else { return };
         let ok = record_routes(ok, &offer).header("Contact", self.contact()).header("Allow", ALLOW);
-        let ok = ok.body("application/sdp", sdp).build();
+        let ok = self.answer_timer(key, &offer, ok, now).body("application/sdp", sdp).build();
         self.stack.respond(&server, ok.clone(), now);
         if !offer.body.is_empty() {
             self.agree(key, &offer.body, now);
@@ -203,7 +210,7 @@ impl FarEnd {
             call.retarget(request);
         }
         let Some(ok) = self.stack.response(server, 200) else { return };
-        let ok = ok.header("Contact", self.contact());
+        let ok = self.answer_timer(key, request, ok.header("Contact", self.contact()), now);
         let response = if request.body.is_empty() {
             ok
         } else {

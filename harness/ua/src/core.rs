@@ -19,7 +19,7 @@ use crate::places::Places;
 use crate::transport::TransportLayer;
 use crate::tx::{ClientId, Habits, Patience, ServerId, Target, Transactions};
 
-/// The methods that the phone understands.
+/// The methods that every phone understands.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, NOTIFY";
 
 /// What the phone calls itself.
@@ -116,6 +116,16 @@ impl Core {
         self.places.target(server).unwrap_or(nowhere)
     }
 
+    /// Whether the phone has a session timer (RFC 4028).
+    pub fn has_session_timer(&self) -> bool {
+        self.profile().session_timer.expires_s.is_some()
+    }
+
+    /// The methods that the phone understands: UPDATE (RFC 3311) where a session may be refreshed by it.
+    pub fn allow(&self) -> String {
+        if self.has_session_timer() { format!("{ALLOW}, UPDATE") } else { ALLOW.to_owned() }
+    }
+
     /// The URI at which the phone itself can be reached.
     pub fn contact_uri(&self, transport: Transport) -> Uri {
         let mut uri = Uri::at(Some(&self.config.user), self.config.local);
@@ -199,7 +209,8 @@ impl Core {
             response = response.remove("Via").header_opt("Via", request.values("Via").first());
         }
         let retry_after = (code == 500).then_some(5);
-        let allow = (code == 405 || code == 200 || code == 180).then_some(ALLOW);
+        let allow = (code == 405 || code == 200 || code == 180).then(|| self.allow());
+        let min_se = (code == 422).then_some(self.profile().session_timer.min_se_s);
         let accept =
             (code == 415 || code == 200 && request.is_request(&Method::Options)).then_some("application/sdp");
         let unsupported = (code == 420).then(|| request.values("Require").join(", "));
@@ -208,6 +219,7 @@ impl Core {
             .header_opt("Accept", accept)
             .header_opt("Unsupported", unsupported)
             .header_opt("Retry-After", retry_after)
+            .header_opt("Min-SE", min_se)
             .header("User-Agent", USER_AGENT)
     }
 

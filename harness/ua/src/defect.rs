@@ -168,6 +168,14 @@ defects! {
     ForgetsRouteSet = "forgets-route-set", caught by ["dialog-route", "carries"];
     /// Gives its 2xx to INVITE another To tag than its 180.
     AnotherTagIn2xx = "another-tag-in-2xx", caught by ["dialog-identifiers"];
+    /// Keeps a dialog whose other side does not know it any more, or does not answer.
+    KeepsDeadDialog = "keeps-dead-dialog", caught by ["dead-dialog", "sends"];
+    /// Does not refresh a session that is its to refresh.
+    ForgetsSessionRefresh = "forgets-session-refresh", caught by ["session-refresh", "sends"];
+    /// Keeps a session that the other side has not refreshed.
+    KeepsExpiredSession = "keeps-expired-session", caught by ["session-expiry", "sends"];
+    /// Asks again for the session that was called too short.
+    Ignores422 = "ignores-422", caught by ["call-established"];
     /// Hangs up without BYE.
     NoBye = "no-bye", caught by ["sends", "call-ends"];
 

@@ -124,6 +124,8 @@ impl Lab {
         })));
         let behaviour = plan.far_end;
         bench.command(far_end, move |far_end: &mut FarEnd, _| far_end.behave(behaviour));
+        let sessions = plan.sessions;
+        bench.command(far_end, move |far_end: &mut FarEnd, _| far_end.time_sessions(sessions));
         let nodes = plan
             .nodes
             .iter()

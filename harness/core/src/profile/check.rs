@@ -11,7 +11,17 @@ impl Profile {
     /// The first value out of range: its dotted path and what is wrong with it. What a file brings
     /// along is asked before anybody uses it.
     pub fn out_of_range(&self) -> Option<(&'static str, String)> {
-        let checks = [head, timers, tolerance, servers, failover, registration, subscriptions, mlpp];
+        let checks = [
+            head,
+            timers,
+            tolerance,
+            servers,
+            failover,
+            registration,
+            subscriptions,
+            super::session_timer::check,
+            mlpp,
+        ];
         checks.iter().find_map(|check| check(self).err())
     }
 }

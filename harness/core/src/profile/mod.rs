@@ -18,6 +18,7 @@ mod load;
 mod plain;
 mod policy;
 mod schema;
+mod session_timer;
 mod subscriptions;
 mod yaml;
 
@@ -27,6 +28,7 @@ pub use handling::*;
 pub use load::{LoadError, Place, Source, check_rule, load, load_for};
 pub use policy::*;
 pub use schema::schema;
+pub use session_timer::{RefreshMethod, SessionTimer};
 pub use subscriptions::Subscriptions;
 
 /// A phone model's behaviour. [`Profile::default`] is the profile `rfc3261`.
@@ -59,6 +61,8 @@ pub struct Profile {
     pub subscriptions: Subscriptions,
     /// When the primary is used again.
     pub failback: Failback,
+    /// The session timer.
+    pub session_timer: SessionTimer,
     /// What holds while a call is up.
     pub call_in_progress: CallInProgress,
     /// Media connection preservation.
@@ -91,6 +95,7 @@ impl Default for Profile {
             registration: Registration::default(),
             subscriptions: Subscriptions::default(),
             failback: Failback::default(),
+            session_timer: SessionTimer::default(),
             call_in_progress: CallInProgress::default(),
             mcp: Mcp::default(),
             mlpp: Mlpp::default(),

@@ -147,7 +147,7 @@ impl<'a> Case<'a> {
     }
 
     /// The phone's own BYE in a dialog, or its answer to one.
-    fn end_by_bye(&self, call_id: &str, local: &str, remote: &str) -> Option<End<'a>> {
+    pub fn end_by_bye(&self, call_id: &str, local: &str, remote: &str) -> Option<(Instant, &'a [u32])> {
         let is_of_it = |bye: &Seen<'_>, from: &str, to: &str| {
             bye.call_id == call_id
                 && bye.from_tag.as_deref() == Some(from)

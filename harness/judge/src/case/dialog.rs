@@ -4,6 +4,7 @@ use sipfarm_core::Instant;
 use sipfarm_core::sip::Method;
 
 use super::exchange::{ClientExchange, ServerExchange, status};
+use super::seen::Seen;
 
 /// A dialog that an INVITE made, early or confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,17 @@ pub struct Dialog {
     pub remote_tag: String,
     /// Whether a 2xx confirmed it.
     pub confirmed: bool,
+}
+
+impl Dialog {
+    /// Whether a message is within it: one of a request that the phone has sent, or of one to the phone.
+    pub fn is_of(&self, seen: &Seen<'_>, of_phone: bool) -> bool {
+        let (local, remote) =
+            if of_phone { (&seen.from_tag, &seen.to_tag) } else { (&seen.to_tag, &seen.from_tag) };
+        seen.call_id == self.call_id
+            && local.as_ref() == Some(&self.local_tag)
+            && remote.as_ref() == Some(&self.remote_tag)
+    }
 }
 
 pub(super) fn read(client: &[ClientExchange<'_>], server: &[ServerExchange<'_>]) -> Vec<Dialog> {

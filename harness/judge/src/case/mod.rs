@@ -20,6 +20,7 @@ mod patience;
 mod places;
 mod register;
 mod seen;
+mod session;
 mod trace;
 mod way;
 
@@ -51,6 +52,7 @@ pub use patience::Patience;
 pub use places::{CallSpan, Standing};
 pub use register::{Grant, Purpose, Registration};
 pub use seen::{Seen, SeenRef};
+pub use session::Session;
 pub use way::{Address, Way};
 
 /// What the packets say about one phone.

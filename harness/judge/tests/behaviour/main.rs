@@ -27,6 +27,7 @@ mod registration;
 mod repetitions;
 mod responses;
 mod servers;
+mod session_timer;
 mod subscriptions;
 mod transactions;
 mod verdicts;

@@ -1,6 +1,7 @@
 //! A call: a session set up by INVITE (RFC 3261 sections 13 to 15), from either side.
 
 mod reinvite;
+mod session;
 mod uac;
 mod uas;
 
@@ -13,6 +14,7 @@ use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
 use self::reinvite::Reinvite;
+use self::session::SessionTimer;
 use self::uac::Caller;
 use self::uas::Callee;
 use crate::core::Core;
@@ -35,6 +37,9 @@ pub struct Call {
     held: bool,
     /// Our last INVITE within the dialog.
     reinvite: Option<Reinvite>,
+    session: SessionTimer,
+    /// Our last session description.
+    said: String,
     /// What the user says.
     talker: Talker,
     /// A defect.
@@ -97,6 +102,8 @@ impl Call {
             negotiated: Direction::SendRecv,
             held: false,
             reinvite: None,
+            session: SessionTimer::default(),
+            said: String::new(),
             talker: Talker::new(core.ids.number(), core.ids.number()),
             answers_sendrecv: core.has(Defect::AnswersSendrecv),
             silent_at: None,
@@ -121,6 +128,7 @@ impl Call {
     /// Whether that transaction is this call's.
     pub fn owns(&self, client: ClientId) -> bool {
         self.bye == Some(client)
+            || self.session.owns(client)
             || self.reinvite.as_ref().is_some_and(|reinvite| reinvite.owns(client))
             || matches!(&self.side, Side::Caller(caller) if caller.owns(client))
     }
@@ -136,6 +144,8 @@ impl Call {
             self.on_bye_response(core, &response, now);
         } else if self.reinvite.as_ref().is_some_and(|reinvite| reinvite.owns(client)) {
             self.on_reinvite_response(core, &response, now);
+        } else if self.session.owns(client) {
+            self.on_update_response(core, &response, now);
         } else {
             self.on_invite_response(core, client, response, now);
         }
@@ -145,6 +155,8 @@ impl Call {
     pub fn on_failure(&mut self, core: &mut Core, client: ClientId, failure: Failure, now: Instant) {
         if self.reinvite.as_ref().is_some_and(|reinvite| reinvite.owns(client)) {
             self.on_reinvite_failure(core, now);
+        } else if self.session.owns(client) {
+            self.on_update_failure(core, now);
         } else if self.bye != Some(client) {
             self.on_invite_failure(core, client, failure, now);
         }
@@ -179,6 +191,7 @@ impl Call {
             Some(Method::Bye) => self.on_bye(core, server, request, now),
             _ if self.phase == Phase::Over => core.respond(server, request, 481, None, now),
             Some(Method::Invite) => self.on_reinvite(core, server, request, now),
+            Some(Method::Update) if core.has_session_timer() => self.on_update(core, server, request, now),
             Some(Method::Options) => core.respond(server, request, 200, None, now),
             Some(Method::Notify) => core.respond(server, request, 481, None, now),
             _ => core.respond(server, request, 405, None, now),
@@ -212,7 +225,15 @@ impl Call {
             Side::Callee(callee) => callee.deadline(),
         };
         let again = self.reinvite.as_ref().and_then(Reinvite::deadline);
-        answered.into_iter().chain(side).chain(again).chain(self.talker.due()).chain(self.forget_at).min()
+        let session = self.session.deadline();
+        answered
+            .into_iter()
+            .chain(side)
+            .chain(again)
+            .chain(session)
+            .chain(self.talker.due())
+            .chain(self.forget_at)
+            .min()
     }
 
     /// Says what is due to be said.
@@ -256,6 +277,7 @@ impl Call {
         self.talk(core, now);
         self.fire_reinvite(core, now);
         self.fire_answered(core, now);
+        self.fire_session(core, now);
         match self.side {
             _ if self.phase != Phase::Setup => {}
             Side::Caller(_) => self.fire_caller(core, now),
@@ -279,7 +301,9 @@ impl Call {
             response = response.header("Record-Route", &route.value);
         }
         let contact = format!("<{}>", core.contact_uri(dialog.through.transport));
-        response = response.header("Contact", contact).body("application/sdp", body.to_string());
+        let body = self.say(body);
+        response = response.header("Contact", contact).body("application/sdp", body);
+        response = self.session.answer(core, request, response, now);
         core.tx.respond(server, &response, now);
         let interval = core.t1();
         self.answered = Some(Answered {
@@ -324,12 +348,21 @@ impl Call {
         answer.audio().is_some().then_some(answer)
     }
 
+    /// A description of ours as it is sent.
+    fn say(&mut self, session: &Session) -> String {
+        self.said = session.to_string();
+        self.said.clone()
+    }
+
     fn on_reinvite(&mut self, core: &mut Core, server: ServerId, request: &Message, now: Instant) {
         if self.phase != Phase::Up || self.answered.is_some() {
             return core.respond(server, request, 500, None, now);
         }
         if self.reinvite.as_ref().is_some_and(Reinvite::is_pending) {
             return core.respond(server, request, 491, None, now);
+        }
+        if Call::is_too_short(core, request) {
+            return core.respond(server, request, 422, None, now);
         }
         self.media.version += 1;
         let Some(answer) = self.describe(request) else {
@@ -381,6 +414,7 @@ impl Call {
 
     fn end(&mut self, core: &mut Core, now: Instant) {
         self.phase = Phase::Over;
+        self.session.stop();
         self.fall_silent(core, now);
         self.forget_at = Some(now + core.t1() * 64);
     }

@@ -1,5 +1,5 @@
-//! Our own changes of a session: hold and resume, by INVITE within the dialog (RFC 3261 section 14.1,
-//! RFC 3264 section 8.4).
+//! Our INVITEs within the dialog (RFC 3261 section 14.1): hold and resume (RFC 3264 section 8.4), and the
+//! refresh of the session (RFC 4028).
 
 use sipfarm_core::sdp::{Direction, Session};
 use sipfarm_core::sip::{Message, Method};
@@ -9,15 +9,16 @@ use super::uac::acknowledge;
 use super::{Call, Phase, Side};
 use crate::core::Core;
 use crate::defect::Defect;
-use crate::phone::Report;
 use crate::tx::{ClientId, Target};
 
 /// An INVITE of ours within the dialog.
 #[derive(Debug)]
 pub(super) struct Reinvite {
-    client: ClientId,
+    client: Option<ClientId>,
     /// What the user wants of it: hold, or take off hold.
     hold: bool,
+    /// It only refreshes the session (RFC 4028).
+    refreshes: bool,
     /// The ACK for its 2xx, once that has come.
     ack: Option<(Message, Target)>,
     challenged: bool,
@@ -26,13 +27,18 @@ pub(super) struct Reinvite {
 }
 
 impl Reinvite {
+    /// A refresh that is yet to be sent.
+    fn refresh(hold: bool, challenged: bool) -> Reinvite {
+        Reinvite { client: None, hold, refreshes: true, ack: None, challenged, again_at: None }
+    }
+
     /// Whether it is on its way: it has no final response yet.
     pub(super) fn is_pending(&self) -> bool {
         self.ack.is_none() && self.again_at.is_none()
     }
 
     pub(super) fn owns(&self, client: ClientId) -> bool {
-        self.client == client
+        self.client == Some(client)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -43,12 +49,13 @@ impl Reinvite {
 impl Call {
     /// Whether the user can hold it, or take it off hold: it is up, and nothing is being negotiated.
     pub fn can_hold(&self, hold: bool) -> bool {
+        self.phase == Phase::Up && self.is_current() && !self.is_negotiating() && self.held != hold
+    }
+
+    /// Whether an offer is out, or is to be sent again, or an answer is not acknowledged.
+    pub(super) fn is_negotiating(&self) -> bool {
         let is_pending = self.reinvite.as_ref().is_some_and(|reinvite| reinvite.ack.is_none());
-        self.phase == Phase::Up
-            && self.is_current()
-            && !is_pending
-            && self.answered.is_none()
-            && self.held != hold
+        is_pending || self.answered.is_some()
     }
 
     /// The user holds the call, or takes it off hold.
@@ -60,15 +67,15 @@ impl Call {
             self.held = hold;
             return;
         }
-        self.send_reinvite(core, hold, false, now);
+        self.send_hold(core, hold, false, now);
     }
 
     pub(super) fn fire_reinvite(&mut self, core: &mut Core, now: Instant) {
         let due = self.reinvite.as_ref().filter(|reinvite| reinvite.again_at.is_some_and(|at| at <= now));
-        if let Some(hold) = due.map(|reinvite| reinvite.hold) {
+        if let Some((hold, refreshes)) = due.map(|reinvite| (reinvite.hold, reinvite.refreshes)) {
             self.reinvite = None;
             if self.phase == Phase::Up && !self.hung_up {
-                self.send_reinvite(core, hold, false, now);
+                self.send_again(core, hold, refreshes, false, now);
             }
         }
     }
@@ -79,15 +86,22 @@ impl Call {
         if let Some((ack, target)) = &reinvite.ack {
             return core.tx.send_again(ack, *target, now);
         }
-        let (hold, challenged) = (reinvite.hold, reinvite.challenged);
+        let (hold, refreshes, challenged) = (reinvite.hold, reinvite.refreshes, reinvite.challenged);
         match code {
             200..=299 => self.on_reinvite_accepted(core, response, now),
             401 | 407 if !challenged && self.learn(core, response) => {
-                self.send_reinvite(core, hold, true, now)
+                self.send_again(core, hold, refreshes, true, now);
+            }
+            422 if self.session.lengthen(core, response) => {
+                self.send_again(core, hold, refreshes, challenged, now);
             }
             491 => self.ask_again_later(core, now),
             408 | 481 => self.on_reinvite_failure(core, now),
             // The session stays as it was.
+            _ if refreshes => {
+                self.reinvite = None;
+                self.refresh_later(now);
+            }
             _ => {
                 self.reinvite = None;
                 self.set_hold(self.held);
@@ -97,21 +111,21 @@ impl Call {
         }
     }
 
-    /// The other side is gone: the dialog is over (section 12.2.1.2).
+    /// The other side is gone.
     pub(super) fn on_reinvite_failure(&mut self, core: &mut Core, now: Instant) {
         self.reinvite = None;
-        if self.phase == Phase::Up && !self.hung_up {
-            core.report(Report::CallEnded);
-            self.send_bye(core, now);
-        }
+        self.lose_peer(core, now);
     }
 
     fn on_reinvite_accepted(&mut self, core: &mut Core, response: &Message, now: Instant) {
         let (Some(dialog), Some(reinvite)) = (&mut self.dialog, &mut self.reinvite) else { return };
-        let Some(invite) = core.tx.client_request(reinvite.client).cloned() else { return };
+        let Some(invite) = reinvite.client.and_then(|client| core.tx.client_request(client)).cloned() else {
+            return;
+        };
         dialog.refresh_target(response);
         reinvite.ack = Some(acknowledge(core, dialog, &invite, now));
         self.held = reinvite.hold;
+        self.session.heed(core, response, now);
         if self.phase == Phase::Up && !self.hung_up {
             self.agree(core, &Session::parse(&response.body), now);
         }
@@ -129,23 +143,42 @@ impl Call {
         }
     }
 
-    fn learn(&self, core: &mut Core, response: &Message) -> bool {
+    pub(super) fn learn(&self, core: &mut Core, response: &Message) -> bool {
         self.dialog.as_ref().is_some_and(|dialog| core.auth.learn(dialog.target().addr, response))
     }
 
-    fn send_reinvite(&mut self, core: &mut Core, hold: bool, challenged: bool, now: Instant) {
+    /// The same request once more: a refresh, or what the user wants.
+    fn send_again(&mut self, core: &mut Core, hold: bool, refreshes: bool, challenged: bool, now: Instant) {
+        match refreshes {
+            true => self.send_reinvite(core, Reinvite::refresh(hold, challenged), now),
+            false => self.send_hold(core, hold, challenged, now),
+        }
+    }
+
+    fn send_hold(&mut self, core: &mut Core, hold: bool, challenged: bool, now: Instant) {
+        self.set_hold(hold);
+        self.media.version += 1;
+        let offer = Session::offer(&self.media);
+        self.say(&offer);
+        self.send_reinvite(core, Reinvite { refreshes: false, ..Reinvite::refresh(hold, challenged) }, now);
+    }
+
+    /// Refreshes the session with the description that stands, unchanged (RFC 4028 section 7.4).
+    pub(super) fn send_refresh(&mut self, core: &mut Core, now: Instant) {
+        self.send_reinvite(core, Reinvite::refresh(self.held, false), now);
+    }
+
+    fn send_reinvite(&mut self, core: &mut Core, reinvite: Reinvite, now: Instant) {
         let Some(dialog) = &mut self.dialog else { return };
         let request = dialog.request(&Method::Invite);
         let (target, transport) = (dialog.target(), dialog.through.transport);
-        self.set_hold(hold);
-        self.media.version += 1;
         let request = request
             .header("Contact", format!("<{}>", core.contact_uri(transport)))
-            .header("Allow", crate::core::ALLOW)
-            .header("User-Agent", crate::core::USER_AGENT)
-            .body("application/sdp", Session::offer(&self.media).to_string());
-        let client = core.send_direct(request, target, now);
-        self.reinvite = Some(Reinvite { client, hold, ack: None, challenged, again_at: None });
+            .header("Allow", core.allow())
+            .header("User-Agent", crate::core::USER_AGENT);
+        let request = self.session.ask(core, request).body("application/sdp", self.said.as_bytes());
+        let client = Some(core.send_direct(request, target, now));
+        self.reinvite = Some(Reinvite { client, ..reinvite });
     }
 
     /// What our descriptions say from now on: a stream that only the other side has sent so far becomes

@@ -86,7 +86,7 @@ impl Call {
         let mut call = Call::new(Side::Caller(Box::new(caller)), core);
         let offer = Session::offer(&call.media).to_string();
         if let Side::Caller(caller) = &mut call.side {
-            caller.offer = offer;
+            caller.offer.clone_from(&offer);
             if caller.hunt.is_none() {
                 // Every server asked to be left alone for a while.
                 core.report(Report::CallFailed { code: Some(503) });
@@ -94,6 +94,7 @@ impl Call {
                 return call;
             }
         }
+        call.said = offer;
         call.send_invite(core, now);
         call
     }
@@ -209,6 +210,12 @@ impl Call {
                 self.send_invite(core, now);
             }
             Outcome::Next => self.go_to_next(core, now),
+            Outcome::Failed { response: Some(refusal), .. } if self.may_lengthen(core, &refusal) => {
+                if let Side::Caller(caller) = &mut self.side {
+                    caller.cseq += 1;
+                }
+                self.send_invite(core, now);
+            }
             Outcome::Failed { response, exhausted } => {
                 let code = response.and_then(|response| response.status());
                 if exhausted {
@@ -220,11 +227,17 @@ impl Call {
         }
     }
 
+    /// Whether a refusal asks for a longer session, and the phone has one to offer (RFC 4028 section 7.3).
+    fn may_lengthen(&mut self, core: &Core, refusal: &Message) -> bool {
+        refusal.status() == Some(422) && core.has_session_timer() && self.session.lengthen(core, refusal)
+    }
+
     fn go_to_next(&mut self, core: &mut Core, now: Instant) {
         let Side::Caller(caller) = &mut self.side else { return };
         if core.has(Defect::ChangesBody) {
             self.media.version += 1;
             caller.offer = Session::offer(&self.media).to_string();
+            self.said.clone_from(&caller.offer);
         }
         caller.registers_first = core.registers_before_invite(true);
         self.send_invite(core, now);
@@ -274,9 +287,9 @@ impl Call {
             .header("Call-ID", &caller.call_id)
             .header("CSeq", format!("{} INVITE", caller.cseq))
             .header("Contact", format!("<{}>", core.contact_uri(transport)))
-            .header("Allow", crate::core::ALLOW)
-            .header("User-Agent", crate::core::USER_AGENT)
-            .body("application/sdp", caller.offer.as_bytes());
+            .header("Allow", core.allow())
+            .header("User-Agent", crate::core::USER_AGENT);
+        let request = self.session.ask(core, request).body("application/sdp", caller.offer.as_bytes());
         let last = hunt.is_last(core, now);
         hunt.client = Some(core.send_to_server(request, hunt.server, last, now));
     }
@@ -331,6 +344,7 @@ impl Call {
         if self.hung_up {
             self.send_bye(core, now);
         } else {
+            self.session.heed(core, response, now);
             self.agree(core, &Session::parse(&response.body), now);
             core.report(Report::CallEstablished);
         }

@@ -55,7 +55,7 @@ impl Call {
         let refusal = match (&call.dialog, call.describe(invite)) {
             (None, _) => Some(400),
             (_, None) => Some(488),
-            _ => None,
+            _ => Call::is_too_short(core, invite).then_some(422),
         };
         if let Some(code) = refusal {
             core.respond(server, invite, code, Some(&tag), now);

@@ -1,7 +1,7 @@
 //! What a user agent server does with any request (RFC 3261 section 8.2), before it is a call's.
 
 use sipfarm_core::Instant;
-use sipfarm_core::sip::{DefectKind, Message, Method, Uri};
+use sipfarm_core::sip::{DefectKind, Message, Method, TIMER, Uri};
 
 use super::Phone;
 use crate::call::Call;
@@ -72,7 +72,7 @@ impl Phone {
             return Some(482);
         }
         let is_cancel = request.is_request(&Method::Cancel);
-        if !is_cancel && !request.values("Require").is_empty() {
+        if !is_cancel && !request.values("Require").iter().all(|tag| self.understands(tag)) {
             return Some(420);
         }
         let content =
@@ -80,6 +80,11 @@ impl Phone {
         let is_sdp = content.is_none_or(|kind| kind.eq_ignore_ascii_case("application/sdp"));
         let is_invite = request.is_request(&Method::Invite);
         (is_invite && !request.body.is_empty() && !is_sdp).then_some(415)
+    }
+
+    /// Whether the phone has that extension.
+    fn understands(&self, tag: &str) -> bool {
+        tag.eq_ignore_ascii_case(TIMER) && self.core.has_session_timer()
     }
 
     /// 200 for the CANCEL, 487 for its INVITE while that has no final response (section 9.2).

@@ -14,6 +14,7 @@ mod bye_timing;
 mod cancel_timing;
 mod cancel_transaction;
 mod cseq;
+mod dead_dialog;
 mod dialog_identifiers;
 mod dialog_route;
 mod digest;
@@ -42,6 +43,8 @@ mod repetition_over_tcp;
 mod retry_after;
 mod same_request;
 mod server_order;
+mod session_expiry;
+mod session_refresh;
 mod signals_with_registered;
 mod subscribes;
 mod subscription_refresh;
@@ -69,6 +72,9 @@ pub const ALL: &[&dyn Rule] = &[
     &cseq::CSeqGrows,
     &dialog_identifiers::DialogIdentifiers,
     &dialog_route::DialogRoute,
+    &dead_dialog::DeadDialog,
+    &session_refresh::SessionRefresh,
+    &session_expiry::SessionExpiry,
     &answer_direction::AnswerDirection,
     &audio_address::AudioAddress,
     &audio_direction::AudioDirection,

@@ -17,7 +17,8 @@ use super::fragments::Reassembler;
 use super::ip::{self, protocol};
 use super::octets::u16_at;
 use super::sip::{Ports, Service};
-use super::tcp::Streams;
+use super::tcp::{Known, Streams};
+use super::tls::Secrets;
 use super::whose::Whose;
 use super::{icmp, link, marks, sip};
 
@@ -37,6 +38,7 @@ pub struct Decoder {
     whose: Whose,
     fragments: Reassembler,
     streams: Streams,
+    secrets: Secrets,
 }
 
 /// A transport payload with its way through the network.
@@ -83,6 +85,11 @@ impl Decoder {
         Some(Audio { packet, head, octets: before + ip.payload.len() + ip.cut_off })
     }
 
+    /// Takes secrets of TLS, as lines of NSS's key log. They open what comes after them.
+    pub fn secrets(&mut self, lines: &str) {
+        self.secrets.add(lines);
+    }
+
     /// Takes the frame that has this number in the capture (from 1, as Wireshark counts).
     pub fn push(&mut self, packet_number: u32, frame: &Frame) -> Vec<Event> {
         if frame.link == marks::LINK {
@@ -98,6 +105,7 @@ impl Decoder {
             for node in &scene.nodes {
                 let service = if node.dns { Service::Dns } else { Service::Sip };
                 self.ports.add(node.addr.port(), service);
+                node.tls.iter().for_each(|addr| self.ports.add(addr.port(), service));
             }
         }
         Some(Event { at: frame.at, packets: vec![packet_number], kind: EventKind::Mark(mark) })
@@ -133,7 +141,8 @@ impl Decoder {
             protocol::UDP => self.datagram(carried).map(|event| vec![event]),
             protocol::TCP => {
                 let Carried { at, packets, src, dst, payload, .. } = carried;
-                self.streams.push(at, &packets, (src, dst), payload, (&self.ports, &self.whose))
+                let known = Known { ports: &self.ports, whose: &self.whose, secrets: &self.secrets };
+                self.streams.push(at, &packets, (src, dst), payload, &known)
             }
             protocol::ICMP if carried.src.is_ipv4() => self.icmp(carried),
             protocol::ICMPV6 if carried.src.is_ipv6() => self.icmp(carried),

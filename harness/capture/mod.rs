@@ -17,6 +17,7 @@ mod marks;
 mod octets;
 mod sip;
 mod tcp;
+mod tls;
 mod whose;
 mod write;
 

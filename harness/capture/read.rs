@@ -97,6 +97,8 @@ enum Item {
     Numbered,
     /// An interface lost that many packets.
     Drops { count: u64 },
+    /// Secrets of TLS, as lines of NSS's key log.
+    Secrets(String),
 }
 
 enum Format {
@@ -162,6 +164,7 @@ impl Collector {
     fn take(&mut self, item: Item, offset: u64) {
         match item {
             Item::Packet { at, frame } => self.packet(at, frame, offset),
+            Item::Secrets(lines) => self.decoder.secrets(&lines),
             Item::Numbered => self.recording.packets += 1,
             Item::Drops { count: 0 } => {}
             Item::Drops { count } => self.drops(count, offset),

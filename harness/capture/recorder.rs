@@ -79,6 +79,12 @@ impl Recorder {
         self.packet(&frame, None)
     }
 
+    /// Takes a secret of TLS, a line of NSS's key log, before the frames that it opens.
+    pub fn secret(&mut self, line: &str) {
+        self.decoder.secrets(line);
+        self.write(|file| file.writer.secrets(line));
+    }
+
     /// Notes a mark; gives its packet number, for a mark is a packet too.
     pub fn mark(&mut self, mark: Mark, at: Instant) -> u32 {
         if let Mark::Scenario(scene) = &mark {

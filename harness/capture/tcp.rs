@@ -8,16 +8,19 @@ use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Message;
 use sipfarm_judge::mark::Mark;
-use sipfarm_judge::timeline::{DnsEvent, Event, EventKind, SipEvent, TcpEvent, TcpStep};
+use sipfarm_judge::timeline::{DnsEvent, Event, EventKind, SipEvent, TcpEvent, TcpStep, TlsEvent, TlsStep};
 
 use super::octets::{u8_at, u16_at, u32_at};
 use super::sip::{Ports, Service};
+use super::tls::{self, Facts, Records, Said, Secrets};
 use super::whose::Whose;
 
 mod messages;
 mod order;
 
-use messages::{Carrier, Found, Messages};
+pub use messages::{Carrier, Carriers};
+
+use messages::{Found, Messages};
 use order::{Order, Piece};
 
 const FIN: u8 = 0x01;
@@ -30,6 +33,17 @@ const ACK: u8 = 0x10;
 const MAX_FLOWS: usize = 2_048;
 /// Octets held for all of them together.
 const MAX_HELD: usize = 32 << 20;
+
+/// What is known beside the segments.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// What is spoken where.
+    pub ports: &'a Ports,
+    /// Whose packets weigh.
+    pub whose: &'a Whose,
+    /// The secrets of TLS.
+    pub secrets: &'a Secrets,
+}
 
 /// From one socket to another.
 type Way = (SocketAddr, SocketAddr);
@@ -86,6 +100,8 @@ pub struct Streams {
 struct Flow {
     order: Order,
     messages: Messages,
+    /// What stands between the two, where TLS does.
+    tls: Option<Records>,
     /// Up to when nothing was missing.
     whole_until: Option<Instant>,
     used: u64,
@@ -99,20 +115,20 @@ impl Streams {
         packets: &[u32],
         way: (IpAddr, IpAddr),
         data: &[u8],
-        (ports, whose): (&Ports, &Whose),
+        known: &Known<'_>,
     ) -> Option<Vec<Event>> {
         let segment = Segment::parse(way, data)?;
         let (src, dst) = segment.way;
-        let service = ports.service(src.port(), dst.port());
+        let whose = known.whose;
         let carrier = Carrier { at, packets: packets.to_vec() };
         self.clock += 1;
 
         let mut events = Vec::new();
         if let Some(acknowledged) = segment.acknowledged {
-            events.extend(self.acknowledge((dst, src), acknowledged, &carrier, service));
+            events.extend(self.acknowledge((dst, src), acknowledged, &carrier, known));
         }
         if segment.flags & RST == 0 {
-            events.extend(self.flow(&segment, &carrier, service));
+            events.extend(self.flow(&segment, &carrier, known));
         } else {
             self.forget((src, dst));
             self.forget((dst, src));
@@ -136,37 +152,46 @@ impl Streams {
         way: Way,
         acknowledged: u32,
         carrier: &Carrier,
-        service: Service,
+        known: &Known<'_>,
     ) -> Vec<Event> {
+        let others = self.facts_of_other(way);
         self.with_flow(way, |flow| {
             let pieces = flow.order.acknowledge(acknowledged);
-            flow.take(way, pieces, carrier, service)
+            flow.take(way, pieces, carrier, (known, others))
         })
         .unwrap_or_default()
     }
 
-    fn flow(&mut self, segment: &Segment<'_>, carrier: &Carrier, service: Service) -> Vec<Event> {
+    /// What the other direction knows of the TLS in this one.
+    fn facts_of_other(&self, (src, dst): Way) -> Facts {
+        let other = self.flows.get(&(dst, src)).and_then(|flow| flow.tls.as_ref());
+        other.map(Records::facts).unwrap_or_default()
+    }
+
+    fn flow(&mut self, segment: &Segment<'_>, carrier: &Carrier, known: &Known<'_>) -> Vec<Event> {
         let carries_data = segment.flags & SYN != 0 || !segment.payload.is_empty();
         if carries_data {
             self.flows.entry(segment.way).or_default();
         }
         let clock = self.clock;
+        let others = self.facts_of_other(segment.way);
         self.with_flow(segment.way, |flow| {
             flow.used = clock;
             let mut sequence = segment.sequence;
             if segment.flags & SYN != 0 {
                 sequence = sequence.wrapping_add(1); // SYN takes up one number
                 if flow.order.begin(sequence) {
-                    flow.messages = Messages::default();
+                    (flow.messages, flow.tls) = (Messages::default(), None);
                     flow.whole_until = Some(carrier.at);
                 }
             }
             let pieces = flow.order.push(sequence, segment.payload, carrier);
-            let mut events = flow.take(segment.way, pieces, carrier, service);
+            let mut events = flow.take(segment.way, pieces, carrier, (known, others));
             let end = sequence.wrapping_add(segment.payload.len() as u32);
             if segment.flags & FIN != 0 && flow.order.is_whole_up_to(end) {
                 let found = flow.messages.finish(carrier);
-                events.extend(found.map(|found| event(segment.way, found)));
+                let over = if flow.tls.is_some() { Transport::Tls } else { Transport::Tcp };
+                events.extend(found.map(|found| event(segment.way, over, found)));
             }
             events
         })
@@ -203,20 +228,47 @@ impl Streams {
 }
 
 impl Flow {
-    fn take(&mut self, way: Way, pieces: Vec<Piece>, now: &Carrier, service: Service) -> Vec<Event> {
+    fn take(
+        &mut self,
+        way: Way,
+        pieces: Vec<Piece>,
+        now: &Carrier,
+        (known, others): (&Known<'_>, Facts),
+    ) -> Vec<Event> {
+        let service = known.ports.service(way.0.port(), way.1.port());
         let mut events = Vec::new();
         for piece in pieces {
             match piece {
                 Piece::Data { octets, carrier } => {
+                    let begins = self.whole_until.is_some() || !self.messages.has_begun();
                     self.whole_until = Some(carrier.at);
-                    let found = self.messages.push(&octets, carrier, service);
-                    events.extend(found.into_iter().map(|found| event(way, found)));
+                    let is_tls = octets.first().is_some_and(|first| tls::begins(*first));
+                    if begins && is_tls && service != Service::Dns && !self.messages.has_begun() {
+                        self.tls.get_or_insert_default();
+                    }
+                    match &mut self.tls {
+                        Some(records) => {
+                            let said = records.push(&octets, carrier, others, known.secrets);
+                            let told = said.into_iter().flat_map(|said| self.said(way, said, service));
+                            events.extend(told.collect::<Vec<_>>());
+                        }
+                        None => {
+                            let found = self.messages.push(&octets, carrier, service);
+                            let found = found.into_iter().map(|found| event(way, Transport::Tcp, found));
+                            events.extend(found);
+                        }
+                    }
                 }
                 Piece::Gap => {
-                    if self.messages.may_matter(service) {
+                    let matters = match &self.tls {
+                        Some(records) => service == Service::Sip && records.may_matter(),
+                        None => self.messages.may_matter(service),
+                    };
+                    if matters {
                         let since = self.whole_until.unwrap_or(now.at);
                         events.push(lost(way, since, now, "the capture lacks a part of it"));
                     }
+                    self.tls.iter_mut().for_each(Records::interrupt);
                     self.messages.resume();
                 }
             }
@@ -224,14 +276,33 @@ impl Flow {
         events
     }
 
+    /// What TLS has brought to light.
+    fn said(&mut self, way: Way, said: Said, service: Service) -> Vec<Event> {
+        let (what, carrier) = match said {
+            Said::Clear { octets, carrier } => {
+                let found = self.messages.push(&octets, carrier, service);
+                return found.into_iter().map(|found| event(way, Transport::Tls, found)).collect();
+            }
+            Said::Lost(why, carrier) if service == Service::Sip => {
+                return vec![lost(way, carrier.at, &carrier, why)];
+            }
+            Said::Lost(..) => return Vec::new(),
+            Said::ClientHello(carrier) => (TlsStep::ClientHello, carrier),
+            Said::Finished(carrier) => (TlsStep::Finished, carrier),
+            Said::Alert(code, carrier) => (TlsStep::Alert(code), carrier),
+        };
+        let kind = EventKind::Tls(TlsEvent { src: way.0, dst: way.1, what });
+        vec![Event { at: carrier.at, packets: carrier.packets, kind }]
+    }
+
     fn held(&self) -> usize {
-        self.order.held() + self.messages.held()
+        self.order.held() + self.messages.held() + self.tls.as_ref().map_or(0, Records::held)
     }
 }
 
-fn event((src, dst): Way, found: Found) -> Event {
+fn event((src, dst): Way, over: Transport, found: Found) -> Event {
     match found {
-        Found::Message { message, carrier } => message_event((src, dst), message, carrier),
+        Found::Message { message, carrier } => message_event((src, dst), over, message, carrier),
         Found::Dns { message, carrier } => {
             let message = Arc::new(message);
             let kind = EventKind::Dns(DnsEvent { transport: Transport::Tcp, src, dst, message });
@@ -243,8 +314,8 @@ fn event((src, dst): Way, found: Found) -> Event {
     }
 }
 
-fn message_event((src, dst): Way, message: Message, carrier: Carrier) -> Event {
-    let sip = SipEvent { transport: Transport::Tcp, src, dst, message: Arc::new(message) };
+fn message_event((src, dst): Way, transport: Transport, message: Message, carrier: Carrier) -> Event {
+    let sip = SipEvent { transport, src, dst, message: Arc::new(message) };
     Event { at: carrier.at, packets: carrier.packets, kind: EventKind::Sip(sip) }
 }
 

@@ -15,6 +15,7 @@ use pcap_file::pcapng::blocks::interface_description::{
 use pcap_file::pcapng::blocks::interface_statistics::{InterfaceStatisticsBlock, InterfaceStatisticsOption};
 use pcap_file::pcapng::blocks::name_resolution::{Ipv4Record, Ipv6Record, NameResolutionBlock, Record};
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
+use pcap_file::pcapng::blocks::unknown::UnknownBlock;
 use pcap_file::{DataLink, Endianness, PcapResult};
 use sipfarm_core::Instant;
 use sipfarm_core::frame::{Frame, LinkType};
@@ -23,6 +24,9 @@ use super::marks;
 
 /// Clocks of 10⁻⁹ seconds. Must be said for each interface: the default is microseconds.
 const NANOSECONDS: u8 = 9;
+/// The type of a decryption secrets block, and of the secrets in it.
+const DECRYPTION_SECRETS: u32 = 10;
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 /// Longest comment, in octets; the format holds 65 535.
 const MAX_COMMENT: usize = 4_000;
 /// The interface that the statistics speak of.
@@ -88,6 +92,16 @@ impl Writer {
             }
         });
         self.write(NameResolutionBlock { records: records.collect(), options: Vec::new() })
+    }
+
+    /// Adds lines of NSS's key log as a decryption secrets block, for the packets after it.
+    pub fn secrets(&mut self, lines: &str) -> PcapResult<()> {
+        let octets = u32::try_from(lines.len()).unwrap_or(0);
+        let padding = vec![0; lines.len().next_multiple_of(4) - lines.len()];
+        // Little-endian, as the section is: the block is none of the library's.
+        let parts = [&TLS_KEY_LOG.to_le_bytes(), &octets.to_le_bytes(), lines.as_bytes(), &padding];
+        let body = parts.concat();
+        self.write(UnknownBlock::new(DECRYPTION_SECRETS, 0, &body))
     }
 
     /// Says how many frames the tap saw and how many it lost, up to an instant.

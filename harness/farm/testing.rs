@@ -13,7 +13,7 @@ use sipfarm_core::frame::Frame;
 use sipfarm_core::machine::{Input, Machine, Output, PortState, StreamEnd, StreamId, Transport};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::timeline::{Event, EventKind, TcpStep};
+use sipfarm_judge::timeline::{Event, EventKind, TcpStep, TlsStep};
 
 use super::{FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
 use crate::capture::decode::Decoder;
@@ -110,7 +110,7 @@ impl Lab {
 
     /// Lets it open a TCP connection and waits for what comes of that.
     pub fn connect(&mut self) {
-        self.output(Output::Connect { stream: STREAM, local: PHONE.ip(), remote: NODE });
+        self.output(Output::Connect { stream: STREAM, local: PHONE.ip(), remote: NODE, tls: None });
         self.run_ms(10);
     }
 
@@ -154,6 +154,7 @@ impl Lab {
                     (icmp.src, icmp.dst, format!("ICMP {}/{}", icmp.kind.kind, icmp.kind.code), None)
                 }
                 EventKind::Tcp(tcp) => (tcp.src.ip(), tcp.dst.ip(), tcp_word(tcp.what), None),
+                EventKind::Tls(tls) => (tls.src.ip(), tls.dst.ip(), tls_word(tls.what), None),
                 EventKind::Goodbye(_) | EventKind::Dns(_) | EventKind::Mark(_) => continue,
             };
             let packet = Packet { at: 0.0, from: name(from), to: name(to), what, message };
@@ -381,5 +382,13 @@ fn layers(frame: &[u8]) -> String {
             }
         }
         protocol => format!("protocol {protocol}"),
+    }
+}
+
+fn tls_word(step: TlsStep) -> String {
+    match step {
+        TlsStep::ClientHello => "ClientHello".to_owned(),
+        TlsStep::Finished => "Finished".to_owned(),
+        TlsStep::Alert(code) => format!("alert {code}"),
     }
 }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use gherkin::{Scenario, Step, StepType};
 use regex::Regex;
+use sipfarm_core::machine::Transport;
 use sipfarm_core::nearest::nearest;
 
 use super::catalogue::keyword;
@@ -270,7 +271,7 @@ impl FileLint<'_> {
         for word in outside.split(|c: char| !c.is_ascii_alphanumeric()) {
             let in_capitals = word.len() > 1 && word.bytes().all(|octet| octet.is_ascii_uppercase());
             let of_dns = word == "DNS" || outside.contains("DNS") && RECORDS.contains(&word);
-            if !in_capitals || METHODS.contains(&word) || ["UDP", "TCP"].contains(&word) || of_dns {
+            if !in_capitals || METHODS.contains(&word) || Transport::of_parameter(word).is_some() || of_dns {
                 continue;
             }
             let place = self.place_of(step.position.line, word);

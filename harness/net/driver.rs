@@ -2,14 +2,16 @@
 
 use std::any::type_name;
 
-use sipfarm_core::machine::{Input, Machine};
+use sipfarm_core::machine::{Input, Machine, Output};
 use sipfarm_core::{Instant, Span};
 
+use super::tls::{Effects, Tls, TlsOptions};
 use super::{MachineId, Net, Trouble};
 
 /// Machines and the network that carries them.
 pub struct Driver<N: Net> {
     net: N,
+    tls: Tls,
     places: Vec<Place>,
     /// Whether the last step served a deadline that was late, so that an event is next.
     caught_up: bool,
@@ -38,7 +40,12 @@ impl<N: Net> Driver<N> {
 
     /// A driver without machines.
     pub fn new(net: N) -> Self {
-        Driver { net, places: Vec::new(), caught_up: false, serving: None }
+        Driver::with_tls(net, TlsOptions::default())
+    }
+
+    /// A driver without machines that speaks TLS so.
+    pub fn with_tls(net: N, options: TlsOptions) -> Self {
+        Driver { net, tls: Tls::new(options), places: Vec::new(), caught_up: false, serving: None }
     }
 
     /// The network, to bend its links and take its frames.
@@ -99,7 +106,7 @@ impl<N: Net> Driver<N> {
         if let Some((id, input)) = self.net.next(limit) {
             if self.places.get(id.0).is_some_and(|place| place.machine.is_some()) {
                 self.places[id.0].idle_wakes = 0;
-                self.serve(id, |machine, now| machine.handle(input, now));
+                self.hand_over(id, input);
             }
             return true;
         }
@@ -119,6 +126,7 @@ impl<N: Net> Driver<N> {
         place.deadline = None;
         let machine = place.machine.take();
         self.net.release(id);
+        self.tls.release(id);
         machine
     }
 
@@ -153,6 +161,28 @@ impl<N: Net> Driver<N> {
         );
     }
 
+    /// Tells a machine what happened, as it is behind TLS.
+    fn hand_over(&mut self, id: MachineId, input: Input) {
+        if matches!(input, Input::Datagram { .. } | Input::Icmp { .. } | Input::Wake) {
+            self.serve(id, |machine, now| machine.handle(input, now));
+            return;
+        }
+        let now = self.net.now();
+        let Effects { wire, inputs } = self.tls.handle(id, input, now);
+        wire.into_iter().for_each(|output| self.net.perform(id, output));
+        for input in inputs {
+            self.serve(id, |machine, now| machine.handle(input, now));
+        }
+    }
+
+    fn perform(&mut self, id: MachineId, output: Output, now: Instant) {
+        if !Tls::concerns(&output) {
+            return self.net.perform(id, output);
+        }
+        let outputs = self.tls.perform(id, output, now);
+        outputs.into_iter().for_each(|output| self.net.perform(id, output));
+    }
+
     /// The one rule: after any input, take outputs until there are none left, then ask for the
     /// deadline. Returns the number of outputs too.
     fn serve<R>(&mut self, id: MachineId, f: impl FnOnce(&mut dyn Machine, Instant) -> R) -> (R, usize) {
@@ -162,7 +192,7 @@ impl<N: Net> Driver<N> {
         let result = f(machine.as_mut(), now);
         let mut outputs = 0;
         while let Some(output) = machine.poll_output() {
-            self.net.perform(id, output);
+            self.perform(id, output, now);
             outputs += 1;
         }
         let place = &mut self.places[id.0];
@@ -181,8 +211,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::any::Any;
     use std::net::SocketAddr;
-
-    use sipfarm_core::machine::Output;
 
     use super::*;
     use crate::net::VirtualNet;

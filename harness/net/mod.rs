@@ -10,6 +10,7 @@ mod real;
 mod slices;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod trouble;
 mod virtual_net;
 
@@ -20,6 +21,7 @@ pub use bench::Bench;
 pub use driver::Driver;
 pub use real::{RealLab, RealNet, RealOptions};
 pub use slices::Slice;
+pub use tls::{SecretSink, TlsOptions, authority_pem};
 pub use trouble::{OsError, Trouble};
 pub use virtual_net::{Host, Link, VirtualNet};
 

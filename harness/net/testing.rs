@@ -36,7 +36,7 @@ impl Puppet {
     }
 
     pub(crate) fn connect(&mut self, stream: u64, local: IpAddr, remote: SocketAddr) {
-        self.wishes.push_back(Output::Connect { stream: StreamId(stream), local, remote });
+        self.wishes.push_back(Output::Connect { stream: StreamId(stream), local, remote, tls: None });
     }
 
     pub(crate) fn write(&mut self, stream: StreamId, data: &[u8]) {

@@ -16,19 +16,19 @@ fn phone(world: &mut World, #[step] step: &Step) -> StepResult {
 }
 
 /// A phone that uses that transport.
-#[given(regex = r"^a phone that speaks (UDP|TCP)$")]
+#[given(regex = r"^a phone that speaks (UDP|TCP|TLS)$")]
 fn phone_speaks(world: &mut World, #[step] step: &Step, transport: String) -> StepResult {
     describe(world, step, None)?;
-    world.plan.transport = Some(if transport == "TCP" { Transport::Tcp } else { Transport::Udp });
+    world.plan.transport = Transport::of_parameter(&transport);
     Ok(())
 }
 
 /// The phone uses that transport, whatever its profile prefers.
-#[given(regex = r"^the phone speaks (UDP|TCP)$")]
+#[given(regex = r"^the phone speaks (UDP|TCP|TLS)$")]
 fn speaks(world: &mut World, #[step] step: &Step, transport: String) -> StepResult {
     world.begin(step);
     world.still_planning()?;
-    world.plan.transport = Some(if transport == "TCP" { Transport::Tcp } else { Transport::Udp });
+    world.plan.transport = Transport::of_parameter(&transport);
     Ok(())
 }
 

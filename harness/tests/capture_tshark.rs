@@ -133,6 +133,7 @@ fn scene() -> Scene {
     let node = |name: &str, addr: &str| Node {
         name: name.into(),
         addr: addr.parse().unwrap(),
+        tls: None,
         server: true,
         dns: false,
     };

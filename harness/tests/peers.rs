@@ -134,6 +134,7 @@ fn scene(slice: &Slice, servers: &[&str]) -> Scene {
     let node = |name: &str, host: u8, server: bool| mark::Node {
         name: name.to_owned(),
         addr: SocketAddr::new(slice.ip(host), 5060),
+        tls: None,
         server,
         dns: false,
     };

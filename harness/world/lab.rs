@@ -76,6 +76,13 @@ impl Record {
         recorder.timeline().revision() != before
     }
 
+    /// Takes a secret of TLS, before any frame that needs it.
+    fn secret(&self, line: &str) {
+        if let Some(recorder) = self.lock().as_mut() {
+            recorder.secret(line);
+        }
+    }
+
     fn mark(&self, mark: Mark, at: Instant) {
         if let Some(recorder) = self.lock().as_mut() {
             recorder.mark(mark, at);

@@ -106,6 +106,10 @@ impl Plan {
         if let Some(transport) = self.transport {
             profile.transport.default = transport;
         }
+        if profile.transport.default == Transport::Tls {
+            // Who is to speak TLS speaks nothing else: what is sent in the clear protects nobody.
+            profile.transport.allowed = vec![Transport::Tls];
+        }
         Ok(profile)
     }
 }

@@ -17,6 +17,8 @@ const SIMPLE_PACKET: u32 = 3;
 const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 const JOURNAL_ENTRY: u32 = 9;
+const DECRYPTION_SECRETS: u32 = 10;
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 const CUSTOM: [u32; 2] = [0x0bad, 0x4000_0bad];
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
@@ -69,6 +71,7 @@ impl Reader {
                 SIMPLE_PACKET => return self.simple_packet(&body).ok_or_else(broken).map(Some),
                 INTERFACE_STATISTICS => return Ok(Some(self.statistics(&body).ok_or_else(broken)?)),
                 // Without a packet of ours, but Wireshark counts them.
+                DECRYPTION_SECRETS => return self.secrets(&body).ok_or_else(broken).map(Some),
                 JOURNAL_ENTRY => return Ok(Some(Item::Numbered)),
                 kind if CUSTOM.contains(&kind) => return Ok(Some(Item::Numbered)),
                 _ => {}
@@ -175,6 +178,14 @@ impl Reader {
             }
         })?;
         Some(Item::Drops { count })
+    }
+
+    /// Secrets of other protocols than TLS give nothing.
+    fn secrets(&self, body: &[u8]) -> Option<Item> {
+        let octets = self.order.u32_at(body, 4)? as usize;
+        let lines = body.get(8..8 + octets)?;
+        let is_tls = self.order.u32_at(body, 0)? == TLS_KEY_LOG;
+        Some(Item::Secrets(if is_tls { String::from_utf8_lossy(lines).into_owned() } else { String::new() }))
     }
 
     /// Walks options; `None` when one reaches beyond the block.

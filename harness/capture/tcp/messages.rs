@@ -22,6 +22,54 @@ pub struct Carrier {
     pub packets: Vec<u32>,
 }
 
+/// Counts octets and knows which packets carried each.
+#[derive(Debug, Default)]
+pub struct Carriers {
+    /// Octets that came and octets that were found to be something.
+    pushed: u64,
+    consumed: u64,
+    /// What carried the octets not yet consumed, with the count of octets up to its end.
+    carriers: VecDeque<(u64, Carrier)>,
+}
+
+impl Carriers {
+    /// So many octets came that way.
+    pub fn push(&mut self, octets: usize, carrier: Carrier) {
+        self.pushed += octets as u64;
+        self.carriers.push_back((self.pushed, carrier));
+    }
+
+    /// Counts octets as found; gives what carried them.
+    pub fn consume(&mut self, octets: usize) -> Carrier {
+        let end = self.consumed + octets as u64;
+        let mut all = Carrier { at: Instant::EPOCH, packets: Vec::new() };
+        while self.consumed < end {
+            let Some((carried_up_to, carrier)) = self.carriers.front() else { break };
+            all.merge(carrier);
+            self.consumed = end.min(*carried_up_to);
+            if self.consumed == *carried_up_to {
+                self.carriers.pop_front();
+            }
+        }
+        all
+    }
+
+    /// How many octets came that were not found to be something.
+    pub fn left(&self) -> usize {
+        (self.pushed - self.consumed) as usize
+    }
+
+    /// Whether anything came at all.
+    pub fn has_begun(&self) -> bool {
+        self.pushed > 0
+    }
+
+    /// Roughly how much memory it takes.
+    pub fn held(&self) -> usize {
+        self.carriers.len() * OVERHEAD
+    }
+}
+
 /// What is found in the stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
@@ -50,11 +98,7 @@ pub enum Found {
 #[derive(Debug, Default)]
 pub struct Messages {
     state: State,
-    /// Octets that came and octets that were found to be something.
-    pushed: u64,
-    consumed: u64,
-    /// What carried the octets not yet consumed, with the count of octets up to its end.
-    carriers: VecDeque<(u64, Carrier)>,
+    carriers: Carriers,
 }
 
 #[derive(Debug)]
@@ -66,7 +110,7 @@ enum State {
     Sip(Framer),
     /// It is DNS.
     Dns(StreamFramer),
-    /// It is something else: HTTP, TLS.
+    /// It is something else.
     Other,
 }
 
@@ -79,8 +123,7 @@ impl Default for State {
 impl Messages {
     /// Takes octets; gives the messages that they complete.
     pub fn push(&mut self, octets: &[u8], carrier: Carrier, service: Service) -> Vec<Found> {
-        self.pushed += octets.len() as u64;
-        self.carriers.push_back((self.pushed, carrier));
+        self.carriers.push(octets.len(), carrier);
         let mut found = Vec::new();
         if service == Service::Dns && self.cut_dns(octets, &mut found) {
             return found;
@@ -92,14 +135,14 @@ impl Messages {
             rest = octets[octets.len() - after_loss..].to_vec();
         }
         if matches!(self.state, State::Other) {
-            self.consume(self.pushed - self.consumed);
+            self.consume(self.carriers.left());
         }
         found
     }
 
     /// What comes next does not follow what was before: look for the next message.
     pub fn resume(&mut self) {
-        self.consume(self.pushed - self.consumed);
+        self.consume(self.carriers.left());
         self.state = State::Unknown { octets: Vec::new(), after_gap: true };
     }
 
@@ -107,9 +150,14 @@ impl Messages {
     pub fn finish(&mut self, closing: &Carrier) -> Option<Found> {
         let State::Sip(framer) = &mut self.state else { return None };
         let message = framer.finish()?;
-        let mut carrier = self.consume(self.pushed - self.consumed);
+        let mut carrier = self.consume(self.carriers.left());
         carrier.merge(closing);
         Some(Found::Message { message, carrier })
+    }
+
+    /// Whether anything came at all.
+    pub fn has_begun(&self) -> bool {
+        self.carriers.has_begun()
     }
 
     /// Whether messages that count may have been in a part that is missing.
@@ -117,14 +165,14 @@ impl Messages {
         match &self.state {
             State::Sip(_) | State::Dns(_) => true,
             // Nothing came yet: where a capture begins, nothing is known to be missing.
-            State::Unknown { .. } => service != Service::Any && self.pushed > 0,
+            State::Unknown { .. } => service != Service::Any && self.carriers.has_begun(),
             State::Other => false,
         }
     }
 
     /// Roughly how much memory it takes.
     pub fn held(&self) -> usize {
-        (self.pushed - self.consumed) as usize + self.carriers.len() * OVERHEAD
+        self.carriers.left() + self.carriers.held()
     }
 
     /// Hands octets on to the framer, once it is known that they are SIP; gives those that it got.
@@ -144,7 +192,7 @@ impl Messages {
             Verdict::Sip { from } | Verdict::Unknown { from } => from,
             Verdict::Other => octets.len(),
         };
-        self.consume(useless as u64);
+        self.consume(useless);
         octets.drain(..useless);
         if let Verdict::Sip { .. } = verdict {
             let mut framer = Framer::new();
@@ -168,15 +216,15 @@ impl Messages {
                 None => return 0,
                 Some(Framed::KeepAlive { .. }) => drop(self.consume(2)),
                 Some(Framed::Message(message)) => {
-                    let carrier = self.consume(message.raw.len() as u64);
+                    let carrier = self.consume(message.raw.len());
                     found.push(Found::Message { message, carrier });
                 }
                 Some(Framed::Lost { reason: FramingLoss::NoContentLength, .. }) => {
                     self.state = State::Unknown { octets: Vec::new(), after_gap: true };
-                    return (self.pushed - self.consumed) as usize;
+                    return self.carriers.left();
                 }
                 Some(Framed::Lost { .. }) => {
-                    let carrier = self.consume(self.pushed - self.consumed);
+                    let carrier = self.consume(self.carriers.left());
                     found.push(Found::TooLong { carrier });
                     self.resume();
                 }
@@ -197,7 +245,7 @@ impl Messages {
             return false;
         };
         for message in framer.push(octets) {
-            let carrier = self.consume(2 + message.len() as u64);
+            let carrier = self.consume(2 + message.len());
             if let Ok(message) = DnsMessage::decode(&message) {
                 found.push(Found::Dns { message, carrier });
             }
@@ -205,19 +253,8 @@ impl Messages {
         true
     }
 
-    /// Counts octets as found; gives what carried them.
-    fn consume(&mut self, octets: u64) -> Carrier {
-        let end = self.consumed + octets;
-        let mut all = Carrier { at: Instant::EPOCH, packets: Vec::new() };
-        while self.consumed < end {
-            let Some((carried_up_to, carrier)) = self.carriers.front() else { break };
-            all.merge(carrier);
-            self.consumed = end.min(*carried_up_to);
-            if self.consumed == *carried_up_to {
-                self.carriers.pop_front();
-            }
-        }
-        all
+    fn consume(&mut self, octets: usize) -> Carrier {
+        self.carriers.consume(octets)
     }
 }
 

@@ -180,8 +180,15 @@ fn what_strangers_lose_is_no_trouble_and_they_do_not_drive_out_the_phones_connec
     let mut streams = Streams::default();
     let mut shown = Vec::new();
     let mut push = |src: SocketAddr, dst: SocketAddr, data: &[u8]| {
-        let events =
-            streams.push(Instant::EPOCH, &[1], (src.ip(), dst.ip()), data, (&ports, &whose)).unwrap();
+        let events = streams
+            .push(
+                Instant::EPOCH,
+                &[1],
+                (src.ip(), dst.ip()),
+                data,
+                &Known { ports: &ports, whose: &whose, secrets: &Secrets::default() },
+            )
+            .unwrap();
         let told = |event: &Event| !matches!(event.kind, EventKind::Tcp(_));
         shown.extend(events.into_iter().filter(told));
     };
@@ -210,7 +217,13 @@ fn connections_are_bounded() {
         let begin = tcp(src, dst, SYN, 9, 0, b"");
         let segment = tcp(src, dst, ACK, 11, 0, &octets);
         for data in [begin, segment] {
-            streams.push(Instant::EPOCH, &[1], way, &data, (&Ports::default(), &Whose::default()));
+            streams.push(
+                Instant::EPOCH,
+                &[1],
+                way,
+                &data,
+                &Known { ports: &Ports::default(), whose: &Whose::default(), secrets: &Secrets::default() },
+            );
         }
         assert!(streams.flows.len() <= MAX_FLOWS && streams.held <= MAX_HELD);
     }

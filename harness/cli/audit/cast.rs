@@ -48,7 +48,7 @@ impl FromStr for Told {
         let (name, addr) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(usage)?;
         let ip = || addr.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 5060));
         let addr = addr.parse().or_else(|_| ip()).map_err(|_| usage())?;
-        Ok(Told(Node { name: name.to_owned(), addr, server: true, dns: false }))
+        Ok(Told(Node { name: name.to_owned(), addr, tls: None, server: true, dns: false }))
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Transport {
     Udp,
     /// A reliable stream; SIP does not retransmit.
     Tcp,
+    /// A reliable stream with TLS on it (RFC 3261 section 26.2.1).
+    Tls,
 }
 
 impl Transport {
@@ -28,16 +30,81 @@ impl Transport {
     pub fn is_reliable(self) -> bool {
         self != Transport::Udp
     }
+
+    /// Where a host that has SIP at `addr` has it over this transport: with TLS one port further, as 5061
+    /// stands beside 5060 (RFC 3261 section 19.1.2).
+    pub fn beside(self, addr: SocketAddr) -> SocketAddr {
+        let further = u16::from(self == Transport::Tls);
+        SocketAddr::new(addr.ip(), addr.port().saturating_add(further))
+    }
+
+    /// Its default port (RFC 3261 section 19.1.2).
+    pub fn default_port(self) -> u16 {
+        if self == Transport::Tls { 5061 } else { 5060 }
+    }
+
+    /// As in the parameter `transport` of a SIP URI (RFC 3261 section 25.1); `None` for UDP, which needs none.
+    pub fn parameter(self) -> Option<&'static str> {
+        match self {
+            Transport::Udp => None,
+            Transport::Tcp => Some("tcp"),
+            Transport::Tls => Some("tls"),
+        }
+    }
+
+    /// The transport of that parameter, when it is one of these.
+    pub fn of_parameter(text: &str) -> Option<Transport> {
+        let all = [("udp", Transport::Udp), ("tcp", Transport::Tcp), ("tls", Transport::Tls)];
+        all.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, transport)| transport)
+    }
 }
 
-/// As in a Via header: `UDP`, `TCP`.
+/// As in a Via header: `UDP`, `TCP`, `TLS`.
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
         })
     }
+}
+
+/// Whom the far side of a connection with TLS has to be (RFC 3261 section 26.3.1, RFC 5922): its
+/// certificate must name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlsName {
+    /// The host at this address.
+    Address(IpAddr),
+    /// This domain, also where DNS has led to a host of another name.
+    Domain(String),
+}
+
+/// How a listener with TLS meets those who connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsManner {
+    /// With a certificate from the authority that phones trust, for its own names.
+    #[default]
+    Proper,
+    /// With one that differs in this.
+    Certificate(CertificateFlaw),
+    /// Takes the connection and what comes, and says nothing.
+    Stall,
+    /// Answers the first message of the handshake with this fatal alert (RFC 8446 section 6).
+    Alert(u8),
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CertificateFlaw {
+    /// An authority has signed it that nobody trusts.
+    WrongCa,
+    /// It has signed itself.
+    SelfSigned,
+    /// Its time is over.
+    Expired,
+    /// It is for somebody else.
+    WrongName,
 }
 
 /// A stream (TCP connection) as its machine knows it. The machine that connects draws the number;
@@ -103,6 +170,8 @@ pub enum ConnectError {
     TimedOut,
     /// The host has no way to that address, or an ICMP error said so.
     Unreachable,
+    /// The connection was open, and TLS on it did not come about.
+    Tls,
 }
 
 /// How a stream ended.
@@ -141,12 +210,14 @@ pub enum Input {
     Accepted {
         /// The number drawn for it, with [`StreamId::ACCEPTED`] set.
         stream: StreamId,
+        /// Over what: TCP, or TLS on a port that was opened for that.
+        transport: Transport,
         /// The address of ours.
         local: SocketAddr,
         /// The peer's address.
         remote: SocketAddr,
     },
-    /// A stream that we asked for is open.
+    /// A stream that we asked for is open; with TLS, where that was asked for.
     Connected {
         /// Which.
         stream: StreamId,
@@ -227,6 +298,17 @@ pub enum Output {
         local: IpAddr,
         /// To whom.
         remote: SocketAddr,
+        /// Whom the other side has to prove to be, over TLS; `None`: without TLS.
+        tls: Option<TlsName>,
+    },
+    /// Says how a port with TLS of ours meets those who connect from now on, and under which names.
+    ServeTls {
+        /// The port; it is or will be opened for TLS.
+        local: SocketAddr,
+        /// The domains that its certificate names beside its address.
+        domains: Vec<String>,
+        /// How.
+        manner: TlsManner,
     },
     /// Send octets on an open stream.
     StreamData {

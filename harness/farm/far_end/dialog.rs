@@ -113,8 +113,7 @@ impl Call {
         let route = self.routes.first().and_then(|route| NameAddr::parse(route)?.sip_uri());
         let Some(uri) = route.or_else(|| Uri::parse(&self.target)) else { return self.first_hop };
         let Some(remote) = uri.socket_addr() else { return self.first_hop };
-        let tcp = uri.params.value("transport").is_some_and(|name| name.eq_ignore_ascii_case("tcp"));
-        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let transport = uri.transport().unwrap_or(Transport::Udp);
         Path { transport, remote, stream: None }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use sipfarm_core::machine::{PortState, Transport};
+use sipfarm_core::machine::{PortState, TlsManner, Transport};
 
 use super::scope::Scope;
 use super::spec::{FaultError, FaultSpec};
@@ -113,6 +113,11 @@ impl Chain {
     /// What the port is to do: the first fault that has a wish decides.
     pub(in crate::farm) fn port_state(&self, transport: Transport) -> PortState {
         self.active.iter().find_map(|fault| fault.rule.port_state(transport)).unwrap_or(PortState::Open)
+    }
+
+    /// How those are met who want TLS: the first fault that has a wish decides.
+    pub(in crate::farm) fn tls_manner(&self) -> TlsManner {
+        self.active.iter().find_map(|fault| fault.rule.tls_manner()).unwrap_or_default()
     }
 
     /// Whether a fault that has just been switched on makes the node forget everything.

@@ -37,7 +37,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use sipfarm_core::Span;
-use sipfarm_core::machine::{IcmpKind, PortState, Transport};
+use sipfarm_core::machine::{IcmpKind, PortState, TlsManner, Transport};
 use sipfarm_core::sip::Message;
 
 pub(in crate::farm) use chain::Chain;
@@ -205,6 +205,11 @@ pub(in crate::farm) trait Rule: fmt::Debug + Send {
     /// What the node's port is to do while the fault is on; `None` has no wish.
     fn port_state(&self, transport: Transport) -> Option<PortState> {
         let _ = transport;
+        None
+    }
+
+    /// How the node meets those who want TLS while the fault is on; `None` has no wish.
+    fn tls_manner(&self) -> Option<TlsManner> {
         None
     }
 

@@ -16,7 +16,7 @@ impl Rule for TcpBlackhole {
     }
 
     fn port_state(&self, transport: Transport) -> Option<PortState> {
-        (transport == Transport::Tcp).then_some(PortState::Blackhole)
+        transport.is_reliable().then_some(PortState::Blackhole)
     }
 }
 

@@ -16,7 +16,7 @@ impl Rule for TcpRefuse {
     }
 
     fn port_state(&self, transport: Transport) -> Option<PortState> {
-        (transport == Transport::Tcp).then_some(PortState::Closed)
+        transport.is_reliable().then_some(PortState::Closed)
     }
 }
 

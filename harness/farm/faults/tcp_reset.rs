@@ -1,7 +1,5 @@
 //! UDP works on.
 
-use sipfarm_core::machine::Transport;
-
 use super::declare::{fault, words};
 use super::{Action, DnsAction, NodeKind, Rule, Seen, SeenDns};
 
@@ -24,11 +22,11 @@ words! {
 
 impl Rule for TcpReset {
     fn see(&mut self, seen: &Seen<'_>) -> Option<Action> {
-        (self.when == When::Request && seen.transport == Transport::Tcp).then_some(Action::Reset)
+        (self.when == When::Request && seen.transport.is_reliable()).then_some(Action::Reset)
     }
 
     fn see_dns(&mut self, seen: &SeenDns<'_>) -> Option<DnsAction> {
-        (self.when == When::Request && seen.transport == Transport::Tcp).then_some(DnsAction::Reset)
+        (self.when == When::Request && seen.transport.is_reliable()).then_some(DnsAction::Reset)
     }
 
     fn fits(&self, _: NodeKind) -> bool {

@@ -35,8 +35,8 @@ pub(super) struct Flow {
 
 impl Flow {
     pub(super) fn new(contact: &Uri, path: Path) -> Self {
-        let tcp = contact.params.value("transport").is_some_and(|name| name.eq_ignore_ascii_case("tcp"));
-        let transport = if tcp { Transport::Tcp } else { path.transport };
+        let asked = contact.transport().filter(|transport| transport.is_reliable());
+        let transport = asked.unwrap_or(path.transport);
         Flow { path, address: contact.socket_addr(), transport, heard: 0 }
     }
 
@@ -45,8 +45,8 @@ impl Flow {
         let open = self.path.stream.is_some_and(|stream| stack.is_open(stream));
         let remote = self.address.unwrap_or(self.path.remote);
         match self.transport {
-            Transport::Tcp if open => self.path,
-            Transport::Tcp => Path::tcp(remote, None),
+            transport if transport.is_reliable() && open => self.path,
+            Transport::Tcp | Transport::Tls => Path::stream(self.transport, remote),
             Transport::Udp => Path::udp(remote),
         }
     }

@@ -36,6 +36,9 @@ pub struct NodeConfig {
     pub name: String,
     /// Where it listens, over UDP and TCP.
     pub addr: SocketAddr,
+    /// Whether it listens for TLS, too, one port further. Its certificate names its address, its domain
+    /// and the zone.
+    pub tls: bool,
     /// The domain that it serves.
     pub domain: String,
     /// The zone of DNS by whose names phones find it, if there is one: a phone that knows its proxy by name
@@ -60,6 +63,7 @@ impl NodeConfig {
         NodeConfig {
             name: "primary".to_owned(),
             addr,
+            tls: false,
             domain: "lab.example".to_owned(),
             zone: None,
             account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
@@ -108,8 +112,13 @@ impl Node {
     /// A node that listens as soon as it is driven.
     pub fn new(config: NodeConfig) -> Self {
         let (account, seed) = (config.account.clone(), config.seed);
+        let mut stack = Stack::new(config.addr, seed);
+        if config.tls {
+            let domains = std::iter::once(&config.domain).chain(&config.zone);
+            stack.listen_for_tls(domains.cloned().collect());
+        }
         Node {
-            stack: Stack::new(config.addr, seed),
+            stack,
             registrar: Registrar::new(&config.domain, account, config.challenge, config.expires_s, seed),
             flows: Flows::default(),
             notifier: Notifier::default(),

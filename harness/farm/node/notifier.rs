@@ -1,6 +1,7 @@
 //! The notifier of the account's event packages (RFC 6665): grants each SUBSCRIBE and sends the first
 //! NOTIFY at once. Nothing ever happens to the account, so no other comes.
 
+use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri, Via};
 use sipfarm_core::{Instant, Span};
 
@@ -84,7 +85,8 @@ impl Node {
         subscription.cseq += 1;
         let subscription = subscription.clone();
         let accepted = self.stack.response(server, 200).map(|response| {
-            let response = response.header("Contact", format!("<sip:{}>", self.stack.addr()));
+            let contact = self.stack.host_and_transport(told(path.transport));
+            let response = response.header("Contact", format!("<sip:{contact}>"));
             response.header("Expires", expires_s).build()
         });
         accepted.into_iter().for_each(|accepted| self.stack.respond(server, accepted, now));
@@ -133,7 +135,8 @@ impl Node {
 
     fn notify(&mut self, subscription: &Subscription, expires_s: u32, now: Instant) {
         let path = subscription.flow.path(&self.stack);
-        let (addr, branch) = (self.stack.addr(), self.stack.token());
+        let (addr, branch) = (path.transport.beside(self.stack.addr()), self.stack.token());
+        let contact = self.stack.host_and_transport(told(path.transport));
         let state = match expires_s {
             0 => "terminated;reason=timeout".to_owned(),
             seconds => format!("active;expires={seconds}"),
@@ -145,7 +148,7 @@ impl Node {
             .header("To", &subscription.remote)
             .header("Call-ID", &subscription.call_id)
             .header("CSeq", format!("{} NOTIFY", subscription.cseq))
-            .header("Contact", format!("<sip:{addr}>"))
+            .header("Contact", format!("<sip:{contact}>"))
             .header("Event", &subscription.package)
             .header("Subscription-State", state);
         let request = match subscription.package.as_str() {
@@ -229,4 +232,9 @@ mod tests {
         lab.fault_on("restart");
         assert_eq!(lab.node(|node, _| node.subscriptions().len()), 0);
     }
+}
+
+/// What a node says of its transport in Contact: TLS, or nothing.
+fn told(transport: Transport) -> Transport {
+    if transport == Transport::Tls { Transport::Tls } else { Transport::Udp }
 }

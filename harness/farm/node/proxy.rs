@@ -101,7 +101,11 @@ impl Node {
     pub(super) fn is_mine(&self, uri: &Uri) -> bool {
         let addr = self.stack.addr();
         match &uri.host {
-            Host::Ip(ip) => *ip == addr.ip() && uri.port.unwrap_or(5060) == addr.port(),
+            Host::Ip(ip) => {
+                let port = uri.port.unwrap_or(uri.transport().unwrap_or(Transport::Udp).default_port());
+                let mine = |transport: Transport| transport.beside(addr).port() == port;
+                *ip == addr.ip() && (mine(Transport::Udp) || (self.config.tls && mine(Transport::Tls)))
+            }
             Host::Name(name) => {
                 let zone = self.config.zone.as_deref();
                 name.eq_ignore_ascii_case(&self.config.domain)
@@ -163,7 +167,8 @@ impl Node {
         }
         builder = self.record_route(builder, request, came_by, hop.path.transport);
         let mut vias: Vec<String> = request.values("Via").into_iter().map(str::to_owned).collect();
-        let (transport, addr, branch) = (hop.path.transport, self.stack.addr(), self.branch_for(request));
+        let (transport, branch) = (hop.path.transport, self.branch_for(request));
+        let addr = transport.beside(self.stack.addr());
         vias.insert(0, format!("SIP/2.0/{transport} {addr};branch={branch}"));
         set_vias(builder, &vias).build()
     }
@@ -191,11 +196,7 @@ impl Node {
         if !begins {
             return builder;
         }
-        let addr = self.stack.addr();
-        let route = |transport: Transport| match transport {
-            Transport::Udp => format!("<sip:{addr};lr>"),
-            Transport::Tcp => format!("<sip:{addr};transport=tcp;lr>"),
-        };
+        let route = |transport: Transport| format!("<sip:{};lr>", self.stack.host_and_transport(transport));
         let builder = builder.prepend("Record-Route", route(came_by));
         if came_by == goes_by { builder } else { builder.prepend("Record-Route", route(goes_by)) }
     }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
@@ -114,8 +115,9 @@ impl Stack {
 
     pub(super) fn receive_response(&mut self, response: Message, path: Path, now: Instant) {
         let (Some(code), Some(cseq)) = (response.status(), response.cseq()) else { return };
+        let own_ports = [Transport::Udp, Transport::Tls].map(|transport| transport.beside(self.addr).port());
         let ours = response.top_via().is_some_and(|via| {
-            via.host.ip() == Some(self.addr.ip()) && via.port.unwrap_or(5060) == self.addr.port()
+            via.host.ip() == Some(self.addr.ip()) && own_ports.contains(&via.port.unwrap_or(5060))
         });
         let Some(key) = client_key(&response, &cseq.method).filter(|_| ours) else { return };
         // Strays are dropped: RFC 6026 section 8.9.

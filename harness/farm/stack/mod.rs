@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sipfarm_core::Instant;
-use sipfarm_core::machine::{IcmpKind, Input, Output, PortState, Quoted, StreamId, Transport};
+use sipfarm_core::machine::{IcmpKind, Input, Output, PortState, Quoted, StreamId, TlsManner, Transport};
 use sipfarm_core::sip::{Message, MessageBuilder, reason_phrase};
 
 use super::faults::{Action, Answer, Chain, Direction, FaultError, FaultId, FaultSpec, OpenStreams, Seen};
@@ -52,8 +52,9 @@ impl Path {
         Path { transport: Transport::Udp, remote, stream: None }
     }
 
-    pub(super) fn tcp(remote: SocketAddr, stream: Option<StreamId>) -> Self {
-        Path { transport: Transport::Tcp, remote, stream }
+    /// Over a new stream, or one that is open to the same place.
+    pub(super) fn stream(transport: Transport, remote: SocketAddr) -> Self {
+        Path { transport, remote, stream: None }
     }
 }
 
@@ -111,7 +112,9 @@ enum Timer {
 /// Ports, connections, faults, transactions.
 pub(super) struct Stack {
     addr: SocketAddr,
-    ports: [(Transport, PortState); 2],
+    ports: Vec<(Transport, PortState)>,
+    /// The domains that it proves to be over TLS, and how it meets those who want that; `None`: no TLS.
+    tls: Option<(Vec<String>, TlsManner)>,
     streams: Streams,
     chain: Chain,
     servers: BTreeMap<Key, Server>,
@@ -135,9 +138,11 @@ impl Stack {
     pub(super) fn new(addr: SocketAddr, seed: u64) -> Self {
         let ports = [Transport::Udp, Transport::Tcp].map(|transport| (transport, PortState::Open));
         let open = |(transport, state)| Output::SetPort { transport, local: addr, state };
+        let outputs = ports.map(open).into();
         Stack {
             addr,
-            ports,
+            ports: ports.into(),
+            tls: None,
             streams: Streams::default(),
             chain: Chain::new(seed),
             servers: BTreeMap::new(),
@@ -149,10 +154,18 @@ impl Stack {
             timers: Schedule::new(),
             held: BTreeMap::new(),
             held_drawn: 0,
-            outputs: ports.map(open).into(),
+            outputs,
             events: VecDeque::new(),
             rng: fastrand::Rng::with_seed(seed),
         }
+    }
+
+    /// Listens for TLS, too, under its address and these domains.
+    pub(super) fn listen_for_tls(&mut self, domains: Vec<String>) {
+        self.ports.push((Transport::Tls, PortState::Closed));
+        self.tls = Some((domains, TlsManner::Proper));
+        self.serve_tls();
+        self.set_ports();
     }
 
     /// Takes note of what happened; [`Stack::event`] tells what the owner is to do.
@@ -167,12 +180,12 @@ impl Stack {
             Input::Icmp { remote, kind, .. } if kind.is_fatal() => {
                 self.clients_failed(|path| *path == Path::udp(remote));
             }
-            Input::Accepted { stream, remote, .. } => self.accepted(stream, remote),
+            Input::Accepted { stream, transport, remote, .. } => self.accepted(stream, transport, remote),
             Input::Connected { stream, .. } => self.outputs.extend(self.streams.connected(stream)),
             Input::StreamData { stream, data } => self.stream_data(stream, &data, now),
             Input::ConnectFailed { stream, .. } | Input::StreamClosed { stream, .. } => {
                 if let Some(gone) = self.streams.forget(stream) {
-                    self.clients_failed(|path| path.transport == Transport::Tcp && path.remote == gone);
+                    self.clients_failed(|path| (path.transport, path.remote) == gone);
                 }
             }
             Input::Icmp { .. } | Input::Wake => {}
@@ -195,9 +208,15 @@ impl Stack {
         self.timers.next()
     }
 
-    /// The address that it listens at.
+    /// The address that it listens at, without TLS.
     pub(super) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What it calls itself over that transport: `192.0.2.11:5061;transport=tls`.
+    pub(super) fn host_and_transport(&self, transport: Transport) -> String {
+        let addr = transport.beside(self.addr);
+        transport.parameter().map_or(addr.to_string(), |name| format!("{addr};transport={name}"))
     }
 
     /// Whether a fault lets nothing in over UDP, or nothing out.
@@ -236,17 +255,18 @@ impl Stack {
         }
     }
 
-    fn accepted(&mut self, stream: StreamId, remote: SocketAddr) {
-        if self.chain.resets_accepted(remote) || !self.streams.accepted(stream, remote) {
+    fn accepted(&mut self, stream: StreamId, transport: Transport, remote: SocketAddr) {
+        if self.chain.resets_accepted(remote) || !self.streams.accepted(stream, transport, remote) {
             self.outputs.push_back(Output::CloseStream { stream, reset: true });
         }
     }
 
     fn stream_data(&mut self, stream: StreamId, data: &[u8], now: Instant) {
-        let Some(remote) = self.streams.remote(stream) else { return };
+        let Some((transport, remote)) = self.streams.peer(stream) else { return };
+        let path = Path { transport, remote, stream: Some(stream) };
         for arrival in self.streams.arrived(stream, data) {
             match arrival {
-                Arrival::Message(message) => self.arrived(message, Path::tcp(remote, Some(stream)), now),
+                Arrival::Message(message) => self.arrived(message, path, now),
                 // To hang up would be an answer, too: the kernel resets what comes after it.
                 Arrival::Ping | Arrival::Garbage if self.chain.is_mute() => {}
                 Arrival::Ping => {
@@ -258,9 +278,9 @@ impl Stack {
     }
 
     fn close(&mut self, stream: StreamId, reset: bool) {
-        if let Some(remote) = self.streams.forget(stream) {
+        if let Some(gone) = self.streams.forget(stream) {
             self.outputs.push_back(Output::CloseStream { stream, reset });
-            self.clients_failed(|path| path.transport == Transport::Tcp && path.remote == remote);
+            self.clients_failed(|path| (path.transport, path.remote) == gone);
         }
     }
 
@@ -323,7 +343,7 @@ impl Stack {
             Transport::Udp => {
                 Some(Output::Datagram { local: self.addr, remote: path.remote, payload: message.raw })
             }
-            Transport::Tcp => self.streams.send(path.stream, self.addr, path.remote, message.raw),
+            Transport::Tcp | Transport::Tls => self.streams.send(path, self.addr.ip(), message.raw),
         };
         self.outputs.extend(output);
     }
@@ -405,12 +425,28 @@ impl Stack {
         self.chain.active()
     }
 
+    /// Meets those who want TLS as the faults say, from now on.
+    fn serve_tls(&mut self) {
+        if let Some((domains, _)) = &self.tls {
+            let (local, domains) = (Transport::Tls.beside(self.addr), domains.clone());
+            let manner = self.chain.tls_manner();
+            self.outputs.push_back(Output::ServeTls { local, domains, manner });
+            self.tls = self.tls.take().map(|(domains, _)| (domains, manner));
+        }
+    }
+
     fn set_ports(&mut self) {
+        let manner = self.chain.tls_manner();
+        if self.tls.as_ref().is_some_and(|(_, now)| *now != manner) {
+            self.serve_tls();
+        }
+
         for (transport, state) in &mut self.ports {
             let wanted = self.chain.port_state(*transport);
             if *state != wanted {
                 *state = wanted;
-                let port = Output::SetPort { transport: *transport, local: self.addr, state: wanted };
+                let local = transport.beside(self.addr);
+                let port = Output::SetPort { transport: *transport, local, state: wanted };
                 self.outputs.push_back(port);
             }
         }

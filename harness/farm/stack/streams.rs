@@ -1,10 +1,12 @@
 //! TCP connections: cut into messages, used again for the same peer, bounded in number.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use sipfarm_core::machine::{Output, StreamId};
+use sipfarm_core::machine::{Output, StreamId, TlsName, Transport};
 use sipfarm_core::sip::{Framed, Framer, Message};
+
+use super::Path;
 
 /// More than that many connections are refused with RST.
 const STREAMS_MAX: usize = 1024;
@@ -21,6 +23,7 @@ pub(in crate::farm) struct Streams {
 
 #[derive(Debug)]
 struct Stream {
+    transport: Transport,
     remote: SocketAddr,
     framer: Framer,
     /// What waits for the connection to open; `None` once it is open.
@@ -39,10 +42,10 @@ pub(super) enum Arrival {
 
 impl Streams {
     /// Takes note of a connection from a peer. False when there are too many.
-    pub(super) fn accepted(&mut self, stream: StreamId, remote: SocketAddr) -> bool {
+    pub(super) fn accepted(&mut self, stream: StreamId, transport: Transport, remote: SocketAddr) -> bool {
         let room = self.open.len() < STREAMS_MAX;
         if room {
-            self.open.insert(stream, Stream { remote, framer: Framer::new(), waiting: None });
+            self.open.insert(stream, Stream { transport, remote, framer: Framer::new(), waiting: None });
         }
         room
     }
@@ -53,9 +56,9 @@ impl Streams {
         waiting.into_iter().map(|data| Output::StreamData { stream, data }).collect()
     }
 
-    /// Forgets a connection, and tells who its peer was.
-    pub(super) fn forget(&mut self, stream: StreamId) -> Option<SocketAddr> {
-        self.open.remove(&stream).map(|gone| gone.remote)
+    /// Forgets a connection, and tells over what and to whom it was.
+    pub(super) fn forget(&mut self, stream: StreamId) -> Option<(Transport, SocketAddr)> {
+        self.open.remove(&stream).map(|gone| (gone.transport, gone.remote))
     }
 
     /// Whether a connection is there to send on.
@@ -63,9 +66,9 @@ impl Streams {
         self.open.contains_key(&stream)
     }
 
-    /// The peer of a connection.
-    pub(super) fn remote(&self, stream: StreamId) -> Option<SocketAddr> {
-        self.open.get(&stream).map(|open| open.remote)
+    /// Over what a connection is, and to whom.
+    pub(super) fn peer(&self, stream: StreamId) -> Option<(Transport, SocketAddr)> {
+        self.open.get(&stream).map(|open| (open.transport, open.remote))
     }
 
     /// All connections.
@@ -88,19 +91,17 @@ impl Streams {
 
     /// Sends on that connection if it is there, else on another one to the same peer, else on a
     /// new one from `local`.
-    pub(super) fn send(
-        &mut self,
-        stream: Option<StreamId>,
-        local: SocketAddr,
-        remote: SocketAddr,
-        data: Vec<u8>,
-    ) -> Option<Output> {
-        let to_remote = || self.open.iter().find(|(_, open)| open.remote == remote).map(|(id, _)| *id);
+    pub(super) fn send(&mut self, path: Path, local: IpAddr, data: Vec<u8>) -> Option<Output> {
+        let Path { transport, remote, stream } = path;
+        let is_same = |open: &Stream| (open.transport, open.remote) == (transport, remote);
+        let to_remote = || self.open.iter().find(|(_, open)| is_same(open)).map(|(id, _)| *id);
         let Some(id) = stream.filter(|id| self.open.contains_key(id)).or_else(to_remote) else {
             self.drawn += 1;
             let stream = StreamId(self.drawn);
-            self.open.insert(stream, Stream { remote, framer: Framer::new(), waiting: Some(vec![data]) });
-            return Some(Output::Connect { stream, local: local.ip(), remote });
+            let (framer, waiting) = (Framer::new(), Some(vec![data]));
+            self.open.insert(stream, Stream { transport, remote, framer, waiting });
+            let tls = (transport == Transport::Tls).then(|| TlsName::Address(remote.ip()));
+            return Some(Output::Connect { stream, local, remote, tls });
         };
         match self.open.get_mut(&id)?.waiting.as_mut() {
             Some(waiting) => {

@@ -54,9 +54,12 @@ pub(super) fn response_path(request: &Message, path: Path) -> Option<Path> {
     let rport = via.params.value("rport").and_then(|port| port.parse().ok());
     let port = match path.transport {
         Transport::Udp => rport.or(via.port),
-        Transport::Tcp => via.port,
+        Transport::Tcp | Transport::Tls => via.port,
     };
-    let remote = SocketAddr::new(via.received().unwrap_or(path.remote.ip()), port.unwrap_or(5060));
+    let remote = SocketAddr::new(
+        via.received().unwrap_or(path.remote.ip()),
+        port.unwrap_or(path.transport.default_port()),
+    );
     Some(Path { transport: path.transport, remote, stream: None })
 }
 

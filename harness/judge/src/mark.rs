@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Key, Span};
 
@@ -194,11 +195,29 @@ pub struct Node {
     pub name: String,
     /// Where it listens.
     pub addr: SocketAddr,
+    /// Where it listens for TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<SocketAddr>,
     /// Whether the phone has it in its list of servers; a far end is a node without that.
     pub server: bool,
     /// Whether it speaks DNS there, and no SIP.
     #[serde(default)]
     pub dns: bool,
+}
+
+impl Node {
+    /// Whether it listens there, over whatever transport.
+    pub fn is_at(&self, addr: SocketAddr) -> bool {
+        self.addr == addr || self.tls == Some(addr)
+    }
+
+    /// Where it is reached over that transport.
+    pub fn over(&self, transport: Transport) -> SocketAddr {
+        match transport {
+            Transport::Tls => self.tls.unwrap_or(transport.beside(self.addr)),
+            Transport::Udp | Transport::Tcp => self.addr,
+        }
+    }
 }
 
 /// What the tap can see, and how far its silence can be trusted.

@@ -34,6 +34,8 @@ pub enum EventKind {
     Icmp(IcmpEvent),
     /// A change in the life of a TCP connection.
     Tcp(TcpEvent),
+    /// A step of TLS on a TCP connection.
+    Tls(TlsEvent),
     /// Somebody leaves an RTP session.
     Goodbye(GoodbyeEvent),
     /// A note of the harness.
@@ -120,6 +122,28 @@ pub enum TcpStep {
     Fin,
     /// RST.
     Rst,
+}
+
+/// A step of TLS on a TCP connection (RFC 8446).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsEvent {
+    /// Who says it.
+    pub src: SocketAddr,
+    /// To whom.
+    pub dst: SocketAddr,
+    /// What.
+    pub what: TlsStep,
+}
+
+/// What is said in TLS beside the octets that it carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsStep {
+    /// The handshake begins.
+    ClientHello,
+    /// The side has done its part of the handshake; when the client has, TLS stands.
+    Finished,
+    /// A fatal alert, by its number (section 6.2).
+    Alert(u8),
 }
 
 /// An RTCP packet with BYE (RFC 3550 section 6.6).

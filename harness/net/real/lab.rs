@@ -42,10 +42,11 @@ impl RealLab {
     /// # Errors
     /// When the operating system gives us no thread or no runtime.
     pub fn start(options: RealOptions) -> io::Result<RealLab> {
+        let tls = options.tls.clone();
         let net = RealNet::new(options)?;
         let (interrupt, troubles, clock) = (net.interrupt.clone(), net.troubles.clone(), net.clock.clone());
         let (commands, commanded) = mpsc::channel();
-        let serve = move || serve(Driver::new(net), &commanded);
+        let serve = move || serve(Driver::with_tls(net, tls), &commanded);
         let thread = thread::Builder::new().name("sipfarm-net".into()).spawn(serve)?;
         let (commands, thread) = (Some(commands), Some(thread));
         Ok(RealLab(Arc::new(Inner { commands, interrupt, troubles, clock, thread })))

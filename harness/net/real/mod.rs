@@ -24,7 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
-use super::{CONNECT_TIMEOUT, MachineId, Net, Trouble, UNACKNOWLEDGED_TIMEOUT};
+use super::{CONNECT_TIMEOUT, MachineId, Net, TlsOptions, Trouble, UNACKNOWLEDGED_TIMEOUT};
 use clock::Clock;
 use datagrams::Report;
 use ports::{Outgoing, TcpPort, UdpPort};
@@ -47,6 +47,8 @@ pub struct RealOptions {
     pub late_after: Span,
     /// Is told of each trouble at once, on the network's own thread.
     pub told: Option<TroubleListener>,
+    /// How TLS is spoken.
+    pub tls: TlsOptions,
 }
 
 /// Is told of troubles.
@@ -60,6 +62,7 @@ impl Default for RealOptions {
             unacknowledged_timeout: UNACKNOWLEDGED_TIMEOUT,
             late_after: Span::from_millis(20),
             told: None,
+            tls: TlsOptions::default(),
         }
     }
 }
@@ -175,7 +178,8 @@ impl Net for RealNet {
             Output::SetPort { transport, local, state } => {
                 let result = match transport {
                     Transport::Udp => self.set_udp(machine, local, state),
-                    Transport::Tcp => self.set_tcp(machine, local, state),
+                    // What TLS is on it, the driver sees to.
+                    Transport::Tcp | Transport::Tls => self.set_tcp(machine, local, state),
                 };
                 if let Err(error) = result {
                     let at = self.clock.now();
@@ -189,12 +193,13 @@ impl Net for RealNet {
                     self.note(Trouble::ForgeryFailed { at, local, error: error.into() });
                 }
             }
-            Output::Connect { stream, local, remote } => self.connect(machine, stream, local, remote),
+            Output::Connect { stream, local, remote, .. } => self.connect(machine, stream, local, remote),
             Output::StreamData { stream, data } => self.order(machine, stream, Order::Write(data)),
             Output::CloseStream { stream, reset } => {
                 self.order(machine, stream, if reset { Order::Reset } else { Order::Close });
                 self.streams.remove(&(machine, stream));
             }
+            Output::ServeTls { .. } => {} // the driver's
         }
     }
 
@@ -341,7 +346,7 @@ impl RealNet {
                 let stream = StreamId(StreamId::ACCEPTED | self.accepted);
                 let task = self.stream(machine, stream).live(socket);
                 self.runtime.spawn(task);
-                Some((machine, Input::Accepted { stream, local, remote }))
+                Some((machine, Input::Accepted { stream, transport: Transport::Tcp, local, remote }))
             }
             Event::Stream { machine, stream, input } => {
                 if matches!(input, Input::StreamClosed { .. } | Input::ConnectFailed { .. }) {

@@ -209,9 +209,10 @@ impl Net for VirtualNet {
     fn perform(&mut self, machine: MachineId, output: Output) {
         match output {
             Output::SetPort { transport, local, state } => self.set_port(machine, transport, local, state),
+            Output::ServeTls { .. } => {} // the driver's
             Output::Datagram { local, remote, payload } => self.send_datagram(local, remote, payload),
             Output::Icmp { local, kind, quoted } => self.forge_icmp(local, kind, &quoted),
-            Output::Connect { stream, local, remote } => self.connect(machine, stream, local, remote),
+            Output::Connect { stream, local, remote, .. } => self.connect(machine, stream, local, remote),
             Output::StreamData { stream, data } => {
                 let now = self.now;
                 self.with_stream(machine, stream, |tcp| tcp.write(&data, now));
@@ -419,8 +420,10 @@ impl VirtualNet {
                     self.ready.push_back((*machine, input));
                 }
             }
-            Transport::Tcp if kind.is_fatal() => self.with_connection(about, Tcp::unreachable),
-            Transport::Tcp => {}
+            Transport::Tcp | Transport::Tls if kind.is_fatal() => {
+                self.with_connection(about, Tcp::unreachable)
+            }
+            Transport::Tcp | Transport::Tls => {}
         }
     }
 }

@@ -136,7 +136,7 @@ impl VirtualNet {
             tcp::Event::Connected => Input::Connected { stream, local: path.local },
             tcp::Event::Accepted => {
                 self.streams.insert((machine, stream), path);
-                Input::Accepted { stream, local: path.local, remote: path.remote }
+                Input::Accepted { stream, transport: Transport::Tcp, local: path.local, remote: path.remote }
             }
             tcp::Event::Failed(error) => Input::ConnectFailed { stream, error },
             tcp::Event::Data(data) => Input::StreamData { stream, data },

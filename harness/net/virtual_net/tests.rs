@@ -169,7 +169,7 @@ fn octets_cross_a_stream_both_ways_and_fin_ends_it() {
     assert_eq!(
         pair.heard(pair.b),
         [
-            Input::Accepted { stream: accepted, local: pair.at_b, remote: local },
+            Input::Accepted { stream: accepted, transport: Transport::Tcp, local: pair.at_b, remote: local },
             Input::StreamData { stream: accepted, data: b"ping".to_vec() },
             Input::StreamClosed { stream: accepted, end: StreamEnd::Fin },
         ]

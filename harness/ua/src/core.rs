@@ -128,9 +128,9 @@ impl Core {
 
     /// The URI at which the phone itself can be reached.
     pub fn contact_uri(&self, transport: Transport) -> Uri {
-        let mut uri = Uri::at(Some(&self.config.user), self.config.local);
-        if transport == Transport::Tcp {
-            uri.params.set("transport", Some("tcp"));
+        let mut uri = Uri::at(Some(&self.config.user), transport.beside(self.config.local));
+        if let Some(name) = transport.parameter() {
+            uri.params.set("transport", Some(name));
         }
         if self.has(Defect::MalformedContact) {
             uri.user = Some(format!("the {}", self.config.user));
@@ -262,6 +262,7 @@ impl Core {
         now: Instant,
     ) -> ClientId {
         let request = self.auth.authorize(request, target.addr, &mut self.ids);
+        self.tx.found_by(target.addr, self.places.domain_of(target));
         self.tx.request(request, target, patience, &mut self.ids, now)
     }
 }

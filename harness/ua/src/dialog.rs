@@ -114,10 +114,10 @@ impl Dialog {
         let next = self.route.first().map_or(self.remote_target.as_str(), |route| &route.uri);
         let Some(uri) = Uri::parse(next) else { return self.through };
         let Some(addr) = uri.socket_addr() else { return self.through };
-        let transport = match uri.params.value("transport") {
-            Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+        let transport = match uri.transport() {
+            Some(transport) => transport,
             None if addr == self.through.addr => self.through.transport,
-            _ => Transport::Udp,
+            None => Transport::Udp,
         };
         Target { addr, transport }
     }

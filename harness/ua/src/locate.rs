@@ -297,6 +297,7 @@ impl Hunt {
             Failure::Timeout => Trigger::Timeout,
             Failure::Icmp => Trigger::Icmp,
             Failure::Connect => Trigger::TcpConnect,
+            Failure::Tls => Trigger::Tls,
             Failure::Send => Trigger::TcpSend,
         };
         self.fail(core, Some(trigger), None, now)

@@ -85,7 +85,7 @@ impl Places {
             Destination::Name { host, port } => Place::Behind(Wanted {
                 host: host.clone(),
                 // Where a port is given there is no SRV to ask for.
-                port: port.or(config.defects.has(Defect::AsksNoSrv).then_some(5060)),
+                port: port.or(config.defects.has(Defect::AsksNoSrv).then_some(preferred.default_port())),
                 transport: server.transport,
                 usable: usable.clone(),
                 v6: config.local.is_ipv6(),
@@ -118,6 +118,15 @@ impl Places {
             Some(Place::At(target)) => Some(*target),
             Some(Place::Behind(_)) => None,
             None => self.addresses.get(number - self.servers.len()).map(|(_, target)| *target),
+        }
+    }
+
+    /// The name behind which DNS has found that target.
+    pub fn domain_of(&self, target: Target) -> Option<&str> {
+        let (owner, _) = self.addresses.iter().find(|(_, known)| *known == target)?;
+        match self.servers.get(*owner)? {
+            Place::Behind(wanted) => Some(&wanted.host),
+            Place::At(_) => None,
         }
     }
 

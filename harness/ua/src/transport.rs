@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
-use sipfarm_core::machine::{Input, Output, PortState, StreamEnd, StreamId, Transport};
+use sipfarm_core::machine::{
+    ConnectError, Input, Output, PortState, StreamEnd, StreamId, TlsName, Transport,
+};
 use sipfarm_core::sip::{Framed, Framer, Host, Message, Params, Via};
 use sipfarm_core::{Instant, Span};
 
@@ -20,13 +22,8 @@ pub struct Flow {
     pub reply_to: SocketAddr,
     /// The stream that it came on.
     pub stream: Option<StreamId>,
-}
-
-impl Flow {
     /// The transport.
-    pub fn transport(&self) -> Transport {
-        if self.stream.is_some() { Transport::Tcp } else { Transport::Udp }
-    }
+    pub transport: Transport,
 }
 
 /// What the transport layer tells the transaction layer.
@@ -75,12 +72,15 @@ pub struct TransportLayer {
     outputs: VecDeque<Output>,
     events: VecDeque<TransportEvent>,
     streams: BTreeMap<StreamId, Stream>,
+    /// The domains by which servers were found: over TLS they have to prove that they are these.
+    domains: BTreeMap<SocketAddr, String>,
     drawn: u64,
 }
 
 /// A stream that we opened or accepted.
 #[derive(Debug)]
 struct Stream {
+    transport: Transport,
     local: SocketAddr,
     remote: SocketAddr,
     state: StreamState,
@@ -112,7 +112,16 @@ impl TransportLayer {
             outputs: [open(Transport::Udp), open(Transport::Tcp)].into(),
             events: VecDeque::new(),
             streams: BTreeMap::new(),
+            domains: BTreeMap::new(),
             drawn: 0,
+        }
+    }
+
+    /// Says by which domain the server at that address was found; `None`: by its address.
+    pub fn found_by(&mut self, addr: SocketAddr, domain: Option<&str>) {
+        match domain {
+            Some(domain) => _ = self.domains.insert(addr, domain.to_owned()),
+            None => _ = self.domains.remove(&addr),
         }
     }
 
@@ -126,7 +135,7 @@ impl TransportLayer {
         Via {
             transport: transport.to_string(),
             host: Host::Ip(self.local.ip()),
-            port: Some(self.local.port()),
+            port: Some(transport.beside(self.local).port()),
             params,
         }
     }
@@ -137,11 +146,13 @@ impl TransportLayer {
             return self.datagram(self.local, target.addr, octets);
         }
         let reusable = |(id, stream): &(&StreamId, &Stream)| {
-            stream.remote == target.addr && id.0 & StreamId::ACCEPTED == 0
+            stream.remote == target.addr
+                && stream.transport == target.transport
+                && id.0 & StreamId::ACCEPTED == 0
         };
         match self.streams.iter().find(reusable).map(|(id, _)| *id) {
             Some(id) => self.send_on(id, octets, client),
-            None => self.connect(target.addr, octets, client, now),
+            None => self.connect(target, octets, client, now),
         }
     }
 
@@ -151,7 +162,7 @@ impl TransportLayer {
             None => self.datagram(flow.local, flow.reply_to, octets),
             Some(id) if self.streams.contains_key(&id) => self.send_on(id, octets, None),
             Some(_) => {
-                let target = Target { addr: flow.reply_to, transport: Transport::Tcp };
+                let target = Target { addr: flow.reply_to, transport: flow.transport };
                 self.send_request(target, octets, None, now);
             }
         }
@@ -184,8 +195,13 @@ impl TransportLayer {
                     self.events.push_back(TransportEvent::Icmp { remote });
                 }
             }
-            Input::Accepted { stream, local, remote } => self.on_accepted(stream, local, remote),
+            Input::Accepted { stream, transport, local, remote } => {
+                self.on_accepted(stream, transport, local, remote);
+            }
             Input::Connected { stream, local } => self.on_connected(stream, local),
+            Input::ConnectFailed { stream, error: ConnectError::Tls } => {
+                self.fail_stream(stream, Failure::Tls);
+            }
             Input::ConnectFailed { stream, .. } => self.fail_stream(stream, Failure::Connect),
             Input::StreamData { stream, data } => self.on_stream_data(stream, &data),
             Input::StreamClosed { .. } if self.defects.has(Defect::KeepsDeadConnection) => {}
@@ -239,7 +255,7 @@ impl TransportLayer {
         self.outputs.push_back(Output::Datagram { local, remote, payload: octets.to_vec() });
     }
 
-    fn connect(&mut self, remote: SocketAddr, octets: &[u8], client: Option<ClientId>, now: Instant) {
+    fn connect(&mut self, target: Target, octets: &[u8], client: Option<ClientId>, now: Instant) {
         if !self.has_room() {
             let (clients, failure) = (client.into_iter().collect(), Failure::Connect);
             return self.events.push_back(TransportEvent::Failed { clients, failure });
@@ -249,8 +265,13 @@ impl TransportLayer {
         let give_up = self.connect_timeout.map(|span| now + span);
         let waiting = vec![(client, octets.to_vec())];
         let state = StreamState::Connecting { give_up, waiting };
-        self.streams.insert(id, Stream::new(self.local, remote, state, client));
-        self.outputs.push_back(Output::Connect { stream: id, local: self.local.ip(), remote });
+        let Target { addr: remote, transport } = target;
+        self.streams.insert(id, Stream::new(transport, self.local, remote, state, client));
+        let tls = (transport == Transport::Tls).then(|| match self.domains.get(&remote) {
+            Some(domain) => TlsName::Domain(domain.clone()),
+            None => TlsName::Address(remote.ip()),
+        });
+        self.outputs.push_back(Output::Connect { stream: id, local: self.local.ip(), remote, tls });
     }
 
     /// Whether one more stream may be opened, if need be in place of an idle one.
@@ -278,12 +299,12 @@ impl TransportLayer {
         }
     }
 
-    fn on_accepted(&mut self, id: StreamId, local: SocketAddr, remote: SocketAddr) {
+    fn on_accepted(&mut self, id: StreamId, transport: Transport, local: SocketAddr, remote: SocketAddr) {
         let accepted = self.streams.keys().filter(|id| id.0 & StreamId::ACCEPTED != 0).count();
         if accepted >= MAX_ACCEPTED {
             return self.outputs.push_back(Output::CloseStream { stream: id, reset: true });
         }
-        self.streams.insert(id, Stream::new(local, remote, StreamState::Open, None));
+        self.streams.insert(id, Stream::new(transport, local, remote, StreamState::Open, None));
     }
 
     fn on_connected(&mut self, id: StreamId, local: SocketAddr) {
@@ -347,18 +368,27 @@ impl TransportLayer {
         message: Message,
     ) {
         let message = if message.method().is_some() { with_source(&message, remote) } else { message };
+        let over = stream.and_then(|id| self.streams.get(&id)).map(|stream| stream.transport);
+        let transport = over.unwrap_or(Transport::Udp);
         let reply_to = match message.top_via() {
-            Some(via) => reply_address(&via, remote, stream.is_some()),
+            Some(via) => reply_address(&via, remote, transport),
             None => return, // No way back, and no transaction to find.
         };
-        let flow = Flow { local, reply_to, stream };
+        let flow = Flow { local, reply_to, stream, transport };
         self.events.push_back(TransportEvent::Message { flow, message });
     }
 }
 
 impl Stream {
-    fn new(local: SocketAddr, remote: SocketAddr, state: StreamState, client: Option<ClientId>) -> Self {
-        Stream { local, remote, state, clients: client.into_iter().collect(), framer: Framer::new() }
+    fn new(
+        transport: Transport,
+        local: SocketAddr,
+        remote: SocketAddr,
+        state: StreamState,
+        client: Option<ClientId>,
+    ) -> Self {
+        let clients = client.into_iter().collect();
+        Stream { transport, local, remote, state, clients, framer: Framer::new() }
     }
 
     fn give_up(&self) -> Option<Instant> {
@@ -394,11 +424,12 @@ fn with_source(request: &Message, remote: SocketAddr) -> Message {
 }
 
 /// Where responses go (section 18.2.2, RFC 3581 section 4).
-fn reply_address(via: &Via, remote: SocketAddr, reliable: bool) -> SocketAddr {
+fn reply_address(via: &Via, remote: SocketAddr, transport: Transport) -> SocketAddr {
+    let reliable = transport.is_reliable();
     let host = |name: &str| {
         via.params.value(name).and_then(|value| value.trim_matches(['[', ']']).parse::<IpAddr>().ok())
     };
-    let port = via.port.unwrap_or(5060);
+    let port = via.port.unwrap_or(transport.default_port());
     if !reliable && let Some(maddr) = host("maddr") {
         return SocketAddr::new(maddr, port);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
+use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Mark, mark};
@@ -15,7 +16,7 @@ use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, program, tro
 use crate::capture::recorder::{Mode, Recorder};
 use crate::capture::tap::Subscription;
 use crate::farm::{Account, FarEnd, FarEndConfig, Node, NodeConfig};
-use crate::net::{Bench, Driver, Link, MachineId, RealLab, RealOptions, Slice, VirtualNet};
+use crate::net::{Bench, Driver, Link, MachineId, RealLab, RealOptions, Slice, TlsOptions, VirtualNet};
 use crate::phone::{PhoneDriver, ProcessOptions, Program, ProgramOptions, ReferenceProcess, profiles};
 
 const DOMAIN: &str = "lab.example";
@@ -135,6 +136,7 @@ impl Lab {
                 let config = NodeConfig {
                     name: name.clone(),
                     addr,
+                    tls: speaks_tls(&profile),
                     domain: DOMAIN.to_owned(),
                     zone: plan.dns.as_ref().map(|dns| dns.origin.clone()),
                     account: Account { user: PHONE_USER.to_owned(), password: PASSWORD.to_owned() },
@@ -202,9 +204,11 @@ fn open_bench(
     addresses: &Addresses,
     record: &Arc<Record>,
 ) -> Result<(Bench, Option<Subscription>), StepFailure> {
+    let sink = Arc::clone(record);
+    let tls = TlsOptions { seed: place.seed, secrets: Some(Arc::new(move |line| sink.secret(line))) };
     let Some(slice) = &addresses.slice else {
         let net = VirtualNet::new(place.seed, VIRTUAL_EPOCH);
-        return Ok((Bench::Virtual(Box::new(Driver::new(net))), None));
+        return Ok((Bench::Virtual(Box::new(Driver::with_tls(net, tls))), None));
     };
     let sink = Arc::clone(record);
     let (subscription, socket_tap) = match &context.tap {
@@ -222,7 +226,7 @@ fn open_bench(
             (None, Some(sink))
         }
     };
-    let options = RealOptions { socket_tap, late_after: LATE_AFTER, ..RealOptions::default() };
+    let options = RealOptions { socket_tap, late_after: LATE_AFTER, tls, ..RealOptions::default() };
     let lab = RealLab::start(options).map_err(|error| StepFailure::Lab(error.to_string()))?;
     Ok((Bench::Real(lab), subscription))
 }
@@ -238,6 +242,7 @@ fn scene(
     let server = |(index, name): (usize, &String)| mark::Node {
         name: name.clone(),
         addr: addresses.node(index),
+        tls: speaks_tls(profile).then(|| Transport::Tls.beside(addresses.node(index))),
         server: profile.servers.order.contains(name),
         dns: false,
     };
@@ -245,11 +250,18 @@ fn scene(
     nodes.push(mark::Node {
         name: "far end".to_owned(),
         addr: addresses.far_end(),
+        tls: None,
         server: false,
         dns: false,
     });
     if plan.dns.is_some() {
-        nodes.push(mark::Node { name: DNS_NODE.to_owned(), addr: dns_addr, server: false, dns: true });
+        nodes.push(mark::Node {
+            name: DNS_NODE.to_owned(),
+            addr: dns_addr,
+            tls: None,
+            server: false,
+            dns: true,
+        });
     }
     let link = plan.link.or(context.link).unwrap_or_default();
     let (frames, latency) = match (context.net, &context.tap) {
@@ -270,6 +282,11 @@ fn scene(
         servers: plan.servers.clone(),
         profile: profile.clone(),
     }
+}
+
+/// Whether the farm needs TLS for that phone.
+fn speaks_tls(profile: &Profile) -> bool {
+    profile.transport.default == Transport::Tls || profile.transport.allowed.contains(&Transport::Tls)
 }
 
 /// The phone's own address, and those that its profile says besides.
@@ -358,7 +375,7 @@ fn servers(
             let by_name = !nodes.contains_key(name) && plan.transport_from_dns;
             let transport = (!by_name).then_some(profile.transport.default);
             let at = match nodes.get(name) {
-                Some((_, addr)) => Destination::Address(*addr),
+                Some((_, addr)) => Destination::Address(profile.transport.default.beside(*addr)),
                 None => domain_name(plan, name)?,
             };
             Ok(Server { name: name.clone(), at, transport })

@@ -210,6 +210,13 @@ pub struct TransportPolicy {
     pub icmp_sensitive: Option<bool>,
 }
 
+impl TransportPolicy {
+    /// Whether the phone may use connections, with TLS or without.
+    pub fn may_connect(&self) -> bool {
+        self.allowed.iter().any(|transport| transport.is_reliable())
+    }
+}
+
 impl Default for TransportPolicy {
     fn default() -> Self {
         TransportPolicy {

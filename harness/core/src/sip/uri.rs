@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::machine::Transport;
+
 use super::grammar::{RESERVED, percent_decode};
 use super::host::Host;
 use super::params::Params;
@@ -68,10 +70,16 @@ impl Uri {
         Some(Uri { scheme, user, host, port, params, headers })
     }
 
-    /// The socket address, when the host is one; the port defaults to 5060, or 5061 for `sips`.
+    /// The socket address, when the host is one; the port defaults to 5060, or 5061 for `sips` and TLS.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        let default = if self.scheme == "sips" { 5061 } else { 5060 };
+        let over_tls = self.transport() == Some(Transport::Tls);
+        let default = if self.scheme == "sips" || over_tls { 5061 } else { 5060 };
         Some(SocketAddr::new(self.host.ip()?, self.port.unwrap_or(default)))
+    }
+
+    /// The parameter `transport`, when it is one that we speak.
+    pub fn transport(&self) -> Option<Transport> {
+        self.params.value("transport").and_then(Transport::of_parameter)
     }
 
     /// The user without password, escapes resolved once. It may hold any character, NUL included.

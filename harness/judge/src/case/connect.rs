@@ -72,7 +72,7 @@ pub(super) fn note_icmp(
     src: SocketAddr,
     dst: SocketAddr,
 ) {
-    if transport == Transport::Tcp
+    if transport.is_reliable()
         && let Some(connect) = of(connects, src, dst)
         && connect.outcome == Connected::Unanswered
     {

@@ -99,7 +99,7 @@ impl<'a> ClientExchange<'a> {
     pub fn is_sound(&self, response: &Seen<'_>) -> bool {
         let from_there = match self.transport {
             Transport::Udp => response.src == self.to,
-            Transport::Tcp => response.src.ip() == self.to.ip(),
+            Transport::Tcp | Transport::Tls => response.src.ip() == self.to.ip(),
         };
         from_there && response.message.defects.is_empty() && response.message.values("Via").len() == 1
     }

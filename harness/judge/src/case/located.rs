@@ -63,7 +63,10 @@ impl Case<'_> {
         for (server, name) in self.listed().iter().enumerate() {
             let variants = match self.names.node(name) {
                 Some(node) => {
-                    vec![vec![Candidate { addr: node.addr, rank: Rank { server, ..Rank::default() } }]]
+                    vec![vec![Candidate {
+                        addr: node.over(transport),
+                        rank: Rank { server, ..Rank::default() },
+                    }]]
                 }
                 None => self.behind(server, name, transport, chosen, at),
             };
@@ -99,7 +102,7 @@ impl Case<'_> {
             None => self.services(&host, transport, chosen),
         };
         if sets.is_empty() {
-            return vec![by_address(&host, port.unwrap_or(5060), plain_rank)];
+            return vec![by_address(&host, port.unwrap_or(transport.default_port()), plain_rank)];
         }
         let list = |set: &RecordSet<'_>| {
             let records = set.data.iter().filter_map(|data| srv(data));
@@ -122,6 +125,7 @@ impl Case<'_> {
         let (service, fallback) = match transport {
             Transport::Udp => ("SIP+D2U", "_sip._udp"),
             Transport::Tcp => ("SIP+D2T", "_sip._tcp"),
+            Transport::Tls => ("SIPS+D2T", "_sips._tcp"),
         };
         let naptr = self.dns.told(host, RecordKind::Naptr, chosen).pop();
         let replacement = naptr.iter().flat_map(|set| &set.data).find_map(|data| match data {

@@ -196,7 +196,7 @@ impl<'a> Case<'a> {
         };
         let late = || match after.transport {
             Transport::Udp => repeated(),
-            Transport::Tcp => (before.from, before.to) != (after.from, after.to),
+            Transport::Tcp | Transport::Tls => (before.from, before.to) != (after.from, after.to),
         };
         self.may_have_swapped(before.t0(), after.t0()) || (!self.sees_all() && late())
     }
@@ -231,7 +231,9 @@ impl<'a> Case<'a> {
         let family = if icmp.kind.v6 { "ICMPv6" } else { "ICMP" };
         let what = format!("{family} {}/{}", icmp.kind.kind, icmp.kind.code);
         for exchange in &mut self.client {
-            let of_it = exchange.transport == transport && exchange.from == src && exchange.to == dst;
+            // Under TLS there is TCP.
+            let same = exchange.transport.is_reliable() == transport.is_reliable();
+            let of_it = same && exchange.from == src && exchange.to == dst;
             if of_it && exchange.t0() <= at && !ended_before(exchange, at) {
                 exchange.failures.push(Failure { at, packets, what: what.clone() });
             }
@@ -245,7 +247,7 @@ impl<'a> Case<'a> {
             TcpStep::Rst => "RST",
             TcpStep::Syn | TcpStep::SynAck => return,
         };
-        for exchange in self.client.iter_mut().filter(|exchange| exchange.transport == Transport::Tcp) {
+        for exchange in self.client.iter_mut().filter(|exchange| exchange.transport.is_reliable()) {
             let of_it = exchange.from == tcp.dst && exchange.to == tcp.src;
             if of_it && exchange.t0() <= at && !ended_before(exchange, at) {
                 exchange.failures.push(Failure { at, packets, what: what.to_owned() });

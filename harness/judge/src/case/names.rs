@@ -43,7 +43,7 @@ impl Names {
 
     /// Whether that address is the phone's.
     pub fn is_phone(&self, addr: SocketAddr) -> bool {
-        self.phone.contains(&addr.ip()) && !self.nodes.iter().any(|node| node.addr == addr)
+        self.phone.contains(&addr.ip()) && !self.nodes.iter().any(|node| node.is_at(addr))
     }
 
     /// The phone's addresses.
@@ -60,7 +60,7 @@ impl Names {
     pub fn is_stranger(&self, from: SocketAddr, to: SocketAddr) -> bool {
         !self.is_phone(from)
             && !self.is_host_of_node(from.ip())
-            && self.nodes.iter().any(|node| node.addr == to)
+            && self.nodes.iter().any(|node| node.is_at(to))
     }
 
     /// The node of that name.
@@ -71,10 +71,10 @@ impl Names {
     /// The node at that address. A stream that a node opened comes from a port of its own, so over
     /// TCP a host address that only one node has is enough.
     pub fn node_at(&self, addr: SocketAddr, transport: Transport) -> Option<&Node> {
-        let exact = self.nodes.iter().find(|node| node.addr == addr);
+        let exact = self.nodes.iter().find(|node| node.is_at(addr));
         let same_host = || {
             let mut hosts = self.nodes.iter().filter(|node| node.addr.ip() == addr.ip());
-            hosts.next().filter(|_| transport == Transport::Tcp && hosts.next().is_none())
+            hosts.next().filter(|_| transport.is_reliable() && hosts.next().is_none())
         };
         exact.or_else(same_host)
     }

@@ -70,7 +70,7 @@ impl Case<'_> {
     fn patience_by(&self, rule: RetryRule, method: &Method, transport: Transport) -> Patience {
         let timeout = self.limits.timeout_by(rule, method);
         let counted = rule == RetryRule::RetryCount;
-        if transport == Transport::Tcp {
+        if transport.is_reliable() {
             // Nothing is sent twice, so a count cannot end it before its timer; a phone may all the
             // same take the one send for all of its tries.
             return Patience { sends: 1..=1, counted, slots: vec![Span::ZERO], timeout };

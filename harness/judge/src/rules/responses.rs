@@ -1,7 +1,6 @@
 //! The repetition of final responses to INVITE: shared by the rules for refusals and for 2xx.
 
 use sipfarm_core::Instant;
-use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
 
 use super::draft::Docket;
@@ -19,7 +18,7 @@ pub fn judge_repetitions(case: &Case<'_>, rule: &dyn Rule, of: impl Fn(u16) -> b
         let Some(first) = finals.first().filter(|response| of(status(response))) else { continue };
         let draft =
             docket.draft(format!("{} repeated until its ACK", first.what())).message(exchange.first());
-        let once = exchange.transport == Transport::Tcp && status(first) >= 300;
+        let once = exchange.transport.is_reliable() && status(first) >= 300;
         let ack = exchange.acks.iter().find(|ack| ack.at >= first.at);
         let sends = on_its_own(case, exchange, &without_doubles(case, finals.iter().copied()));
         let late = late_send(case, ack, &sends);
@@ -101,5 +100,5 @@ fn may_stop(case: &Case<'_>, exchange: &ServerExchange<'_>, t0: Instant, due: In
         || bye()
         || unreachable()
         || case.interrupted(t0, due)
-        || !case.sight.frames && exchange.transport == Transport::Tcp
+        || !case.sight.frames && exchange.transport.is_reliable()
 }

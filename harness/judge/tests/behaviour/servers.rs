@@ -42,6 +42,7 @@ fn a_foreign_capture_is_judged_by_the_servers_that_somebody_tells() {
             let node = |name: &&str| Node {
                 name: (*name).to_owned(),
                 addr: story.addr(name),
+                tls: None,
                 server: true,
                 dns: false,
             };

@@ -196,7 +196,7 @@ impl Client {
         query.stream = Some(Stream { id, framer: StreamFramer::default() });
         query.give_up = now + query::PATIENCE;
         let remote = self.servers[query.server()];
-        self.outputs.push_back(Output::Connect { stream: id, local: self.sip.ip(), remote });
+        self.outputs.push_back(Output::Connect { stream: id, local: self.sip.ip(), remote, tls: None });
     }
 
     fn on_connected(&mut self, id: StreamId) {

@@ -14,9 +14,6 @@ use super::query::MAX_ALIASES;
 use super::{Answer, Failure, NotFound};
 use crate::tx::Target;
 
-/// The port of SIP (RFC 3261 section 19.1.2).
-const SIP_PORT: u16 = 5060;
-
 /// How many hosts of one service are looked up, those of the lowest priority first.
 const MAX_HOSTS: usize = 16;
 
@@ -111,7 +108,7 @@ impl Search {
         let Wanted { host, port, transport, .. } = &self.wanted;
         let over = transport.unwrap_or(self.usual_transport());
         if let Ok(ip) = host.parse::<IpAddr>() {
-            let addr = SocketAddr::new(ip, port.unwrap_or(SIP_PORT));
+            let addr = SocketAddr::new(ip, port.unwrap_or(over.default_port()));
             return self.found(vec![Choice::only(vec![Target { addr, transport: over }])]);
         }
         match (port, transport) {
@@ -154,8 +151,12 @@ impl Search {
         let mut failure = None;
         let mut found = None;
         for transport in transports {
-            let protocol = if transport.is_reliable() { "tcp" } else { "udp" };
-            let name = format!("_sip._{protocol}.{}", self.wanted.host);
+            let service = match transport {
+                Transport::Udp => "_sip._udp",
+                Transport::Tcp => "_sip._tcp",
+                Transport::Tls => "_sips._tcp",
+            };
+            let name = format!("{service}.{}", self.wanted.host);
             match self.look(&name, RecordKind::Srv) {
                 Look::Ask(question) => unknown.push(question),
                 Look::Failed(reason) => failure = failure.or(Some(reason)),
@@ -169,7 +170,7 @@ impl Search {
             (None, Some(failure)) => Step::NotFound(NotFound::Failed(failure)),
             (None, None) => {
                 let over = self.wanted.transport.unwrap_or(self.usual_transport());
-                self.hosts(vec![Host::only(&self.wanted.host, SIP_PORT, over)])
+                self.hosts(vec![Host::only(&self.wanted.host, over.default_port(), over)])
             }
         }
     }
@@ -240,12 +241,12 @@ impl Search {
         Look::Failed(Failure::Endless)
     }
 
-    /// What a NAPTR record is for, when that is for us: another flag than `s` leads to no SRV
-    /// record, and SIPS wants TLS, which the phone has not.
+    /// What a NAPTR record is for, when that is for us: another flag than `s` leads to no SRV record.
     fn transport_of(&self, naptr: &Naptr) -> Option<Transport> {
         let transport = match naptr.service.to_ascii_uppercase().as_str() {
             "SIP+D2U" => Transport::Udp,
             "SIP+D2T" => Transport::Tcp,
+            "SIPS+D2T" => Transport::Tls,
             _ => return None,
         };
         let leads_to_srv = naptr.flags.eq_ignore_ascii_case("s") && naptr.regexp.is_empty();

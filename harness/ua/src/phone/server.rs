@@ -59,9 +59,10 @@ impl FromStr for Server {
             None => (rest, None),
             Some((at, "transport=udp")) => (at, Some(Transport::Udp)),
             Some((at, "transport=tcp")) => (at, Some(Transport::Tcp)),
+            Some((at, "transport=tls")) => (at, Some(Transport::Tls)),
             Some((_, other)) => {
                 return Err(format!(
-                    "{other:?} is nothing to say of a server; try transport=udp or transport=tcp"
+                    "{other:?} is nothing to say of a server; try transport=udp, transport=tcp or transport=tls"
                 ));
             }
         };
@@ -139,6 +140,7 @@ mod tests {
             ("a=sip.example.test", name("sip.example.test", None), None),
             ("a=localhost:5070;transport=tcp", name("localhost", Some(5070)), Some(Transport::Tcp)),
             ("a=192.0.2.11:5060;transport=udp", at("192.0.2.11:5060"), Some(Transport::Udp)),
+            ("a=192.0.2.11:5061;transport=tls", at("192.0.2.11:5061"), Some(Transport::Tls)),
         ] {
             let expected = Server { name: "a".to_owned(), at: expected, transport };
             assert_eq!(text.parse(), Ok(expected.clone()), "{text}");
@@ -161,7 +163,7 @@ mod tests {
             "a=-x.test",
             "a=x..test",
             "a=x y.test",
-            "a=sip.example.test;transport=tls",
+            "a=sip.example.test;transport=sctp",
             "a=sip.example.test;lr",
             &long,
         ] {

@@ -47,6 +47,8 @@ pub enum Failure {
     Icmp,
     /// The TCP connection could not be opened.
     Connect,
+    /// TLS on the TCP connection did not come about.
+    Tls,
     /// The TCP connection broke with the request on it.
     Send,
 }
@@ -243,7 +245,7 @@ impl Transactions {
 
     /// Over what a request came.
     pub fn transport_of(&self, server: ServerId) -> Option<Transport> {
-        self.servers.get(&server).map(|server| server.flow.transport())
+        self.servers.get(&server).map(|server| server.flow.transport)
     }
 
     /// Forgets a client transaction; what comes for it later is a stray.
@@ -311,6 +313,11 @@ impl Transactions {
     pub fn deadline(&self) -> Option<Instant> {
         let timers = self.next_timer().map(|(at, ..)| at);
         timers.into_iter().chain(self.transport.deadline()).min()
+    }
+
+    /// Says by which domain a server was found: see [`TransportLayer::found_by`].
+    pub fn found_by(&mut self, addr: SocketAddr, domain: Option<&str>) {
+        self.transport.found_by(addr, domain);
     }
 
     /// Drops every transaction and resets every stream.
@@ -427,7 +434,7 @@ impl Transactions {
             .map(|server| server.id);
         self.drawn += 1;
         let id = ServerId(self.drawn);
-        let from = Target { addr: flow.reply_to, transport: flow.transport() };
+        let from = Target { addr: flow.reply_to, transport: flow.transport };
         self.servers.insert(id, Server::new(id, key, request.clone(), flow, now));
         self.events.push_back(TxEvent::Request { server: id, request: Box::new(request), cancels, from });
     }

@@ -181,7 +181,7 @@ impl Server {
     }
 
     fn is_reliable(&self) -> bool {
-        self.flow.transport().is_reliable()
+        self.flow.transport.is_reliable()
     }
 }
 
@@ -204,7 +204,12 @@ mod tests {
             .header("CSeq", "1 INVITE")
             .build();
         let local = std::net::SocketAddr::from(([192, 0, 2, 2], 5060));
-        let flow = Flow { local, reply_to: std::net::SocketAddr::from(([192, 0, 2, 1], 5060)), stream: None };
+        let flow = Flow {
+            local,
+            reply_to: std::net::SocketAddr::from(([192, 0, 2, 1], 5060)),
+            stream: None,
+            transport: sipfarm_core::machine::Transport::Udp,
+        };
         Server::new(ServerId(1), Key::of(&request, &Method::Invite), request, flow, now)
     }
 

@@ -37,7 +37,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16, at_least: usiz
     let life = match exchange.transport {
         _ if code < 300 => case.limits.sixty_four_t1(),
         Transport::Udp => Span::from_millis(case.profile.timers.d_ms.into()),
-        Transport::Tcp => Span::ZERO,
+        Transport::Tcp | Transport::Tls => Span::ZERO,
     };
     let over = first + life + case.limits.at_once();
     let finals: Vec<_> = finals.into_iter().filter(|response| response.at <= over).collect();

@@ -40,7 +40,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, node: &str) -> Findi
     let draft = draft.messages(sends.iter().map(|send| &***send));
     let sent = match exchange.transport {
         Transport::Udp => over_udp(asked, &draft, exchange, &sends, timeout),
-        Transport::Tcp => sends
+        Transport::Tcp | Transport::Tls => sends
             .get(1)
             .map(|again| Decided { at: again.at, finding: draft.clone().seen("sent again over TCP").fail() }),
     };

@@ -185,7 +185,7 @@ fn without_request(
     let seen = format!("{} {}", next.what(&case.names), asked.after(next.t0()));
     let draft = draft.message(next.first()).seen(seen);
     let Some(connect) = connect_to(asked, from).filter(|connect| connect.at <= next.t0()) else {
-        let over_tcp = case.profile.transport.allowed.contains(&Transport::Tcp);
+        let over_tcp = case.profile.transport.may_connect();
         return if over_tcp && !case.sight.frames {
             draft.inconclusive(NO_FRAMES)
         } else {

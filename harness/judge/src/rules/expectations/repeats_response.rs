@@ -2,7 +2,6 @@
 //! timers G and H, and 13.3.1.4 for 2xx).
 
 use sipfarm_core::Instant;
-use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
 
 use super::Asked;
@@ -72,7 +71,7 @@ fn decided(
     let first = sends.first()?;
     let t0 = first.at;
     let after_t0 = |at: Instant| format!("{:.2}", at - t0);
-    if exchange.transport == Transport::Tcp && status(first) >= 300 {
+    if exchange.transport.is_reliable() && status(first) >= 300 {
         let again = sends.get(1)?;
         return Some((again.at, draft.seen(format!("sent {} times over TCP", sends.len())).fail()));
     }

@@ -68,7 +68,7 @@ fn is_due(
 ) -> bool {
     let timer_d = match exchange.transport {
         Transport::Udp => Span::from_millis(case.profile.timers.d_ms.into()),
-        Transport::Tcp => Span::ZERO,
+        Transport::Tcp | Transport::Tls => Span::ZERO,
     };
     refusal.packets == first.packets || refusal.at + case.limits.reaction() < first.at + timer_d
 }

@@ -8,7 +8,6 @@
 use std::net::SocketAddr;
 
 use sipfarm_core::dns::{RecordData, RecordKind, ResponseCode};
-use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::FailbackMode;
 use sipfarm_core::{Instant, Span};
 
@@ -144,7 +143,7 @@ fn failed_since(case: &Case<'_>, request: &ClientExchange<'_>, expired: Instant)
 
 fn may_stay(case: &Case<'_>, attempt: &Attempt, first: &ClientExchange<'_>) -> bool {
     let stays = case.profile.failback.mode != FailbackMode::NewRequests && is_working(case, attempt, first);
-    let connected = first.transport == Transport::Tcp
+    let connected = first.transport.is_reliable()
         && case.client.iter().any(|e| e.t0() < first.t0() && (e.from, e.to) == (first.from, first.to));
     stays || connected
 }

@@ -183,12 +183,12 @@ impl<'c, 'a> Stay<'c, 'a> {
         let home = &case.names.order()[self.home];
         let banned = case.profile.failover.honour_retry_after != HonourRetryAfter::Never
             && bans(case).iter().any(|ban| {
-                case.names.node(home).is_some_and(|node| node.addr == ban.server) && ban.to >= from
+                case.names.node(home).is_some_and(|node| node.is_at(ban.server)) && ban.to >= from
             });
         let connected = case.connects.iter().any(|connect| {
             connect.at > since
                 && connect.at <= to
-                && case.names.node(home).is_some_and(|node| node.addr == connect.to)
+                && case.names.node(home).is_some_and(|node| node.is_at(connect.to))
         });
         (idle_only && case.maybe_busy(from, to))
             || banned

@@ -143,7 +143,7 @@ fn failed_at(case: &Case<'_>, exchange: &ClientExchange<'_>, outcome: Outcome) -
         Outcome::Final(200..=399) | Outcome::Provisional => None,
         Outcome::Final(_) => exchange.final_response().map(|response| response.at),
         // A lost connection may be opened again at once (YL-07).
-        Outcome::Unreachable if exchange.transport == Transport::Tcp => None,
+        Outcome::Unreachable if exchange.transport.is_reliable() => None,
         Outcome::Unreachable => exchange.failures.first().map(|failure| failure.at),
         Outcome::Silence => {
             // Of two times that may hold, the shorter, unless the phone went on sending after it.

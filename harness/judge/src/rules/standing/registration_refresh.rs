@@ -2,7 +2,6 @@
 //! `refresh_hi` of the time that was granted (RFC 3261 section 10.2.4; the shares are the profile's). A try
 //! that brings no binding is followed by another within the profile's retry time (YL-14).
 
-use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::SignallingLoss;
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Key, Span};
@@ -169,7 +168,7 @@ impl<'c, 'a> Binding<'c, 'a> {
                 && case.client[other.exchange].to != exchange.to
                 && other.granted.is_some_and(|grant| grant.last + grant.expires > since)
         });
-        let hidden = !case.sight.frames && case.profile.transport.allowed.contains(&Transport::Tcp);
+        let hidden = !case.sight.frames && case.profile.transport.may_connect();
         let connects = case.connects.iter().any(|connect| connect.at >= since && connect.at <= until);
         hopeless
             || elsewhere

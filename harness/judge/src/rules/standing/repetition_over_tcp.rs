@@ -1,7 +1,5 @@
 //! A reliable transport delivers by itself: nothing is repeated (RFC 3261 sections 17.1.1.2, 17.1.2.2).
 
-use sipfarm_core::machine::Transport;
-
 use crate::case::Case;
 use crate::finding::Finding;
 use crate::rules::Rule;
@@ -26,7 +24,7 @@ impl Rule for RepetitionOverTcp {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        for exchange in case.client.iter().filter(|exchange| exchange.transport == Transport::Tcp) {
+        for exchange in case.client.iter().filter(|exchange| exchange.transport.is_reliable()) {
             // On a new connection it is a new try, not a repetition.
             let sends = without_doubles(case, &exchange.sends);
             let again = sends.iter().skip(1).find(|send| send.src == exchange.first().src);

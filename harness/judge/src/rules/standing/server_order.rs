@@ -54,8 +54,7 @@ impl Rule for ServerOrder {
                 docket.draft(format!("{} in the order {}", attempt.method, case.names.order().join(", ")));
             let draft = draft.messages(visits.iter().map(|visit| &**visit.exchange.first()));
             let draft = draft.seen(fault.text);
-            let hidden_connect =
-                !case.sight.frames && case.profile.transport.allowed.contains(&Transport::Tcp);
+            let hidden_connect = !case.sight.frames && case.profile.transport.may_connect();
             docket.add(if hidden_connect && fault.skipped {
                 draft.inconclusive("without frames a refused connection cannot be excluded")
             } else {
@@ -237,11 +236,11 @@ fn may_skip_place(case: &Case<'_>, place: usize, from: Instant, at: Instant) -> 
 /// Whether a server may be passed over in a stretch of time.
 pub(super) fn may_skip(case: &Case<'_>, node: &Node, from: Instant, at: Instant) -> bool {
     let honours = case.profile.failover.honour_retry_after != HonourRetryAfter::Never;
-    let banned = || bans(case).iter().any(|ban| ban.server == node.addr && ban.from <= at && at <= ban.to);
+    let banned = || bans(case).iter().any(|ban| node.is_at(ban.server) && ban.from <= at && at <= ban.to);
     let recently = at - case.limits.timeout(&Method::Invite) * 2;
     let refused = || {
         let tried =
-            case.connects.iter().filter(|c| c.to == node.addr && c.at <= at && c.at >= from.max(recently));
+            case.connects.iter().filter(|c| node.is_at(c.to) && c.at <= at && c.at >= from.max(recently));
         tried.into_iter().any(|connect| !matches!(connect.outcome, Connected::Open(_)))
     };
     (honours && banned())
@@ -265,7 +264,7 @@ fn kept_out(case: &Case<'_>, node: &Node, from: Instant, at: Instant) -> bool {
     let mut tries = case.registrations.iter().filter(|registration| {
         let exchange = &case.client[registration.exchange];
         registration.purpose.is_attempt()
-            && exchange.to == node.addr
+            && node.is_at(exchange.to)
             && exchange.t0() >= from
             && exchange.t0() <= at
     });

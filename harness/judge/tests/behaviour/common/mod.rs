@@ -299,10 +299,11 @@ impl Story {
         let nodes = self.nodes.iter().map(|(name, server)| Node {
             name: (*name).to_owned(),
             addr: self.addr(name),
+            tls: None,
             server: *server,
             dns: false,
         });
-        let dns = Node { name: "dns".to_owned(), addr: dns(), server: false, dns: true };
+        let dns = Node { name: "dns".to_owned(), addr: dns(), tls: None, server: false, dns: true };
         let dns = (!self.listed.is_empty()).then_some(dns);
         Mark::Scenario(Box::new(Scene {
             name: "a story".to_owned(),

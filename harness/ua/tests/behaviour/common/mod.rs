@@ -280,7 +280,7 @@ impl Bench {
     /// Somebody opens a stream to the phone.
     pub fn accept(&mut self, stream: StreamId, remote: SocketAddr) {
         self.streams.insert(stream, remote);
-        self.hear(Input::Accepted { stream, local: phone_addr(), remote });
+        self.hear(Input::Accepted { stream, transport: Transport::Tcp, local: phone_addr(), remote });
     }
 
     pub fn close_stream(&mut self, stream: StreamId, end: StreamEnd) {

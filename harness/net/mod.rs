@@ -20,7 +20,7 @@ use sipfarm_core::{Instant, Span};
 pub use bench::Bench;
 pub use driver::Driver;
 pub use real::{RealLab, RealNet, RealOptions};
-pub use slices::Slice;
+pub use slices::{Slice, bind};
 pub use tls::{SecretSink, TlsOptions, authority_pem};
 pub use trouble::{OsError, Trouble};
 pub use virtual_net::{Host, Link, VirtualNet};

@@ -25,6 +25,15 @@ fn farm(world: &mut World, #[step] step: &Step, nodes: String) -> StepResult {
     Ok(())
 }
 
+/// Which family of addresses the farm and the phone have; IPv4 unless said.
+#[given(regex = r"^an (IPv4|IPv6) network$")]
+fn network(world: &mut World, #[step] step: &Step, family: String) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.ipv6 = family == "IPv6";
+    Ok(())
+}
+
 /// Every registrar grants this expiry, whatever is asked.
 #[given(regex = r"^registrations last (\d+) s$")]
 fn granted(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResult {

@@ -28,6 +28,8 @@ use common::{Ran, captures, feature, program, results, sipfarm};
 mod icmp;
 #[path = "loopback/interruptions.rs"]
 mod interruptions;
+#[path = "loopback/ipv6.rs"]
+mod ipv6;
 #[path = "loopback/lateness.rs"]
 mod lateness;
 #[path = "loopback/program.rs"]

@@ -13,6 +13,8 @@ use crate::net::Link;
 pub struct Plan {
     /// The nodes, in the order of their declaration.
     pub nodes: Vec<String>,
+    /// Whether everybody has an IPv6 address rather than one of IPv4.
+    pub ipv6: bool,
     /// The profile that the scenario asks for.
     pub profile: Option<String>,
     /// Changes to that profile: dotted path and value.
@@ -44,6 +46,7 @@ impl Default for Plan {
     fn default() -> Self {
         Plan {
             nodes: Vec::new(),
+            ipv6: false,
             profile: None,
             settings: Vec::new(),
             transport: None,

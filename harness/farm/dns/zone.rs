@@ -14,8 +14,9 @@ const CNAMES_MAX: usize = 8;
 
 /// A record as a person writes it: `name ttl type data`, such as
 /// `_sip._udp 30 SRV 10 0 5060 p.example.test`. The name may be relative to the zone, `@` is the zone
-/// itself; A and AAAA take an address or the name of a node. Data `-` says that there is no record
-/// of that name and type.
+/// itself; A and AAAA take an address or the name of a node, whose record is then of the family that its
+/// address has, so that a scenario can be run over IPv4 and IPv6. Data `-` says that there is no record of
+/// that name and type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     name: String,
@@ -79,7 +80,10 @@ impl Row {
                         names()
                     )
                 })?;
-                self.address(*ip)?
+                match ip {
+                    IpAddr::V4(ip) => RecordData::A(*ip),
+                    IpAddr::V6(ip) => RecordData::Aaaa(*ip),
+                }
             }
             Data::Cname(target) => RecordData::Cname(full(target)),
             Data::Srv(srv) => RecordData::Srv(Srv { target: full(&srv.target), ..srv.clone() }),
@@ -204,7 +208,9 @@ impl Zone {
             if !is_within(&name, &self.origin) {
                 return Err(format!("{name} is not in the zone {}", self.origin));
             }
-            fresh.entry((name, row.kind)).or_default().extend(row.resolve(&self.origin, hosts)?);
+            let record = row.resolve(&self.origin, hosts)?;
+            let kind = record.as_ref().map_or(row.kind, |record| record.data.kind());
+            fresh.entry((name, kind)).or_default().extend(record);
         }
         let mut zone = self.clone();
         zone.sets.extend(fresh);

@@ -51,7 +51,7 @@ fn bind_with(local: SocketAddr, buffer_octets: usize) -> io::Result<Arc<UdpSocke
     }
     enable(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)?;
     enable(&socket, libc::SOL_SOCKET, libc::SO_RXQ_OVFL)?;
-    socket.bind(&local.into())?;
+    crate::net::bind(&socket, local)?;
     Ok(Arc::new(UdpSocket::from_std(socket.into())?))
 }
 

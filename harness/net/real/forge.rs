@@ -16,7 +16,7 @@ pub(super) fn send(local: IpAddr, kind: IcmpKind, quoted: &Quoted) -> io::Result
     let protocol = if kind.v6 { Protocol::ICMPV6 } else { Protocol::ICMPV4 };
     let here = SocketAddr::new(local, 0);
     let socket = Socket::new(Domain::for_address(here), Type::RAW, Some(protocol))?;
-    socket.bind(&here.into())?;
+    crate::net::bind(&socket, here)?;
     let to = SocketAddr::new(quoted.source.ip(), 0);
     socket.send_to(frames::body(&packet), &to.into()).map(|_| ())
 }

@@ -34,7 +34,7 @@ impl Listener {
         let socket = stream_socket(local)?;
         // Connections of an earlier listener may still be in TIME-WAIT.
         socket.set_reuse_address(true)?;
-        socket.bind(&local.into())?;
+        crate::net::bind(&socket, local)?;
         let mut listener = Listener { socket, local, dead: None };
         if dead {
             listener.play_dead()?;
@@ -81,7 +81,7 @@ impl Listener {
     fn fill(&self) -> io::Result<Dead> {
         self.socket.listen(0)?;
         let filler = stream_socket(self.local)?;
-        filler.bind(&SocketAddr::new(self.local.ip(), 0).into())?;
+        crate::net::bind(&filler, SocketAddr::new(self.local.ip(), 0))?;
         // When this gets no answer, the queue is full already, which is all that is wanted.
         let connected = filler.connect_timeout(&self.local.into(), Duration::from_millis(20));
         if connected.is_err() {

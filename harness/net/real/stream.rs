@@ -205,7 +205,7 @@ impl Stream {
 
 async fn connect(local: IpAddr, remote: SocketAddr) -> io::Result<TcpStream> {
     let socket = if local.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.bind(SocketAddr::new(local, 0))?;
+    crate::net::bind(&socket, SocketAddr::new(local, 0))?;
     socket.connect(remote).await
 }
 

@@ -1,7 +1,7 @@
 //! How a lab is built from a plan.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use sipfarm_core::machine::Transport;
@@ -9,6 +9,7 @@ use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Mark, mark};
 use sipfarm_ua::{Destination, PhoneConfig, Server};
+use socket2::{Domain, Socket, Type};
 use tokio::sync::Notify;
 
 use super::super::{Context, DNS_NODE, NetKind, PhoneChoice, Place, Plan, StepFailure};
@@ -16,7 +17,7 @@ use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, program, tro
 use crate::capture::recorder::{Mode, Recorder};
 use crate::capture::tap::Subscription;
 use crate::farm::{Account, FarEnd, FarEndConfig, Node, NodeConfig};
-use crate::net::{Bench, Driver, Link, MachineId, RealLab, RealOptions, Slice, TlsOptions, VirtualNet};
+use crate::net::{Bench, Driver, Link, MachineId, RealLab, RealOptions, Slice, TlsOptions, VirtualNet, bind};
 use crate::phone::{PhoneDriver, ProcessOptions, Program, ProgramOptions, ReferenceProcess, profiles};
 
 const DOMAIN: &str = "lab.example";
@@ -36,15 +37,34 @@ const VIRTUAL_EPOCH: Instant = Instant::from_nanos(1_767_225_600_000_000_000);
 /// The addresses of a scenario's parties.
 struct Addresses {
     slice: Option<Arc<Slice>>,
+    ipv6: bool,
 }
 
 impl Addresses {
+    /// Those of the simulated network are of the ranges for documentation (RFC 5737, RFC 3849).
     fn host(&self, number: u8) -> SocketAddr {
-        let ip = match &self.slice {
-            Some(slice) => slice.ip(number),
-            None => IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)),
+        let ip = match (&self.slice, self.ipv6) {
+            (Some(slice), false) => slice.ip(number),
+            (Some(slice), true) => slice.ipv6(number),
+            (None, false) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)),
+            (None, true) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into())),
         };
         SocketAddr::new(ip, SIP_PORT)
+    }
+    /// Of their own for this scenario.
+    fn claim(context: &Context, plan: &Plan) -> Result<Addresses, StepFailure> {
+        let slice = match context.net {
+            NetKind::Virtual => None,
+            NetKind::Loopback => {
+                Some(Arc::new(Slice::claim().map_err(|error| StepFailure::Lab(error.to_string()))?))
+            }
+        };
+        if let (Some(slice), true) = (&slice, plan.ipv6)
+            && !slice.has_ipv6()
+        {
+            return Err(StepFailure::NotExercised(Slice::NO_IPV6.to_owned()));
+        }
+        Ok(Addresses { slice, ipv6: plan.ipv6 })
     }
     fn node(&self, index: usize) -> SocketAddr {
         self.host(11 + u8::try_from(index).unwrap_or(0))
@@ -52,7 +72,10 @@ impl Addresses {
     /// On port 53, or on 5353 where this process may not have that.
     fn dns(&self) -> SocketAddr {
         let at = |port| SocketAddr::new(self.host(10).ip(), port);
-        let refused = |addr: SocketAddr| self.slice.is_some() && UdpSocket::bind(addr).is_err();
+        let refused = |addr: SocketAddr| {
+            let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, None);
+            self.slice.is_some() && socket.and_then(|socket| bind(&socket, addr)).is_err()
+        };
         if refused(at(DNS_PORT)) { at(DNS_PORT_UNPRIVILEGED) } else { at(DNS_PORT) }
     }
     fn far_end(&self) -> SocketAddr {
@@ -89,14 +112,7 @@ impl Lab {
             let why = "the link can be made worse in the simulated network only (--net virtual)";
             return Err(StepFailure::NotExercised(why.to_owned()));
         }
-        let addresses = Addresses {
-            slice: match context.net {
-                NetKind::Virtual => None,
-                NetKind::Loopback => {
-                    Some(Arc::new(Slice::claim().map_err(|error| StepFailure::Lab(error.to_string()))?))
-                }
-            },
-        };
+        let addresses = Addresses::claim(&context, plan)?;
         let mode = match context.net {
             NetKind::Virtual => Mode::Buffered,
             NetKind::Loopback => Mode::Streamed,

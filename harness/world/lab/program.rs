@@ -29,8 +29,8 @@ pub fn may_reach(plan: &Plan, node: &str) -> bool {
 /// Whether the program can be what the scenario asks for.
 ///
 /// # Errors
-/// The scenario changes a field that the program's files do not follow, or wants a transport that
-/// it does not speak: the scenario is not exercised.
+/// The scenario changes a field that the program's files do not follow, or wants a transport or addresses
+/// that it cannot have: the scenario is not exercised.
 pub fn check_plan(plan: &Plan, profile: &Profile) -> Result<(), StepFailure> {
     let followed = profile.control.process.as_ref().map_or(&[][..], |process| &process.settings);
     for (path, value) in &plan.settings {
@@ -42,6 +42,10 @@ pub fn check_plan(plan: &Plan, profile: &Profile) -> Result<(), StepFailure> {
                 profile.id
             )));
         }
+    }
+    if plan.ipv6 {
+        let why = "this phone is a program, which cannot bind the IPv6 addresses of scenarios";
+        return Err(StepFailure::NotExercised(why.to_owned()));
     }
     match plan.transport {
         Some(transport) if !profile.transport.allowed.contains(&transport) => {

@@ -261,7 +261,7 @@ impl Flow {
                 }
                 Piece::Gap => {
                     let matters = match &self.tls {
-                        Some(records) => service == Service::Sip && records.may_matter(),
+                        Some(records) => service == Service::Sip && records.may_matter(others, known.secrets),
                         None => self.messages.may_matter(service),
                     };
                     if matters {

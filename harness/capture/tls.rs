@@ -115,9 +115,10 @@ impl Records {
         *self = Records { opaque: true, ..Records::default() };
     }
 
-    /// Whether what is missing may have mattered.
-    pub fn may_matter(&self) -> bool {
-        !self.opaque
+    /// Whether what is missing could have been read.
+    pub fn may_matter(&self, others: Facts, secrets: &Secrets) -> bool {
+        let random = self.facts.or(others).random;
+        !self.opaque && random.is_some_and(|random| secrets.knows(&random))
     }
 
     /// What the other direction has to know.

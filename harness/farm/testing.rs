@@ -7,17 +7,18 @@ use std::any::Any;
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use sipfarm_core::digest::{Challenge, ClientNonce, Covered, Credentials};
 use sipfarm_core::frame::Frame;
-use sipfarm_core::machine::{Input, Machine, Output, PortState, StreamEnd, StreamId, Transport};
+use sipfarm_core::machine::{Input, Machine, Output, PortState, StreamEnd, StreamId, TlsName, Transport};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::timeline::{Event, EventKind, TcpStep, TlsStep};
 
 use super::{FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
 use crate::capture::decode::Decoder;
-use crate::net::{Driver, MachineId, VirtualNet};
+use crate::net::{Driver, MachineId, SecretSink, TlsOptions, VirtualNet};
 
 const EPOCH: Instant = Instant::from_nanos(1_700_000_000_000_000_000);
 
@@ -39,6 +40,9 @@ pub struct Lab {
     node: MachineId,
     far_end: MachineId,
     frames: Vec<Frame>,
+    /// Connections with TLS so far.
+    secured: u64,
+    secrets: Arc<Mutex<String>>,
 }
 
 /// Something on the wire: seconds since the last [`Lab::forget`], who to whom, what.
@@ -73,11 +77,15 @@ impl Lab {
             user: "1002".to_owned(),
             seed: 8,
         };
-        let mut driver = Driver::new(VirtualNet::new(1, EPOCH));
+        let secrets = Arc::new(Mutex::new(String::new()));
+        let sink = Arc::clone(&secrets);
+        let sink: SecretSink = Arc::new(move |line| sink.lock().unwrap().push_str(line));
+        let tls = TlsOptions { seed: 1, secrets: Some(sink) };
+        let mut driver = Driver::with_tls(VirtualNet::new(1, EPOCH), tls);
         let phone = driver.add(Box::new(Phone::new()));
         let node = driver.add(Box::new(Node::new(config)));
         let far_end = driver.add(Box::new(FarEnd::new(far_end)));
-        Lab { driver, phone, node, far_end, frames: Vec::new() }
+        Lab { driver, phone, node, far_end, frames: Vec::new(), secured: 0, secrets }
     }
 
     pub fn node<R>(&mut self, f: impl FnOnce(&mut Node, Instant) -> R) -> R {
@@ -114,6 +122,20 @@ impl Lab {
         self.run_ms(10);
     }
 
+    /// With a registrar that listens for TLS, too.
+    pub fn with_tls() -> Lab {
+        Lab::with(|config| config.tls = true)
+    }
+
+    /// Lets the phone open one more connection with TLS and waits for what comes of that.
+    pub fn connect_tls(&mut self) {
+        self.secured += 1;
+        let tls = Some(TlsName::Address(NODE.ip()));
+        let (stream, remote) = (StreamId(100 + self.secured), Transport::Tls.beside(NODE));
+        self.output(Output::Connect { stream, local: PHONE.ip(), remote, tls });
+        self.run_ms(20);
+    }
+
     /// Lets it send over the TCP connection.
     pub fn say_tcp(&mut self, message: &MessageBuilder) {
         self.output(Output::StreamData { stream: STREAM, data: message.to_bytes() });
@@ -141,7 +163,7 @@ impl Lab {
     /// What was on the wire since the last [`Lab::forget`]: SIP, ICMP errors, TCP handshakes and ends.
     /// Time zero is that of the first of them.
     pub fn wire(&self) -> Vec<Packet> {
-        let mut decoder = Decoder::default();
+        let mut decoder = self.decoder();
         let events = self.frames.iter().enumerate().flat_map(|(n, frame)| decoder.push(n as u32 + 1, frame));
         let mut packets: Vec<(Instant, Packet)> = Vec::new();
         for event in events {
@@ -173,9 +195,15 @@ impl Lab {
         })
     }
 
+    fn decoder(&self) -> Decoder {
+        let mut decoder = Decoder::default();
+        decoder.secrets(&self.secrets.lock().unwrap());
+        decoder
+    }
+
     /// What was on the wire since the last [`Lab::forget`], decoded.
     fn events(&self) -> Vec<Event> {
-        let mut decoder = Decoder::default();
+        let mut decoder = self.decoder();
         self.frames.iter().enumerate().flat_map(|(n, frame)| decoder.push(n as u32 + 1, frame)).collect()
     }
 
@@ -239,6 +267,24 @@ impl Lab {
         assert_eq!(self.last().status(), Some(200));
         self.forget();
     }
+}
+
+/// Under a fault of its certificate, a node is refused with that alert and hears nothing; when the fault ends
+/// it is not.
+pub fn refuses_its_certificate(fault: &'static str, alert: u8) {
+    let mut lab = Lab::with_tls();
+    lab.fault_on(fault);
+    lab.connect_tls();
+    let lines = lab.lines();
+    let refusal = format!("phone > node: alert {alert}");
+    assert!(lines.contains(&refusal) && lines.contains(&"node > phone: Finished".to_owned()), "{lines:?}");
+    assert!(!lines.contains(&"phone > node: Finished".to_owned()), "{lines:?}");
+    lab.forget();
+    lab.fault_off(fault);
+    lab.connect_tls();
+    let lines = lab.lines();
+    assert!(lines.contains(&"phone > node: Finished".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("alert")), "{lines:?}");
 }
 
 /// A REGISTER of the phone's over UDP; the number makes CSeq and branch.

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant as Clock};
 
 use sipfarm_core::frame::Frame;
+use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Key, Span};
 use sipfarm_judge::{Mark, Timeline, mark};
@@ -199,6 +200,11 @@ impl Lab {
         let place = self.place(node).ok_or_else(|| StepFailure::bug("unchecked node"))?;
         let kind = if place.1 { NodeKind::Dns } else { NodeKind::Sip };
         fault.fits(kind).map_err(|error| StepFailure::Setup(error.to_string()))?;
+        if fault.is_of_tls() && !self.profile.transport.allowed.contains(&Transport::Tls) {
+            let help =
+                "the phone speaks no TLS, so this fault would do nothing: write  Given the phone speaks TLS";
+            return Err(StepFailure::Setup(format!("\"{fault}\" at \"{node}\": {help}")));
+        }
         self.mark(Mark::Fault { node: node.to_owned(), fault: fault.to_string(), on: true });
         if self.sees_only_sockets() && fault.hides_from_sockets() {
             let what = format!(

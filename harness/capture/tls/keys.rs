@@ -53,6 +53,11 @@ impl Secrets {
         }
     }
 
+    /// Whether there is any secret of that session.
+    pub(super) fn knows(&self, random: &ClientRandom) -> bool {
+        self.sessions.contains_key(random)
+    }
+
     pub(super) fn find(&self, random: &ClientRandom, side: Side, stage: Stage) -> Option<&[u8]> {
         self.sessions.get(random)?.get(&(side, stage)).map(Vec::as_slice)
     }

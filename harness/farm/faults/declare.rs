@@ -157,6 +157,13 @@ impl<V: Value> Value for Option<V> {
     }
 }
 
+impl Value for u8 {
+    const EXPECTED: &'static str = "a whole number up to 255";
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 impl Value for u32 {
     const EXPECTED: &'static str = "a whole number";
     fn read(text: &str) -> Option<Self> {

@@ -31,6 +31,12 @@ mod tcp_blackhole;
 mod tcp_close;
 mod tcp_refuse;
 mod tcp_reset;
+mod tls_alert;
+mod tls_expired;
+mod tls_self_signed;
+mod tls_stall;
+mod tls_wrong_ca;
+mod tls_wrong_name;
 mod trying_then_silent;
 
 use std::fmt;
@@ -68,6 +74,12 @@ const FAULTS: &[Declaration] = &[
     tcp_blackhole::TcpBlackhole::DECLARATION,
     tcp_reset::TcpReset::DECLARATION,
     tcp_close::TcpClose::DECLARATION,
+    tls_wrong_ca::TlsWrongCa::DECLARATION,
+    tls_self_signed::TlsSelfSigned::DECLARATION,
+    tls_expired::TlsExpired::DECLARATION,
+    tls_wrong_name::TlsWrongName::DECLARATION,
+    tls_stall::TlsStall::DECLARATION,
+    tls_alert::TlsAlert::DECLARATION,
     dns_servfail::DnsServfail::DECLARATION,
     dns_nxdomain::DnsNxdomain::DECLARATION,
     dns_silent::DnsSilent::DECLARATION,

@@ -54,6 +54,11 @@ impl FaultSpec {
         self.start().is_ok_and(|(rule, _)| rule.hides_from_sockets())
     }
 
+    /// Whether it does something with TLS, and so nothing where nobody wants that.
+    pub fn is_of_tls(&self) -> bool {
+        self.start().is_ok_and(|(rule, _)| rule.tls_manner().is_some())
+    }
+
     /// Whether it can be switched on at a node of that kind.
     ///
     /// # Errors

@@ -38,8 +38,13 @@ mod tests {
             lab.fault_on(words);
             lab.connect_tls();
             let said = format!("node > phone: {alert}");
-            let expected =
-                ["phone > node: SYN", "node > phone: SYN-ACK", "phone > node: ClientHello", &said, "node > phone: FIN"];
+            let expected = [
+                "phone > node: SYN",
+                "node > phone: SYN-ACK",
+                "phone > node: ClientHello",
+                &said,
+                "node > phone: FIN",
+            ];
             assert_eq!(lab.lines()[..5], expected);
         }
     }

@@ -6,7 +6,7 @@ use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 
 use super::names::Names;
-use crate::timeline::{TcpEvent, TcpStep};
+use crate::timeline::{TcpEvent, TcpStep, TlsEvent, TlsStep};
 
 /// A connect of the phone.
 #[derive(Debug, Clone)]
@@ -19,8 +19,34 @@ pub struct Connect<'a> {
     pub from: SocketAddr,
     /// Where it connects to.
     pub to: SocketAddr,
-    /// What came of it.
+    /// What came of it, TLS left out.
     pub outcome: Connected,
+    /// What came of TLS on it.
+    pub tls: Secured,
+}
+
+/// What came of TLS on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secured {
+    /// Nobody has asked for it.
+    Unasked,
+    /// The phone has said ClientHello.
+    Asked,
+    /// The phone has taken the server for the right one, and all is said that way from here on.
+    Stands(Instant),
+    /// An alert, or the end of the connection.
+    Failed(Instant),
+}
+
+impl Connect<'_> {
+    /// What came of it: one on which TLS has failed is as good as refused.
+    pub fn result(&self) -> Connected {
+        match (self.outcome, self.tls) {
+            (Connected::Open(_), Secured::Asked) => Connected::Unanswered,
+            (Connected::Open(_), Secured::Failed(at)) => Connected::Refused(at),
+            (outcome, _) => outcome,
+        }
+    }
 }
 
 /// What came of a connect.
@@ -50,11 +76,16 @@ pub(super) fn note<'a>(
                 from: tcp.src,
                 to: tcp.dst,
                 outcome: Connected::Unanswered,
+                tls: Secured::Unasked,
             }),
         }
         return;
     }
     let Some(connect) = of(connects, tcp.dst, tcp.src) else { return };
+    if connect.tls == Secured::Asked && matches!(tcp.what, TcpStep::Fin | TcpStep::Rst) {
+        connect.tls = Secured::Failed(at);
+        connect.packets.push(packets);
+    }
     if connect.outcome == Connected::Unanswered {
         match tcp.what {
             TcpStep::SynAck => connect.outcome = Connected::Open(at),
@@ -63,6 +94,20 @@ pub(super) fn note<'a>(
         }
         connect.packets.push(packets);
     }
+}
+
+pub(super) fn note_tls<'a>(connects: &mut [Connect<'a>], at: Instant, packets: &'a [u32], tls: &TlsEvent) {
+    let forth = of(connects, tls.src, tls.dst).is_some();
+    let (from, to) = if forth { (tls.src, tls.dst) } else { (tls.dst, tls.src) };
+    let Some(connect) = of(connects, from, to) else { return };
+    let next = match (tls.what, connect.tls) {
+        (TlsStep::ClientHello, Secured::Unasked) => Secured::Asked,
+        (TlsStep::Finished, Secured::Asked) if forth => Secured::Stands(at),
+        (TlsStep::Alert(_), Secured::Asked) => Secured::Failed(at),
+        _ => return,
+    };
+    connect.tls = next;
+    connect.packets.push(packets);
 }
 
 pub(super) fn note_icmp(

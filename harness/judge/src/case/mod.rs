@@ -40,7 +40,7 @@ use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
 pub use agreement::Agreement;
 pub use attempt::{Attempt, Outcome};
 pub use audio::{Ear, Gap};
-pub use connect::{Connect, Connected};
+pub use connect::{Connect, Connected, Secured};
 pub use dialog::Dialog;
 pub use dns::{Dns, Lookup, RecordSet, Stranger, Told};
 pub use exchange::{ClientExchange, Failure, ServerExchange, asks_for_more, status};
@@ -213,6 +213,7 @@ impl<'a> Case<'a> {
         for event in timeline.events().iter().filter(|event| event.at <= horizon) {
             match &event.kind {
                 EventKind::Icmp(icmp) => self.note_icmp(event.at, &event.packets, icmp),
+                EventKind::Tls(tls) => connect::note_tls(&mut self.connects, event.at, &event.packets, tls),
                 EventKind::Tcp(tcp) => {
                     self.note_end(event.at, &event.packets, tcp);
                     connect::note(&mut self.connects, &self.names, event.at, &event.packets, tcp);

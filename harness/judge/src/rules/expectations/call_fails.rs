@@ -85,7 +85,7 @@ fn tries<'c, 'a>(asked: &Asked<'c, 'a>) -> Vec<Try<'c, 'a>> {
     let connects = case.connects.iter().filter(|connect| connect.at >= since);
     tries.extend(connects.filter_map(|connect| {
         let configured = case.profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
-        let end = match connect.outcome {
+        let end = match connect.result() {
             Connected::Open(_) => return None,
             Connected::Refused(at) => at.min(connect.at + configured.unwrap_or(CONNECT_CAP)),
             Connected::Unanswered => connect.at + configured.unwrap_or(CONNECT_CAP),

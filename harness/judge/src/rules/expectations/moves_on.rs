@@ -194,7 +194,7 @@ fn without_request(
     };
     let limits = &case.limits;
     let configured = case.profile.timers.connect_timeout_ms.map(|ms| Span::from_millis(ms.into()));
-    let latest = match connect.outcome {
+    let latest = match connect.result() {
         Connected::Refused(at) if at <= next.t0() => at + limits.at_once(),
         Connected::Unanswered | Connected::Open(_) | Connected::Refused(_) => {
             connect.at + configured.unwrap_or(CONNECT_CAP) + limits.at_once()

@@ -241,7 +241,7 @@ pub(super) fn may_skip(case: &Case<'_>, node: &Node, from: Instant, at: Instant)
     let refused = || {
         let tried =
             case.connects.iter().filter(|c| node.is_at(c.to) && c.at <= at && c.at >= from.max(recently));
-        tried.into_iter().any(|connect| !matches!(connect.outcome, Connected::Open(_)))
+        tried.into_iter().any(|connect| !matches!(connect.result(), Connected::Open(_)))
     };
     (honours && banned())
         || refused()

@@ -78,6 +78,8 @@ pub enum TlsName {
     Address(IpAddr),
     /// This domain, also where DNS has led to a host of another name.
     Domain(String),
+    /// Anybody with any certificate, which protects nobody: for phones that are made to be wrong.
+    Anybody,
 }
 
 /// How a listener with TLS meets those who connect.

@@ -3,6 +3,7 @@
 //!
 //! Its time is the driver's, its randomness the seed's.
 
+mod credulous;
 mod identity;
 mod random;
 mod session;
@@ -26,6 +27,7 @@ use sipfarm_core::machine::{
 };
 
 use super::MachineId;
+use credulous::Credulous;
 use session::{Progress, Session, pending, take};
 
 pub use identity::authority_pem;
@@ -106,7 +108,7 @@ impl Tls {
                 Vec::new()
             }
             Output::Connect { stream, local, remote, tls: Some(name) } => {
-                let session = self.client(&name).unwrap_or(Session::Hopeless);
+                let session = self.client(&name, remote).unwrap_or(Session::Hopeless);
                 self.sessions.insert((machine, stream), session);
                 vec![Output::Connect { stream, local, remote, tls: None }]
             }
@@ -254,10 +256,12 @@ impl Tls {
 
 /// Sessions of either side.
 impl Tls {
-    fn client(&mut self, name: &TlsName) -> Option<Session> {
+    fn client(&mut self, name: &TlsName, remote: SocketAddr) -> Option<Session> {
+        let credulous = *name == TlsName::Anybody;
         let name = match name {
             TlsName::Address(ip) => ServerName::from(*ip),
             TlsName::Domain(name) => ServerName::try_from(name.clone()).ok()?,
+            TlsName::Anybody => ServerName::from(remote.ip()),
         };
         let mut roots = RootCertStore::empty();
         roots.add(identity::authority().ok()?).ok()?;
@@ -267,6 +271,9 @@ impl Tls {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
+        if credulous {
+            config.dangerous().set_certificate_verifier(Arc::new(Credulous(random::provider())));
+        }
         let new = || ClientConnection::new(Arc::new(config), name);
         let tls = random::drawing_from(&mut self.random, new).ok()?;
         Some(Session::Waiting(Box::new(tls.into())))

@@ -264,6 +264,13 @@ defects! {
     /// Goes on talking when the call has ended.
     TalksAfterEnd = "talks-after-end", caught by ["audio-end"];
 
+    // TLS.
+
+    /// Sends in clear text what it could not send over TLS.
+    DropsToClearText = "drops-to-clear-text", caught by ["no-clear-text"];
+    /// Takes every certificate for the right one.
+    TrustsAnyCertificate = "trusts-any-certificate", caught by ["refuses-certificate"];
+
     // The form of messages.
 
     /// Draws branches without the magic cookie.

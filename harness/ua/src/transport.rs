@@ -268,6 +268,7 @@ impl TransportLayer {
         let Target { addr: remote, transport } = target;
         self.streams.insert(id, Stream::new(transport, self.local, remote, state, client));
         let tls = (transport == Transport::Tls).then(|| match self.domains.get(&remote) {
+            _ if self.defects.has(Defect::TrustsAnyCertificate) => TlsName::Anybody,
             Some(domain) => TlsName::Domain(domain.clone()),
             None => TlsName::Address(remote.ip()),
         });

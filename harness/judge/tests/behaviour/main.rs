@@ -29,5 +29,6 @@ mod responses;
 mod servers;
 mod session_timer;
 mod subscriptions;
+mod tls;
 mod transactions;
 mod verdicts;

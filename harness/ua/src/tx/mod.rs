@@ -388,6 +388,9 @@ impl Transactions {
                 TransportEvent::Failed { clients, failure } => {
                     let clients = match failure {
                         Failure::Connect => self.back_to_datagrams(clients, now),
+                        Failure::Tls if self.habits.defects.has(Defect::DropsToClearText) => {
+                            self.drop_to_clear_text(clients, now)
+                        }
                         _ => clients,
                     };
                     self.fail_clients(clients, failure, now);
@@ -449,13 +452,30 @@ impl Transactions {
                 others.push(id);
                 continue;
             };
-            let via = self.transport.via(target.transport, client.branch());
-            let request = client.request.rebuild().set("Via", via).build();
-            let mut acts = Vec::new();
-            client.restart(request, target, &self.habits, now, &mut acts);
-            self.perform_client(id, acts, now);
+            self.restart_at(id, target, now);
         }
         others
+    }
+
+    /// Only by defect: the same server without TLS. Returns those for which there is nothing left to do.
+    fn drop_to_clear_text(&mut self, clients: Vec<ClientId>, now: Instant) -> Vec<ClientId> {
+        for id in clients {
+            let Some(client) = self.clients.get(&id) else { continue };
+            let mut addr = client.target.addr;
+            addr.set_port(Transport::Udp.default_port());
+            self.restart_at(id, Target { addr, transport: Transport::Udp }, now);
+        }
+        Vec::new()
+    }
+
+    /// Begins a transaction again, to somewhere else.
+    fn restart_at(&mut self, id: ClientId, target: Target, now: Instant) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let via = self.transport.via(target.transport, client.branch());
+        let request = client.request.rebuild().set("Via", via).build();
+        let mut acts = Vec::new();
+        client.restart(request, target, &self.habits, now, &mut acts);
+        self.perform_client(id, acts, now);
     }
 
     fn fail_clients(&mut self, clients: Vec<ClientId>, failure: Failure, now: Instant) {

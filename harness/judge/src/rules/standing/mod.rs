@@ -30,10 +30,12 @@ mod icmp_reaction;
 mod identical_repetition;
 mod idle_failback;
 mod invite_schedule;
+mod no_clear_text;
 mod no_hammering;
 mod non_invite_responses;
 mod non_invite_schedule;
 mod refusal_repetition;
+mod refuses_certificate;
 mod register_identity;
 mod register_uri;
 mod registers_before_invite;
@@ -90,6 +92,8 @@ pub const ALL: &[&dyn Rule] = &[
     &same_request::SameRequest,
     &retry_after::RetryAfter,
     &icmp_reaction::IcmpReaction,
+    &no_clear_text::NoClearText,
+    &refuses_certificate::RefusesCertificate,
     &registers_before_invite::RegistersBeforeInvite,
     &signals_with_registered::SignalsWithRegistered,
     &both_registrations::BothRegistrations,

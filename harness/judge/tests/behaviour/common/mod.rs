@@ -14,7 +14,7 @@ use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::audio::RtpPacket;
 use sipfarm_judge::mark::{Expected, Node, Scene, Sight};
-use sipfarm_judge::timeline::{DnsEvent, IcmpEvent, SipEvent, TcpEvent, TcpStep};
+use sipfarm_judge::timeline::{DnsEvent, IcmpEvent, SipEvent, TcpEvent, TcpStep, TlsEvent, TlsStep};
 use sipfarm_judge::{Event, EventKind, Expectation, Finding, Mark, Timeline, Verdict, judge, judge_one};
 
 pub use phone::Dialled;
@@ -404,6 +404,13 @@ impl Moment<'_> {
     pub fn syn(self, node: &str) {
         let (phone, node) = (PHONE.parse().unwrap(), self.story.addr(node));
         self.story.push(self.at, EventKind::Tcp(TcpEvent { src: phone, dst: node, what: TcpStep::Syn }));
+    }
+
+    /// A step of TLS on the phone's connection to that node, by the phone itself or by the node.
+    pub fn tls(self, node: &str, by_phone: bool, what: TlsStep) {
+        let (phone, node) = (PHONE.parse().unwrap(), self.story.addr(node));
+        let (src, dst) = if by_phone { (phone, node) } else { (node, phone) };
+        self.story.push(self.at, EventKind::Tls(TlsEvent { src, dst, what }));
     }
 
     /// That node's answer on a TCP connection of the phone.

@@ -14,6 +14,8 @@ use cucumber::gherkin;
 use sipfarm_core::{Instant, Key, Span};
 use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one, mark};
 
+use crate::farm::FaultSpec;
+
 pub use self::context::{Context, NetKind, PhoneChoice};
 pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::StepFailure;
@@ -333,6 +335,27 @@ impl World {
             since: self.since,
             expectation,
         }
+    }
+
+    /// A call outlives only a server that its audio does not need (F-25): where the author wants calls to be
+    /// preserved, a node that anchors their audio is not taken away.
+    ///
+    /// # Errors
+    /// That node anchors the audio.
+    pub async fn check_audio_past(&mut self, node: &str, fault: &FaultSpec) -> StepResult {
+        let takes_away = matches!(fault.name(), "silent" | "closed" | "restart");
+        if !takes_away || !self.plan.anchors.iter().any(|anchor| anchor == node) {
+            return Ok(());
+        }
+        let chosen = matches!(self.context.as_deref(), Some(Context { phone: PhoneChoice::Profile(_), .. }));
+        // Whoever chose the phone for all scenarios is not the author of this one.
+        if chosen || !self.lab().await?.profile().mcp.supported {
+            return Ok(());
+        }
+        let problem = format!(
+            "no call can outlive \"{node}\", as its audio runs through it: leave out that \"{node}\" anchors the audio, or that the phone preserves calls (mcp.supported)"
+        );
+        Err(self.stop(StepFailure::Setup(problem)))
     }
 
     /// Only what a phone has in its list can it be expected to try.

@@ -136,6 +136,7 @@ async fn switch_on(world: &mut World, node: &str, fault: &str) -> StepResult {
         Err(error) => return Err(world.stop(StepFailure::Setup(format!("{error}")))),
     };
     world.come_to_rest().await?;
+    world.check_audio_past(node, &spec).await?;
     let switched = world.lab().await?.fault_on(node, &spec);
     switched.map_err(|failure| world.stop(failure))
 }

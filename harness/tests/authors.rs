@@ -50,6 +50,25 @@ fn a_server_that_the_phone_does_not_know_is_nobodys_failure() {
     assert!(ran.out.contains(unknown) && ran.out.contains("1 not exercised"), "{}", ran.out);
 }
 
+/// A preserved call needs audio that runs past the server that dies.
+#[test]
+fn a_call_cannot_outlive_the_server_that_its_audio_runs_through() {
+    let settings = ["And a phone with settings", "| mcp.supported | true |"];
+    let dies = [
+        DIALS,
+        "Then audio flows both ways within 1 s",
+        "When \"primary\" has fault \"silent\"",
+        "Then audio keeps flowing both ways for 5 s",
+    ];
+    let anchored = "And \"primary\" anchors the audio";
+    let ran = run(&[&[FARM][..], &settings, &[anchored], &dies].concat(), &[]);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    let said = "no call can outlive \"primary\", as its audio runs through it: leave out";
+    assert!(ran.out.contains(said) && ran.out.contains("a.feature:9"), "{}", ran.out);
+    let ran = run(&[&[FARM][..], &settings, &dies].concat(), &[]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
 /// Each step has its words in the table for authors, and each of the table is a step. A phrase may leave
 /// away how the one before it begins, all of it after `…`.
 #[test]

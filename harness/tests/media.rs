@@ -42,6 +42,26 @@ fn a_call_of_two_hours_takes_less_than_60_mb() {
     assert!(timeline.audio().all(|stream| stream.stretches.len() == 1), "without a pause");
 }
 
+/// AM-17 without a shorter limit: a preserved call lasts two hours, as quickly judged as any other.
+#[test]
+fn a_preserved_call_ends_after_two_hours() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "Feature: F\n  Scenario: S\n    Given a farm with servers \"primary\" and \"secondary\"\n    \
+                And a phone with settings\n      | mcp.supported | true |\n      | mcp.restart_after_end_s | 92 |\n      \
+                | call_in_progress.failover | forbidden |\n      \
+                | call_in_progress.on_signalling_loss | preserve |\n    \
+                And registrations last 60 s\n    And the phone is registered with \"primary\"\n    \
+                When the phone dials the far end\n    Then the call is established through \"primary\"\n    \
+                When \"primary\" has fault \"silent\"\n    \
+                Then the phone sends BYE to \"primary\" within 7300 s\n    \
+                And the phone sends REGISTER to \"secondary\" within 7500 s\n";
+    let out = folder.path().join("out").display().to_string();
+    let ran = sipfarm(&["run", &feature(folder.path(), text), "--out", &out]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let told = std::fs::read_to_string(Path::new(&out).join("run.jsonl")).unwrap();
+    assert!(told.contains("\"preservation-limit\""), "{}", ran.out);
+}
+
 /// Sender, receiver, source.
 type Key = (SocketAddr, SocketAddr, u32);
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use sipfarm_core::machine::Transport;
-use sipfarm_core::profile::{FailbackMode, Profile, RetryRule};
+use sipfarm_core::profile::{FailbackMode, Profile, RetryRule, SignallingLoss};
 use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri, reason_phrase};
 use sipfarm_core::{Instant, Span};
 
@@ -59,6 +59,8 @@ pub struct Core {
     pub errands: VecDeque<Errand>,
     /// Whether a call is up or coming about.
     pub busy: bool,
+    /// Whether a call lives on without its signalling.
+    pub preserving: bool,
 }
 
 impl Core {
@@ -86,6 +88,7 @@ impl Core {
             reports: VecDeque::new(),
             errands: VecDeque::new(),
             busy: false,
+            preserving: false,
             config,
         }
     }
@@ -114,6 +117,12 @@ impl Core {
     pub fn target(&self, server: usize) -> Target {
         let nowhere = Target { addr: self.config.local, transport: Transport::Udp };
         self.places.target(server).unwrap_or(nowhere)
+    }
+
+    /// Whether the phone keeps calls whose signalling is lost (AM-14).
+    pub fn keeps_calls(&self) -> bool {
+        let preserves = self.profile().call_in_progress.on_signalling_loss == SignallingLoss::Preserve;
+        preserves && self.profile().mcp.supported
     }
 
     /// Whether the phone has a session timer (RFC 4028).
@@ -245,6 +254,7 @@ impl Core {
         self.audio.close();
         self.errands.clear();
         self.busy = false;
+        self.preserving = false;
     }
 
     pub fn report(&mut self, report: Report) {

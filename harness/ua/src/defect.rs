@@ -271,6 +271,25 @@ defects! {
     /// Takes every certificate for the right one.
     TrustsAnyCertificate = "trusts-any-certificate", caught by ["refuses-certificate"];
 
+    // Calls that outlive their server.
+
+    /// Goes on registering with the lost server while it preserves a call.
+    ReRegistersWhilePreserved = "re-registers-while-preserved", caught by ["preserved-registration"];
+    /// Registers with another server while it preserves a call.
+    FailsOverWhilePreserved = "fails-over-while-preserved", caught by ["preserved-failover"];
+    /// Tries, while it preserves a call, whether another server is there.
+    TriesStandbyPort = "tries-standby-port", caught by ["standby-left-alone"];
+    /// Ends a call whose session could not be refreshed, where it is to keep it.
+    ByeAfterFailedRefresh = "bye-after-failed-refresh", caught by ["bye-after-loss"];
+    /// Preserves a call that is on hold.
+    KeepsAHeldCall = "keeps-a-held-call", caught by ["held-call-lost"];
+    /// Lets its user hold a preserved call.
+    AnswersASoftkey = "answers-a-softkey", caught by ["preserved-keys"];
+    /// Preserves a call for ever.
+    ExceedsTwoHours = "exceeds-two-hours", caught by ["preservation-limit"];
+    /// Does not register again when a preserved call has ended.
+    ForgetsToRecover = "forgets-to-recover", caught by ["recovery"];
+
     // The form of messages.
 
     /// Draws branches without the magic cookie.

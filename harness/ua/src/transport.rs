@@ -41,6 +41,11 @@ pub enum TransportEvent {
         /// The address.
         remote: SocketAddr,
     },
+    /// The other side has ended a connection that stood, or it is broken.
+    Closed {
+        /// Who.
+        remote: SocketAddr,
+    },
     /// The requests of these transactions will not arrive.
     Failed {
         /// The transactions.
@@ -205,11 +210,16 @@ impl TransportLayer {
             Input::ConnectFailed { stream, .. } => self.fail_stream(stream, Failure::Connect),
             Input::StreamData { stream, data } => self.on_stream_data(stream, &data),
             Input::StreamClosed { .. } if self.defects.has(Defect::KeepsDeadConnection) => {}
-            Input::StreamClosed { stream, end } => match end {
-                // The server may still answer on a connection of its own (section 18.2.2).
-                StreamEnd::Fin => drop(self.streams.remove(&stream)),
-                StreamEnd::Reset | StreamEnd::TimedOut => self.fail_stream(stream, Failure::Send),
-            },
+            Input::StreamClosed { stream, end } => {
+                let stood = self.streams.get(&stream).filter(|s| matches!(s.state, StreamState::Open));
+                let closed = stood.map(|stood| TransportEvent::Closed { remote: stood.remote });
+                self.events.extend(closed);
+                match end {
+                    // The server may still answer on a connection of its own (section 18.2.2).
+                    StreamEnd::Fin => drop(self.streams.remove(&stream)),
+                    StreamEnd::Reset | StreamEnd::TimedOut => self.fail_stream(stream, Failure::Send),
+                }
+            }
             Input::Wake => {}
         }
     }

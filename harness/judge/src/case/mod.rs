@@ -18,6 +18,7 @@ mod names;
 mod notes;
 mod patience;
 mod places;
+mod preservation;
 mod register;
 mod seen;
 mod session;
@@ -50,6 +51,7 @@ pub use names::{Guess, Names};
 pub use notes::{FaultWindow, MOMENT, Notes, Trouble};
 pub use patience::Patience;
 pub use places::{CallSpan, Standing};
+pub use preservation::{Loss, LostCall};
 pub use register::{Grant, Purpose, Registration};
 pub use seen::{Seen, SeenRef};
 pub use session::Session;
@@ -79,6 +81,8 @@ pub struct Case<'a> {
     pub stray_acks: Vec<SeenRef<'a>>,
     /// Fatal ICMP errors that the phone was sent, by the address that they say cannot be reached.
     pub unreachable: Vec<(Instant, SocketAddr)>,
+    /// FIN and RST that the phone was sent, each with its sender.
+    closed: Vec<(Instant, SocketAddr, &'a [u32])>,
     /// The phone's TCP connects.
     pub connects: Vec<Connect<'a>>,
     /// The phone's REGISTER exchanges with their class.
@@ -125,6 +129,7 @@ impl<'a> Case<'a> {
             server,
             stray_acks,
             unreachable: Vec::new(),
+            closed: Vec::new(),
             connects: Vec::new(),
             registrations: Vec::new(),
             attempts: Vec::new(),
@@ -248,6 +253,9 @@ impl<'a> Case<'a> {
             TcpStep::Rst => "RST",
             TcpStep::Syn | TcpStep::SynAck => return,
         };
+        if self.names.is_phone(tcp.dst) {
+            self.closed.push((at, tcp.src, packets));
+        }
         for exchange in self.client.iter_mut().filter(|exchange| exchange.transport.is_reliable()) {
             let of_it = exchange.from == tcp.dst && exchange.to == tcp.src;
             if of_it && exchange.t0() <= at && !ended_before(exchange, at) {

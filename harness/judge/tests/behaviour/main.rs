@@ -22,6 +22,7 @@ mod lines;
 mod lossy;
 mod no_flip;
 mod non_invite_schedule;
+mod preservation;
 mod registered;
 mod registration;
 mod repetitions;

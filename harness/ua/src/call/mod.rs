@@ -1,5 +1,6 @@
 //! A call: a session set up by INVITE (RFC 3261 sections 13 to 15), from either side.
 
+mod preservation;
 mod reinvite;
 mod session;
 mod uac;
@@ -13,6 +14,7 @@ use sipfarm_core::sdp::{Direction, Local, Session, Sink};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
+use self::preservation::Preserved;
 use self::reinvite::Reinvite;
 use self::session::SessionTimer;
 use self::uac::Caller;
@@ -38,6 +40,8 @@ pub struct Call {
     /// Our last INVITE within the dialog.
     reinvite: Option<Reinvite>,
     session: SessionTimer,
+    /// It lives on without its signalling.
+    preserved: Option<Preserved>,
     /// Our last session description.
     said: String,
     /// What the user says.
@@ -103,6 +107,7 @@ impl Call {
             held: false,
             reinvite: None,
             session: SessionTimer::default(),
+            preserved: None,
             said: String::new(),
             talker: Talker::new(core.ids.number(), core.ids.number()),
             answers_sendrecv: core.has(Defect::AnswersSendrecv),
@@ -225,7 +230,8 @@ impl Call {
             Side::Callee(callee) => callee.deadline(),
         };
         let again = self.reinvite.as_ref().and_then(Reinvite::deadline);
-        let session = self.session.deadline();
+        let session = self.session.deadline().into_iter();
+        let session = session.chain(self.preserved.as_ref().and_then(Preserved::deadline));
         answered
             .into_iter()
             .chain(side)
@@ -278,6 +284,7 @@ impl Call {
         self.fire_reinvite(core, now);
         self.fire_answered(core, now);
         self.fire_session(core, now);
+        self.fire_preserved(core, now);
         match self.side {
             _ if self.phase != Phase::Setup => {}
             Side::Caller(_) => self.fire_caller(core, now),
@@ -415,6 +422,7 @@ impl Call {
     fn end(&mut self, core: &mut Core, now: Instant) {
         self.phase = Phase::Over;
         self.session.stop();
+        self.preserved = None;
         self.fall_silent(core, now);
         self.forget_at = Some(now + core.t1() * 64);
     }

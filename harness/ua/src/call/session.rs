@@ -258,8 +258,13 @@ impl Call {
         if self.phase != Phase::Up || self.hung_up || core.has(Defect::KeepsDeadDialog) {
             return;
         }
-        if core.profile().call_in_progress.on_signalling_loss == SignallingLoss::Preserve {
-            return self.session.stop();
+        let preserves = core.profile().call_in_progress.on_signalling_loss == SignallingLoss::Preserve;
+        if preserves && !core.has(Defect::ByeAfterFailedRefresh) {
+            self.session.stop();
+            if core.keeps_calls() {
+                self.lose_signalling(core, now);
+            }
+            return;
         }
         core.report(Report::CallEnded);
         self.send_bye(core, now);

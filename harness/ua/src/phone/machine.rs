@@ -1,11 +1,13 @@
 //! The phone as a machine: what happened goes to the part that it concerns.
 
 use std::any::Any;
+use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
 use sipfarm_core::machine::{Input, Machine, Output};
 
 use super::{Phone, Report};
+use crate::call::Call;
 use crate::core::Errand;
 use crate::dns::NotFound;
 use crate::tx::{ClientId, Failure, TxEvent};
@@ -82,6 +84,7 @@ impl Phone {
                 self.run_errand(errand, now);
                 continue;
             }
+            self.rest_or_resume(now);
             for subscription in &mut self.subscriptions {
                 subscription.follow(&mut self.core, now);
             }
@@ -146,6 +149,7 @@ impl Phone {
             TxEvent::Request { server, request, cancels, from } => {
                 self.on_request(server, &request, cancels, from, now);
             }
+            TxEvent::Closed { remote } => self.lose_server(remote, now),
             TxEvent::Ack { ack } => {
                 if let Some(call) = self.calls.iter_mut().find(|call| call.has(&ack)) {
                     call.on_ack(&mut self.core, &ack, now);
@@ -154,7 +158,35 @@ impl Phone {
         }
     }
 
+    /// The server at that address is lost: calls through it live on without, or end, as the profile says.
+    fn lose_server(&mut self, server: SocketAddr, now: Instant) {
+        if !self.core.keeps_calls() {
+            return;
+        }
+        for call in self.calls.iter_mut().filter(|call| call.runs_through(server)) {
+            call.lose_signalling(&mut self.core, now);
+        }
+        self.rest_or_resume(now);
+    }
+
+    /// While a call is preserved, nothing is registered.
+    fn rest_or_resume(&mut self, now: Instant) {
+        let preserving = self.calls.iter().any(Call::is_preserved);
+        let before = std::mem::replace(&mut self.core.preserving, preserving);
+        for registration in &mut self.registrations {
+            match (before, preserving) {
+                (false, true) => registration.suspend(&self.core),
+                (true, false) => registration.resume(&mut self.core, now),
+                _ => {}
+            }
+        }
+    }
+
     fn on_failure(&mut self, client: ClientId, failure: Failure, now: Instant) {
+        let unanswered = self.registrations.iter().find(|owner| owner.owns(client));
+        if let Some(server) = unanswered.and_then(|owner| owner.asks()) {
+            self.lose_server(self.core.target(server).addr, now);
+        }
         let Phone { core, registrations, subscriptions, calls } = self;
         if let Some(owner) = registrations.iter_mut().find(|owner| owner.owns(client)) {
             owner.on_failure(core, failure, now);

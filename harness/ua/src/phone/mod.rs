@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
-use sipfarm_core::profile::{Profile, RegistrationMethod};
+use sipfarm_core::profile::{CallAction, Profile, RegistrationMethod};
 use sipfarm_core::sip::{DefectKind, MessageBuilder, Method, Uri};
 
 use crate::call::Call;
@@ -101,7 +101,11 @@ impl Phone {
 
     /// Calls a user part in its own domain, or a SIP URI.
     pub fn dial(&mut self, target: &str, now: Instant) -> Result<(), Refusal> {
-        if self.current_call().is_some() {
+        if let Some(call) = self.current_call() {
+            // The key is dead then (AM-23), and nobody is told why.
+            if call.is_preserved() {
+                return Ok(());
+            }
             return Err(Refusal::Busy);
         }
         if self.core.config.servers.is_empty() {
@@ -144,6 +148,9 @@ impl Phone {
     /// Puts the call on hold, or takes it off hold.
     pub fn hold(&mut self, hold: bool, now: Instant) -> Result<(), Refusal> {
         let call = self.calls.iter_mut().find(|call| call.is_current()).ok_or(Refusal::NoCall)?;
+        if !call.lets(&self.core, if hold { CallAction::Hold } else { CallAction::Resume }) {
+            return Ok(());
+        }
         if !call.can_hold(hold) {
             return Err(if hold { Refusal::CannotHold } else { Refusal::CannotResume });
         }

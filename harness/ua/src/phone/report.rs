@@ -46,6 +46,8 @@ pub enum Report {
     },
     /// A call is over, or an unanswered one was given up.
     CallEnded,
+    /// A call lives on although its server is lost.
+    CallPreserved,
     /// The phone starts anew.
     Rebooted,
 }
@@ -69,6 +71,7 @@ impl fmt::Display for Report {
             Report::CallFailed { code: Some(code) } => write!(f, "call failed: {code}"),
             Report::CallFailed { code: None } => f.write_str("call failed: no answer"),
             Report::CallEnded => f.write_str("call ended"),
+            Report::CallPreserved => f.write_str("call preserved"),
             Report::Rebooted => f.write_str("rebooted"),
         }
     }

@@ -3,6 +3,7 @@
 mod failback;
 mod pace;
 mod request;
+mod suspension;
 
 use sipfarm_core::Instant;
 use sipfarm_core::profile::{DuringCall, FailbackMode};
@@ -36,6 +37,8 @@ pub struct Registration {
     failed_rounds: u32,
     /// A server to be visited when the attempt under way has ended.
     visit: Option<usize>,
+    /// A call is preserved: nothing is sent.
+    suspended: bool,
 }
 
 /// A REGISTER on its way.
@@ -91,6 +94,7 @@ impl Registration {
             failback_base: Instant::EPOCH,
             failed_rounds: 0,
             visit: None,
+            suspended: false,
         }
     }
 
@@ -130,6 +134,11 @@ impl Registration {
         self.attempt.as_ref().is_some_and(|attempt| attempt.hunt.owns(client))
     }
 
+    /// The server that has this registration's REGISTER.
+    pub fn asks(&self) -> Option<usize> {
+        self.attempt.as_ref().map(|attempt| attempt.hunt.server)
+    }
+
     /// A response to this registration's REGISTER.
     pub fn on_response(&mut self, core: &mut Core, response: Box<Message>, now: Instant) {
         let Some(mut attempt) = self.attempt.take() else { return };
@@ -167,7 +176,7 @@ impl Registration {
 
     /// When to fire next.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.attempt.is_some() {
+        if self.attempt.is_some() || self.suspended {
             return None;
         }
         let failback = match self.failback {
@@ -180,7 +189,7 @@ impl Registration {
 
     /// Refreshes, retries or goes back to a better server, whatever is due.
     pub fn fire(&mut self, core: &mut Core, now: Instant) {
-        if self.attempt.is_some() {
+        if self.attempt.is_some() || self.suspended {
             return;
         }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
@@ -229,7 +238,8 @@ impl Registration {
     /// The servers in the order in which a REGISTER tries them.
     fn order(&self, core: &Core) -> Vec<usize> {
         let profile = core.profile();
-        let may_leave = matches!(profile.call_in_progress.failover, None | Some(DuringCall::Allowed));
+        let may_leave = matches!(profile.call_in_progress.failover, None | Some(DuringCall::Allowed))
+            || core.has(Defect::FailsOverWhilePreserved);
         if let (true, false, Some(server)) = (core.busy, may_leave, self.stood_with) {
             return vec![server];
         }

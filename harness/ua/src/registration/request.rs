@@ -18,6 +18,9 @@ impl Registration {
 
     /// Sends the REGISTER with the current CSeq to the hunt's current server.
     pub(super) fn send(&mut self, mut attempt: Attempt, core: &mut Core, now: Instant) {
+        if self.suspended {
+            return;
+        }
         match attempt.hunt.locate(core, now) {
             Way::Clear => {}
             Way::Asked => return self.attempt = Some(attempt),

@@ -134,6 +134,11 @@ pub enum TxEvent {
         /// The ACK.
         ack: Box<Message>,
     },
+    /// A connection has ended.
+    Closed {
+        /// With whom.
+        remote: SocketAddr,
+    },
 }
 
 /// The longest request that is sent as a datagram where the path's MTU is unknown
@@ -385,6 +390,7 @@ impl Transactions {
                     let ids: Vec<_> = self.clients.values().filter(hit).map(|client| client.id).collect();
                     self.fail_clients(ids, Failure::Icmp, now);
                 }
+                TransportEvent::Closed { remote } => self.events.push_back(TxEvent::Closed { remote }),
                 TransportEvent::Failed { clients, failure } => {
                     let clients = match failure {
                         Failure::Connect => self.back_to_datagrams(clients, now),

@@ -10,6 +10,7 @@ mod audio_direction;
 mod audio_end;
 mod both_registrations;
 mod branch;
+mod bye_after_loss;
 mod bye_timing;
 mod cancel_timing;
 mod cancel_transaction;
@@ -26,6 +27,7 @@ mod failback;
 mod failover_cause;
 mod features_on_fallback;
 mod give_up;
+mod held_call_lost;
 mod icmp_reaction;
 mod identical_repetition;
 mod idle_failback;
@@ -34,6 +36,11 @@ mod no_clear_text;
 mod no_hammering;
 mod non_invite_responses;
 mod non_invite_schedule;
+mod preservation_limit;
+mod preserved_failover;
+mod preserved_keys;
+mod preserved_registration;
+mod recovery;
 mod refusal_repetition;
 mod refuses_certificate;
 mod register_identity;
@@ -48,6 +55,7 @@ mod server_order;
 mod session_expiry;
 mod session_refresh;
 mod signals_with_registered;
+mod standby_left_alone;
 mod subscribes;
 mod subscription_refresh;
 mod transmission_count;
@@ -81,6 +89,14 @@ pub const ALL: &[&dyn Rule] = &[
     &audio_address::AudioAddress,
     &audio_direction::AudioDirection,
     &audio_end::AudioEnd,
+    &bye_after_loss::ByeAfterLoss,
+    &preserved_registration::PreservedRegistration,
+    &preserved_failover::PreservedFailover,
+    &standby_left_alone::StandbyLeftAlone,
+    &preserved_keys::PreservedKeys,
+    &held_call_lost::HeldCallLost,
+    &preservation_limit::PreservationLimit,
+    &recovery::Recovery,
     &digest::Digest,
     &server_order::ServerOrder,
     &dns_order::DnsOrder,

@@ -168,6 +168,7 @@ fn as_result(args: &AuditArgs, audit: &Audit, timeline: &Timeline) -> ScenarioRe
         real_time: Span::ZERO,
         capture: Some(args.file.clone()),
         repeat: args.repeat(),
+        calls_up: Vec::new(),
         trouble: None,
     };
     result.read_marks(timeline);

@@ -127,7 +127,7 @@ impl Program {
         }
     }
 
-    /// Ends it.
+    /// Ends it, and before that a call that it may still have, so that the other side is not left with it.
     ///
     /// # Errors
     /// It had ended by itself before.
@@ -136,8 +136,11 @@ impl Program {
             return Err(self.running.how_it_ended(status).await);
         }
         if let Some(quit) = &self.control.keys.quit {
-            let text = self.values.render("control.process.keys.quit", quit)?;
-            let _ = self.running.type_in(&text).await; // it may end at this very moment
+            let hang_up = self.control.keys.hang_up.as_deref().unwrap_or_default();
+            for (name, key) in [("hang_up", hang_up), ("quit", quit)] {
+                let text = self.values.render(&format!("control.process.keys.{name}"), key)?;
+                let _ = self.running.type_in(&text).await; // it may end at this very moment
+            }
         } else {
             let _ = self.running.child.start_kill();
         }

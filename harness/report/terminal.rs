@@ -178,7 +178,11 @@ impl<W: Write> Terminal<W> {
         let line = self.line(label(result), &took, result.id, &result.name, &place);
         let reason =
             reason(result).map(|reason| format!("   {}", cut(&clean(&reason), 100))).unwrap_or_default();
-        format!("{line}  {}{reason}\n", result.phone)
+        let left = match result.calls_up.as_slice() {
+            [] => String::new(),
+            calls => format!("   left a call up, now ended: {}", cut(&clean(&calls.join(", ")), 60)),
+        };
+        format!("{line}  {}{reason}{left}\n", result.phone)
     }
 
     fn interrupted_line(&self, id: ScenarioId, name: &str, place: &str, real_time: Span) -> String {

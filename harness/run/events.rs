@@ -133,6 +133,9 @@ pub struct ScenarioResult {
     pub capture: Option<PathBuf>,
     /// The command that repeats this scenario.
     pub repeat: String,
+    /// The Call-IDs of calls that a program, the phone, had still up at the end; they were hung up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls_up: Vec<String>,
     /// What kept us from judging.
     pub trouble: Option<Trouble>,
 }

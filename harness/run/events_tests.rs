@@ -38,6 +38,7 @@ pub(crate) fn result(id: ScenarioId, verdicts: &[Verdict]) -> ScenarioResult {
         real_time: Span::from_millis(2),
         capture: None,
         repeat: "sipfarm run features/a.feature:3 --seed 1".into(),
+        calls_up: Vec::new(),
         trouble: None,
     };
     result.conclude();

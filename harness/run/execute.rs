@@ -13,7 +13,7 @@ use cucumber::event::{ScenarioFinished, StepError};
 use cucumber::{World as _, cli, gherkin, parser, writer};
 use futures::stream;
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::{Finding, Verdict, judge};
+use sipfarm_judge::{Finding, Verdict, calls_up, judge};
 
 use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, Trouble};
 use super::select::Selected;
@@ -231,10 +231,14 @@ impl Ledger {
         };
         let Some(lab) = world.take_lab() else { return };
         result.phone.clone_from(&lab.profile().id);
+        let outlives_calls = lab.phone_is_a_program();
         let closed = lab
             .finish(|timeline, profile, end| {
                 result.read_marks(timeline);
                 result.findings = judge(timeline, profile, end);
+                if outlives_calls {
+                    result.calls_up = calls_up(timeline, profile, end);
+                }
                 result.virtual_time = (self.net == NetKind::Virtual).then(|| end - result.started);
                 check_live(result, &world.live);
                 result.conclude();
@@ -275,6 +279,7 @@ impl Ledger {
             real_time: Span::ZERO,
             capture: None,
             repeat: (self.repeat)(place),
+            calls_up: Vec::new(),
             trouble: None,
         }
     }

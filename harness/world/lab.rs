@@ -145,6 +145,11 @@ impl Lab {
         &self.profile
     }
 
+    /// Whether the phone is a program of somebody else's, whose calls end when somebody ends them.
+    pub fn phone_is_a_program(&self) -> bool {
+        matches!(self.phone, PhoneDriver::Program(_))
+    }
+
     /// Notes something on the timeline.
     pub fn mark(&mut self, mark: Mark) {
         self.pull();

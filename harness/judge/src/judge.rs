@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sipfarm_core::Instant;
 use sipfarm_core::profile::Profile;
+use sipfarm_core::sip::Method;
 
 use crate::case::Case;
 use crate::finding::{Finding, Verdict};
@@ -37,6 +38,18 @@ pub fn judge_one(timeline: &Timeline, profile: &Profile, expected: &Expected, no
     accept_known_issues(&mut finding, profile);
     let [finding] = finding;
     finding
+}
+
+/// The Call-IDs of the phone's calls that are still up at the end: confirmed, and no BYE of either side seen. They
+/// say nothing against the phone; whoever uses it next meets them.
+pub fn calls_up(timeline: &Timeline, profile: &Profile, now: Instant) -> Vec<String> {
+    let case = Case::new(timeline, profile, now, false);
+    let is_ended = |call_id: &str| {
+        let mut byes = case.messages.iter().filter(|message| message.is_request(&Method::Bye));
+        byes.any(|bye| bye.call_id == call_id)
+    };
+    let up = case.dialogs.iter().filter(|dialog| dialog.confirmed && !is_ended(&dialog.call_id));
+    up.map(|dialog| dialog.call_id.clone()).collect()
 }
 
 /// The verdict on a whole scenario: the first of these that any finding has.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use sipfarm::capture::read::read;
+use sipfarm_core::sip::Method;
 
 use crate::common::{Ran, captures, feature, results, sipfarm};
 use crate::{dumpcap, may_watch_packets, the_same_packets};
@@ -75,6 +76,25 @@ fn a_program_that_a_profile_describes_registers_calls_and_reboots() {
     let ran = run(folder.path(), SCENARIOS, &profile);
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
     assert_eq!(results(&folder.path().join("out")).len(), 2);
+}
+
+/// Whoever uses the phone next must not meet the call, so it is named and ended.
+#[test]
+fn a_call_that_a_scenario_leaves_up_is_named_and_hung_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = own_phone(folder.path(), &|profile| {
+        profile.replacen("hang_up: hang up", "hang_up: hang up\n      quit: quit", 1)
+    });
+    let text = "Feature: F\n  Scenario: S\n    Given a farm with servers \"primary\"\n    And a phone\n    When the phone dials the far end\n    Then the call is established through \"primary\"\n";
+    let ran = run(folder.path(), text, &profile);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    let out = folder.path().join("out");
+    let left = results(&out)[0]["calls_up"].as_array().unwrap().clone();
+    let timeline = read(&captures(&out)[0]).unwrap().timeline;
+    let invite = timeline.sip().find(|(_, sip)| sip.message.method() == Some(&Method::Invite)).unwrap().1;
+    assert_eq!(left, [invite.message.call_id().unwrap()]);
+    assert!(ran.out.contains("left a call up"), "{}", ran.out);
+    assert!(timeline.sip().any(|(_, sip)| sip.message.method() == Some(&Method::Bye)), "it was hung up");
 }
 
 /// What the program cannot be told is no verdict on it.

@@ -161,6 +161,11 @@ impl Node {
     }
 }
 
+/// What a node says of its transport in Contact: TLS, or nothing.
+fn told(transport: Transport) -> Transport {
+    if transport == Transport::Tls { Transport::Tls } else { Transport::Udp }
+}
+
 #[cfg(test)]
 mod tests {
     use sipfarm_core::sip::{Message, MessageBuilder, Method};
@@ -232,9 +237,4 @@ mod tests {
         lab.fault_on("restart");
         assert_eq!(lab.node(|node, _| node.subscriptions().len()), 0);
     }
-}
-
-/// What a node says of its transport in Contact: TLS, or nothing.
-fn told(transport: Transport) -> Transport {
-    if transport == Transport::Tls { Transport::Tls } else { Transport::Udp }
 }

@@ -14,7 +14,7 @@ use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 
 thread_local! {
     /// The source of whoever is at work on this thread; rustls asks for none by name.
-    static SOURCE: RefCell<fastrand::Rng> = RefCell::new(fastrand::Rng::with_seed(0));
+    static SOURCE: RefCell<fastrand::Rng> = const { RefCell::new(fastrand::Rng::with_seed(0)) };
 }
 
 /// Does some work of rustls with that source of randomness.

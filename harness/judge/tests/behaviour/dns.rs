@@ -7,6 +7,7 @@ use sipfarm_core::dns::{DnsMessage, Record, RecordData, RecordKind, ResponseCode
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{FailbackMode, OnExhausted, SrvWeight};
 use sipfarm_core::sip::MessageBuilder;
+use sipfarm_judge::timeline::TcpStep;
 use sipfarm_judge::{Expectation, Verdict};
 
 use crate::common::{Story, credentials, span};
@@ -60,6 +61,21 @@ fn all_addresses_by_priority_and_then_the_next_server_pass() {
     assert_eq!(story.verdict("dns-order", 10.0), Verdict::Pass);
     assert_eq!(story.verdict("dns-ttl", 10.0), Verdict::Pass);
     assert_eq!(story.verdict("server-order", 10.0), Verdict::NotApplicable);
+}
+
+/// A connection that is refused comes before the first request of its call, and is a try all the same.
+#[test]
+fn an_address_that_refuses_the_connection_before_the_first_request_is_not_left_out() {
+    let verdict = |refused: bool| {
+        let mut story = story();
+        told(&mut story, 0.0, &PAIR);
+        story.at(0.5).syn("primary");
+        story.at(0.6).tcp_from("primary", if refused { TcpStep::Rst } else { TcpStep::SynAck });
+        refused_at(&mut story, 1.0, &["secondary", "fallback"]);
+        story.verdict("dns-order", 10.0)
+    };
+    assert_eq!(verdict(true), Verdict::Pass);
+    assert_eq!(verdict(false), Verdict::Fail);
 }
 
 /// The answer decides, not the order of the farm.

@@ -91,7 +91,7 @@ fn first_fault(
             earlier.rank < place
                 && earlier.rank >= begins_at
                 && !visits[..n].iter().any(|visited| visited.to == earlier.addr)
-                && !is_excused(case, earlier, visit, chosen)
+                && !is_excused(case, earlier, visit)
         });
         if let Some(earlier) = passed_over {
             return Some(format!(
@@ -159,7 +159,8 @@ fn starts_where_it_works(case: &Case<'_>, attempt: &Attempt, first: &ClientExcha
     refresh || is_working(case, attempt, first)
 }
 
-fn is_excused(case: &Case<'_>, earlier: &Candidate, visit: &ClientExchange<'_>, from: Instant) -> bool {
+/// A connection that came to nothing stands before the first request of its attempt, too.
+fn is_excused(case: &Case<'_>, earlier: &Candidate, visit: &ClientExchange<'_>) -> bool {
     let node = case.names.node_at(earlier.addr, visit.transport);
-    node.is_some_and(|node| may_skip(case, node, from, visit.t0()))
+    node.is_some_and(|node| may_skip(case, node, Instant::EPOCH, visit.t0()))
 }

@@ -28,7 +28,7 @@ pub struct PhoneArgs {
     profile: String,
     /// A server of the list, in order: primary=192.0.2.11:5060, or by name: main=sip.example.test,
     /// main=sip.example.test:5070;transport=tcp
-    #[arg(long = "server", value_name = "NAME=HOST[:PORT][;transport=udp|tcp]", required = true)]
+    #[arg(long = "server", value_name = "NAME=HOST[:PORT][;transport=udp|tcp|tls]", required = true)]
     servers: Vec<Server>,
     /// A DNS server that finds the servers given by name; several are asked in order
     #[arg(long = "dns", value_name = "ADDR", value_parser = dns_server)]

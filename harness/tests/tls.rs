@@ -66,6 +66,33 @@ fn without_its_secrets_a_capture_with_tls_shows_no_sip_and_says_why() {
     assert!(marks.iter().any(|mark| mark.contains("the capture has no secret of it")), "{marks:?}");
 }
 
+#[test]
+fn a_broken_capture_with_tls_gives_no_more_sip_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = calls_over_tls(folder.path()).remove(1);
+    let whole = std::fs::read(&capture).unwrap();
+    let secured = |octets: &[u8]| {
+        std::fs::write(&capture, octets).unwrap();
+        let recording = read(&capture).ok()?;
+        Some(recording.timeline.sip().filter(|(_, sip)| sip.transport == Transport::Tls).count())
+    };
+    let all = secured(&whole).unwrap();
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut fewer = 0;
+    for _ in 0..300 {
+        let mut octets = whole.clone();
+        for _ in 0..rng.usize(1..20) {
+            let at = rng.usize(..octets.len());
+            octets[at] ^= 1 << rng.u32(..8);
+        }
+        octets.truncate(rng.usize(octets.len() / 2..=octets.len()));
+        let found = secured(&octets).unwrap_or(0);
+        assert!(found <= all, "{found} messages of {all}");
+        fewer += usize::from(found < all);
+    }
+    assert!(fewer > 100, "only {fewer} of 300 captures were broken where it counts");
+}
+
 /// A node on real sockets that listens for TLS.
 struct Farm {
     lab: RealLab,

@@ -6,9 +6,6 @@ use std::str::FromStr;
 
 use sipfarm_core::machine::Transport;
 
-/// The port of SIP where none is given (RFC 3261 section 19.1.2).
-const SIP_PORT: u16 = 5060;
-
 /// A server as the phone is configured with it. As text: `main=sip.example.test`,
 /// `primary=192.0.2.11:5060;transport=tcp`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +63,8 @@ impl FromStr for Server {
                 ));
             }
         };
-        Ok(Server { name: name.to_owned(), at: at.parse()?, transport })
+        let port = transport.unwrap_or(Transport::Udp).default_port();
+        Ok(Server { name: name.to_owned(), at: Destination::read(at, port)?, transport })
     }
 }
 
@@ -84,12 +82,19 @@ impl FromStr for Destination {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        Destination::read(text, Transport::Udp.default_port())
+    }
+}
+
+impl Destination {
+    /// As text, where an address without a port has that one.
+    fn read(text: &str, port: u16) -> Result<Self, String> {
         let no_port = || format!("{text:?}: a port is a number from 1 to 65535");
         if let Ok(addr) = text.parse::<SocketAddr>() {
             return if addr.port() == 0 { Err(no_port()) } else { Ok(Destination::Address(addr)) };
         }
         if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return Ok(Destination::Address(SocketAddr::new(ip, SIP_PORT)));
+            return Ok(Destination::Address(SocketAddr::new(ip, port)));
         }
         let (host, port) = match text.split_once(':') {
             None => (text, None),
@@ -140,6 +145,7 @@ mod tests {
             ("a=sip.example.test", name("sip.example.test", None), None),
             ("a=localhost:5070;transport=tcp", name("localhost", Some(5070)), Some(Transport::Tcp)),
             ("a=192.0.2.11:5060;transport=udp", at("192.0.2.11:5060"), Some(Transport::Udp)),
+            ("a=192.0.2.11;transport=tls", at("192.0.2.11:5061"), Some(Transport::Tls)),
             ("a=192.0.2.11:5061;transport=tls", at("192.0.2.11:5061"), Some(Transport::Tls)),
         ] {
             let expected = Server { name: "a".to_owned(), at: expected, transport };

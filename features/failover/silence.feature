@@ -60,10 +60,11 @@ Feature: Silence sends the phone to the next server, at the right time
   @YL-11
   Scenario Outline: INVITE has a retry count of its own: <invite>, where others have <others>
     Given a phone with profile "yealink-t5x" and settings
-      | failover.retry_rule                | retry_count |
-      | failover.retry_count.value         | <others>    |
-      | failover.invite_retry_count.value  | <invite>    |
-      | failover.invite_retry_count.counts | sends       |
+      | failover.retry_rule                | retry_count  |
+      | failover.retry_count.value         | <others>     |
+      | failover.invite_retry_count.value  | <invite>     |
+      | failover.invite_retry_count.counts | sends        |
+      | failback.mode                      | new_requests |
     And "primary" has fault "silent"
     When the phone registers
     Then the phone moves REGISTER from "primary" to "secondary" in time

@@ -8,6 +8,7 @@ Feature: A call outlives its server
       | session_timer.expires_s             | null       |
       | session_timer.method                | invite     |
       | registration.method                 | successive |
+      | registration.retry.base_s           | 30         |
       | registration.refresh_lo             | 0.5        |
       | registration.refresh_hi             | 1.0        |
       | call_in_progress.failover           | forbidden  |

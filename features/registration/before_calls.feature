@@ -59,6 +59,7 @@ Feature: A phone that registers with a server before a call goes there
       | failover.register_before_invite      | true         |
       | failover.only_signal_with_registered | true         |
       | failback.mode                        | registration |
+      | call_in_progress.failover            | allowed      |
     And registrations last 60 s
     And the phone is registered with "primary"
     When the phone dials the far end

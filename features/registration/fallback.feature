@@ -78,7 +78,9 @@ Feature: Registration with the fallback, beside the first server or after it
   @YL-23
   Scenario: One after the other, the fallback when the first server is dead
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method | successive |
+      | registration.method           | successive   |
+      | registration.fallback_probe_s | 120          |
+      | failback.mode                 | new_requests |
     And "primary" has fault "silent"
     And "secondary" has fault "silent"
     When the phone registers
@@ -90,7 +92,9 @@ Feature: Registration with the fallback, beside the first server or after it
   @YL-23 @YL-16
   Scenario: One after the other, and back when the first server answers again
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method | successive |
+      | registration.method           | successive   |
+      | registration.fallback_probe_s | 120          |
+      | failback.mode                 | new_requests |
     And "primary" answers REGISTER with 503
     And "secondary" answers REGISTER with 503
     When the phone registers

@@ -53,7 +53,8 @@ Feature: The primary is registered with first, others only when it fails
   @YL-14
   Scenario: The primary comes back between two rounds
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method | successive |
+      | registration.method       | successive |
+      | registration.retry.base_s | 30         |
     And "primary" answers REGISTER with 503
     And "secondary" answers REGISTER with 503
     And "fallback" answers REGISTER with 503
@@ -75,8 +76,9 @@ Feature: The primary is registered with first, others only when it fails
   @YL-14
   Scenario: Registered with both, each goes its own rounds
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method      | concurrent |
-      | registration.retry.max_s | 30         |
+      | registration.method       | concurrent |
+      | registration.retry.base_s | 30         |
+      | registration.retry.max_s  | 30         |
     And "primary" answers REGISTER with 503
     And "secondary" answers REGISTER with 503
     When the phone registers
@@ -105,7 +107,8 @@ Feature: The primary is registered with first, others only when it fails
 
   @YL-15
   Scenario: A primary that is back gets the next call
-    Given a phone with profile "yealink-t5x"
+    Given a phone with profile "yealink-t5x" and settings
+      | failback.mode | new_requests |
     And registrations last 60 s
     And the far end answers
     And the phone is registered with "primary"
@@ -118,7 +121,8 @@ Feature: The primary is registered with first, others only when it fails
 
   @YL-15
   Scenario: The secondary works until a new request finds the primary
-    Given a phone with profile "yealink-t5x"
+    Given a phone with profile "yealink-t5x" and settings
+      | failback.mode | new_requests |
     And registrations last 60 s
     And the far end answers
     And the phone is registered with "primary"

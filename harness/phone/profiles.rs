@@ -10,6 +10,7 @@ use sipfarm_core::profile::{LoadError, Profile, Source, load, load_for};
 const EMBEDDED: &[(&str, &str)] = &[
     ("rfc3261", include_str!("../../fixtures/profiles/rfc3261.yaml")),
     ("baresip", include_str!("../../fixtures/profiles/baresip.yaml")),
+    ("cisco-sip-enterprise", include_str!("../../fixtures/profiles/cisco-sip-enterprise.yaml")),
     ("polycom-vvx", include_str!("../../fixtures/profiles/polycom-vvx.yaml")),
     ("yealink-t5x", include_str!("../../fixtures/profiles/yealink-t5x.yaml")),
 ];

@@ -3,6 +3,8 @@
 use cucumber::gherkin::Step;
 use cucumber::{given, when};
 
+use sipfarm_judge::Mark;
+
 use super::text::{self, names};
 use crate::farm::FaultSpec;
 use crate::world::{StepFailure, StepResult, World};
@@ -117,6 +119,21 @@ async fn status_retry_after(
 ) -> StepResult {
     world.begin(step);
     switch_on(world, &node, &format!("status code={code} retry-after={retry_after} method={method}")).await
+}
+
+/// It tells the phone that is registered there to reset.
+#[when(regex = r#"^"([^"]+)" resets the phone$"#)]
+async fn resets_phone(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
+    world.begin(step);
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.react().await?;
+    let lab = world.lab().await?;
+    if lab.reset_phone(&node) {
+        return Ok(());
+    }
+    let precondition = format!("a phone is registered with \"{node}\", so that it can be reset from there");
+    lab.mark(Mark::Unmet { precondition: precondition.clone() });
+    Err(world.stop(StepFailure::Unmet(precondition)))
 }
 
 /// Every fault at the node ends.

@@ -256,6 +256,12 @@ impl Lab {
         self.check_bindings()
     }
 
+    /// Has a node reset the phone. False when the phone is not registered there.
+    pub fn reset_phone(&mut self, node: &str) -> bool {
+        let id = self.place(node).filter(|(_, is_dns)| !is_dns).map(|(id, _)| id);
+        id.is_some_and(|id| self.bench.command(id, |node: &mut Node, now| node.reset_phone(now)))
+    }
+
     /// A node's machine, and whether it speaks DNS rather than SIP.
     fn place(&self, node: &str) -> Option<(MachineId, bool)> {
         let dns = self.dns.filter(|_| node == DNS_NODE).map(|id| (id, true));

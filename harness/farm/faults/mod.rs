@@ -37,6 +37,7 @@ mod tls_self_signed;
 mod tls_stall;
 mod tls_wrong_ca;
 mod tls_wrong_name;
+mod token_queue;
 mod trying_then_silent;
 
 use std::fmt;
@@ -80,6 +81,7 @@ const FAULTS: &[Declaration] = &[
     tls_wrong_name::TlsWrongName::DECLARATION,
     tls_stall::TlsStall::DECLARATION,
     tls_alert::TlsAlert::DECLARATION,
+    token_queue::TokenQueue::DECLARATION,
     dns_servfail::DnsServfail::DECLARATION,
     dns_nxdomain::DnsNxdomain::DECLARATION,
     dns_silent::DnsSilent::DECLARATION,

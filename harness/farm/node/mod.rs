@@ -2,6 +2,7 @@
 
 mod anchor;
 mod flows;
+mod manager;
 mod notifier;
 mod proxy;
 mod registrar;
@@ -22,6 +23,7 @@ use super::faults::{FaultError, FaultId, FaultSpec, NodeKind};
 use super::stack::{Event, Key, Path, Stack};
 use anchor::Anchor;
 use flows::Flows;
+pub(in crate::farm) use manager::asks_for_token;
 use notifier::Notifier;
 use registrar::Registrar;
 
@@ -220,6 +222,7 @@ impl Node {
             (Some(Method::Subscribe), Some(uri)) if self.is_account(&uri) => {
                 self.subscribe(&server, request, path, now);
             }
+            (Some(Method::Refer), Some(_)) if asks_for_token(request) => self.grant_token(&server, now),
             (Some(Method::Cancel), _) => self.cancel(&server, request, now),
             _ => self.forward(server, request, path, now),
         }

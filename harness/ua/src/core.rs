@@ -222,10 +222,14 @@ impl Core {
         let min_se = (code == 422).then_some(self.profile().session_timer.min_se_s);
         let accept =
             (code == 415 || code == 200 && request.is_request(&Method::Options)).then_some("application/sdp");
+        // RFC 6665 section 8.3.2: the packages that it does have.
+        let packages = self.profile().subscriptions.packages.join(", ");
+        let events = (code == 489 && !packages.is_empty()).then_some(packages);
         let unsupported = (code == 420).then(|| request.values("Require").join(", "));
         response
             .header_opt("Allow", allow)
             .header_opt("Accept", accept)
+            .header_opt("Allow-Events", events)
             .header_opt("Unsupported", unsupported)
             .header_opt("Retry-After", retry_after)
             .header_opt("Min-SE", min_se)

@@ -58,11 +58,21 @@ defects! {
     /// Starts over with the first server when the last has failed.
     StartsOver = "starts-over", caught by ["server-order", "dns-order", "order"];
     /// Stays with the server that works although a better one is to be tried.
-    NeverFailsBack = "never-fails-back", caught by ["server-order", "failback", "call-established"];
+    NeverFailsBack = "never-fails-back", caught by ["server-order", "failback", "token", "call-established"];
     /// Goes back to a better server when a quarter of the time for that has passed.
     FailsBackTooSoon = "fails-back-too-soon", caught by ["failback"];
     /// Goes back to a better server although a call is up.
     FailsBackDuringCall = "fails-back-during-call", caught by ["idle-failback"];
+    /// Goes on to the next server although a call is up.
+    FailsOverDuringCall = "fails-over-during-call", caught by ["idle-failover"];
+    /// Stays with a server that failed during a call when that is over.
+    ForgetsDeferredFailover = "forgets-deferred-failover", caught by ["idle-failover"];
+    /// Goes back to a better server without the token that it is to ask for.
+    SkipsToken = "skips-token", caught by ["token"];
+    /// Asks a server whose queue is full for a token again after a second.
+    IgnoresQueue = "ignores-queue", caught by ["token"];
+    /// Is granted a token and stays where it is.
+    WastesToken = "wastes-token", caught by ["token"];
     /// Sends INVITE to the next server without the REGISTER that is to come first.
     SkipsRegistration = "skips-registration", caught by ["registers-before-invite", "sends"];
     /// Sends requests to servers that it is not registered with, where it is not to.
@@ -193,7 +203,15 @@ defects! {
     /// Registers with its first server only, where it is to register with the fallback as well.
     ForgetsFallback = "forgets-fallback", caught by ["both-registrations", "registered"];
     /// Registers with the fallback as well, where it is to register with one server at a time.
-    RegistersWithBoth = "registers-with-both", caught by ["server-order", "sends-nothing"];
+    RegistersWithBoth = "registers-with-both", caught by ["server-order", "one-active-server", "sends-nothing"];
+    /// Keeps its binding with the server that it has left for a better one.
+    StaysRegistered = "stays-registered", caught by ["one-active-server"];
+    /// Goes to the next server with the Call-ID that the last knows, where it is to draw another.
+    KeepsCallId = "keeps-call-id", caught by ["one-active-server"];
+    /// Sends no keep-alives.
+    ForgetsKeepalives = "forgets-keepalives", caught by ["keepalive"];
+    /// Sends keep-alives to every server, where one is enough.
+    WatchesEveryServer = "watches-every-server", caught by ["keepalive"];
     /// Draws a new Call-ID for each REGISTER.
     NewCallIdPerRegister = "new-call-id-per-register", caught by ["register-identity"];
     /// Names its user in the Request-URI of REGISTER.
@@ -219,6 +237,13 @@ defects! {
     LetsSubscriptionExpire = "lets-subscription-expire", caught by ["subscription-refresh"];
     /// Answers every NOTIFY as if it had not subscribed.
     RefusesNotify = "refuses-notify", caught by ["answers"];
+
+    // Reset.
+
+    /// Resets at once when it is told to, although a call is up.
+    ResetsDuringCall = "resets-during-call", caught by ["reset"];
+    /// Accepts to reset and does not.
+    IgnoresReset = "ignores-reset", caught by ["reset"];
 
     // Answers.
 

@@ -196,6 +196,11 @@ impl Hunt {
         self
     }
 
+    /// Goes on to these, too, beside the current server.
+    pub fn goes_on_to(&mut self, servers: &[usize]) {
+        self.left.extend(servers.iter().copied().filter(|server| *server != self.server));
+    }
+
     /// Whether it waits for DNS to find that server.
     pub fn awaits(&self, server: usize) -> bool {
         self.awaits == Some(server)

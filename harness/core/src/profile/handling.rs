@@ -25,6 +25,8 @@ section! {
     Control {
         /// The driver's name; `process` starts the program that `process` describes.
         driver: String = "reference".to_owned(),
+        /// Whether it restarts on NOTIFY with `Event: check-sync`; when, `call_in_progress.reset` says.
+        check_sync: bool = false,
         /// The program that is the phone, with driver `process`.
         process: Option<ControlProcess> = None,
         /// Its HTTP interface, where it has one.

@@ -275,6 +275,8 @@ section! {
         ok: Vec<u16> = vec![202, 200],
         /// Status codes after which the phone asks again, after Retry-After when there is one.
         wait: Vec<u16> = vec![486, 503],
+        /// For how many seconds a phone may watch the server after its first sign of life before it asks.
+        monitor_s: u32 = 0,
     }
 }
 

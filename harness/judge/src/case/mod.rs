@@ -20,8 +20,10 @@ mod patience;
 mod places;
 mod preservation;
 mod register;
+mod reset;
 mod seen;
 mod session;
+mod stay;
 mod trace;
 mod way;
 
@@ -53,8 +55,10 @@ pub use patience::Patience;
 pub use places::{CallSpan, Standing};
 pub use preservation::{Loss, LostCall};
 pub use register::{Grant, Purpose, Registration};
+pub use reset::Reset;
 pub use seen::{Seen, SeenRef};
 pub use session::Session;
+pub use stay::Stay;
 pub use way::{Address, Way};
 
 /// What the packets say about one phone.
@@ -85,6 +89,8 @@ pub struct Case<'a> {
     closed: Vec<(Instant, SocketAddr, &'a [u32])>,
     /// The phone's TCP connects.
     pub connects: Vec<Connect<'a>>,
+    /// The ends of the phone's TCP connections that it made itself: when, and to whom.
+    pub closes: Vec<(Instant, SocketAddr)>,
     /// The phone's REGISTER exchanges with their class.
     pub registrations: Vec<Registration>,
     /// Calls and registrations, each from server to server.
@@ -131,6 +137,7 @@ impl<'a> Case<'a> {
             unreachable: Vec::new(),
             closed: Vec::new(),
             connects: Vec::new(),
+            closes: Vec::new(),
             registrations: Vec::new(),
             attempts: Vec::new(),
             dialogs: Vec::new(),
@@ -140,7 +147,7 @@ impl<'a> Case<'a> {
             live,
         };
         case.read_failures(timeline);
-        case.registrations = register::classify(&case.client);
+        case.registrations = register::classify(&case.client, &case.connects);
         case.attempts = attempt::join(&case);
         case.dialogs = dialog::read(&case.client, &case.server);
         case
@@ -209,7 +216,7 @@ impl<'a> Case<'a> {
     /// Whether the user or the harness stopped what the phone was doing within a stretch of time.
     pub fn interrupted(&self, from: Instant, to: Instant) -> bool {
         let stops = |key: &Key| matches!(key, Key::HangUp | Key::Unregister | Key::Reboot);
-        self.notes.commanded(stops, from, to)
+        self.notes.commanded(stops, from, to) || self.was_reset(from, to)
     }
 
     /// Notes the failures of the transport that the phone was told of.
@@ -248,6 +255,9 @@ impl<'a> Case<'a> {
     }
 
     fn note_end(&mut self, at: Instant, packets: &'a [u32], tcp: &TcpEvent) {
+        if matches!(tcp.what, TcpStep::Fin | TcpStep::Rst) && self.names.is_phone(tcp.src) {
+            self.closes.push((at, tcp.dst));
+        }
         let what = match tcp.what {
             TcpStep::Fin => "FIN",
             TcpStep::Rst => "RST",

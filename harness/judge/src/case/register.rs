@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use sipfarm_core::sip::{Contact, Message, Method};
 use sipfarm_core::{Instant, Span};
 
+use super::attempt::Outcome;
+use super::connect::{Connect, Connected};
 use super::exchange::{ClientExchange, status};
 
 /// What a REGISTER is for.
@@ -17,7 +19,8 @@ pub enum Purpose {
     Refresh,
     /// It takes bindings away: `*`, or a bound contact with no time left.
     Unregister,
-    /// It takes away a contact that is not bound: no change, only a sign of life (Cisco).
+    /// It takes away a contact that is not bound: no change, only a sign of life (Cisco). So it is at a
+    /// server that failed and that the phone has left for another, whatever is still bound there.
     Keepalive,
     /// It has no Contact and asks what is bound.
     Query,
@@ -66,12 +69,19 @@ struct Binding {
 }
 
 /// Classifies every REGISTER of the phone.
-pub(super) fn classify(exchanges: &[ClientExchange<'_>]) -> Vec<Registration> {
+pub(super) fn classify(exchanges: &[ClientExchange<'_>], connects: &[Connect<'_>]) -> Vec<Registration> {
     let mut bindings: Vec<Binding> = Vec::new();
     let mut registrations: Vec<Registration> = Vec::new();
     for (at, exchange) in exchanges.iter().enumerate().filter(|(_, e)| e.method == Method::Register) {
         let aor = aor(exchange.first().message);
-        let purpose = purpose(exchange, &aor, &bindings);
+        let lost = |binding: &Binding| {
+            let moved =
+                registrations.iter().filter(|r| r.aor == aor && exchanges[r.exchange].to != exchange.to);
+            let moved = moved.filter_map(|r| r.granted).map(|grant| grant.first);
+            let moved = moved.filter(|moved| *moved > binding.at && *moved <= exchange.t0()).max();
+            moved.is_some_and(|moved| has_failed(exchanges, connects, exchange.to, binding.at, moved))
+        };
+        let purpose = purpose(exchange, &aor, &bindings, lost);
         let granted = granted(exchange).filter(|_| purpose.is_attempt());
         remember(&mut bindings, exchange, &aor, purpose, granted);
         let makes_good = made_good(exchanges, at);
@@ -84,7 +94,32 @@ fn aor(message: &Message) -> String {
     message.to().map_or_else(String::new, |to| to.uri)
 }
 
-fn purpose(exchange: &ClientExchange<'_>, aor: &str, bindings: &[Binding]) -> Purpose {
+/// Whether that server failed for the phone within a stretch of time, in whatever it was asked.
+fn has_failed(
+    exchanges: &[ClientExchange<'_>],
+    connects: &[Connect<'_>],
+    server: SocketAddr,
+    from: Instant,
+    to: Instant,
+) -> bool {
+    let between = |at: Instant| at >= from && at <= to;
+    exchanges.iter().any(|exchange| {
+        let failed = match exchange.outcome() {
+            Outcome::Final(code) => code == 408 || code >= 500,
+            Outcome::Unreachable | Outcome::Provisional | Outcome::Silence => true,
+        };
+        failed && exchange.to == server && between(exchange.t0())
+    }) || connects.iter().any(|connect| {
+        connect.to == server && between(connect.at) && !matches!(connect.outcome, Connected::Open(_))
+    })
+}
+
+fn purpose(
+    exchange: &ClientExchange<'_>,
+    aor: &str,
+    bindings: &[Binding],
+    lost: impl Fn(&Binding) -> bool,
+) -> Purpose {
     let message = exchange.first().message;
     let contacts = message.contacts();
     if contacts.is_empty() {
@@ -98,7 +133,7 @@ fn purpose(exchange: &ClientExchange<'_>, aor: &str, bindings: &[Binding]) -> Pu
             b.node == exchange.to && b.aor == aor && b.contact.as_deref().is_none_or(|bound| bound == uri)
         };
         let last = bindings.iter().filter(of_contact).rfind(|binding| binding.at <= exchange.t0());
-        last.is_some_and(|binding| binding.until > exchange.t0())
+        last.filter(|binding| binding.until > exchange.t0())
     };
     let uris: Vec<_> = contacts
         .iter()
@@ -107,7 +142,9 @@ fn purpose(exchange: &ClientExchange<'_>, aor: &str, bindings: &[Binding]) -> Pu
             Contact::Star => None,
         })
         .collect();
-    match (uris.iter().any(|(_, lasts)| *lasts), uris.iter().any(|(uri, _)| bound(uri))) {
+    let held: Vec<&Binding> = uris.iter().filter_map(|(uri, _)| bound(uri)).collect();
+    match (uris.iter().any(|(_, lasts)| *lasts), !held.is_empty()) {
+        (false, true) if held.iter().all(|binding| lost(binding)) => Purpose::Keepalive,
         (true, true) => Purpose::Refresh,
         (true, false) => Purpose::Initial,
         (false, true) => Purpose::Unregister,
@@ -161,7 +198,7 @@ fn remember(
         bindings.push(Binding { at: accepted.at, node: exchange.to, aor: aor.to_owned(), contact, until });
     };
     match purpose {
-        Purpose::Query | Purpose::Keepalive => {}
+        Purpose::Query => {}
         Purpose::Unregister if contacts.contains(&Contact::Star) => bind(None),
         _ => {
             for contact in contacts {

@@ -42,7 +42,7 @@ impl Machine for Phone {
         let calls = self.calls.iter().filter_map(|call| call.deadline());
         let subscriptions = self.subscriptions.iter().filter_map(|subscription| subscription.deadline());
         let core = self.core.tx.deadline().into_iter().chain(self.core.places.deadline());
-        registrations.chain(subscriptions).chain(calls).chain(core).min()
+        registrations.chain(subscriptions).chain(calls).chain(core).chain(self.next_reset()).min()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
@@ -67,6 +67,7 @@ impl Phone {
                 call.fire(&mut self.core, now);
             }
             self.settle(now);
+            self.fire_reset(now);
         }
     }
 
@@ -95,6 +96,7 @@ impl Phone {
                 for registration in &mut self.registrations {
                     registration.on_idle(&mut self.core, now);
                 }
+                self.reset_when_idle(now);
                 continue;
             }
             return;
@@ -136,9 +138,9 @@ impl Phone {
     fn on_event(&mut self, event: TxEvent, now: Instant) {
         match event {
             TxEvent::Response { client, response } => {
-                let Phone { core, registrations, subscriptions, calls } = self;
+                let Phone { core, registrations, subscriptions, calls, .. } = self;
                 if let Some(owner) = registrations.iter_mut().find(|owner| owner.owns(client)) {
-                    owner.on_response(core, response, now);
+                    owner.on_response(core, client, response, now);
                 } else if let Some(owner) = subscriptions.iter_mut().find(|owner| owner.owns(client)) {
                     owner.on_response(core, &response, now);
                 } else if let Some(call) = calls.iter_mut().find(|call| call.owns(client)) {
@@ -187,9 +189,9 @@ impl Phone {
         if let Some(server) = unanswered.and_then(|owner| owner.asks()) {
             self.lose_server(self.core.target(server).addr, now);
         }
-        let Phone { core, registrations, subscriptions, calls } = self;
+        let Phone { core, registrations, subscriptions, calls, .. } = self;
         if let Some(owner) = registrations.iter_mut().find(|owner| owner.owns(client)) {
-            owner.on_failure(core, failure, now);
+            owner.on_failure(core, client, failure, now);
         } else if let Some(owner) = subscriptions.iter_mut().find(|owner| owner.owns(client)) {
             owner.on_failure(core, now);
         } else if let Some(call) = calls.iter_mut().find(|call| call.owns(client)) {

@@ -2,6 +2,7 @@
 
 mod machine;
 mod report;
+mod reset;
 mod server;
 mod uas_core;
 
@@ -17,6 +18,7 @@ use crate::core::Core;
 use crate::defect::{Defect, Defects};
 use crate::registration::Registration;
 use crate::subscription::Subscription;
+use reset::Reset;
 
 pub use report::{Refusal, Report};
 pub use server::{Destination, Server};
@@ -71,6 +73,8 @@ pub struct Phone {
     subscriptions: Vec<Subscription>,
     /// The current call, and those that are over but not yet forgotten by the network.
     calls: Vec<Call>,
+    /// What a server has asked for.
+    reset: Option<Reset>,
 }
 
 impl Phone {
@@ -79,7 +83,7 @@ impl Phone {
         let mut core = Core::new(config);
         let registrations = registrations(&mut core);
         let subscriptions = subscriptions(&mut core);
-        Phone { core, registrations, subscriptions, calls: Vec::new() }
+        Phone { core, registrations, subscriptions, calls: Vec::new(), reset: None }
     }
 
     /// Registers, with one server or with several at once, as the profile says. When all servers
@@ -163,6 +167,7 @@ impl Phone {
     pub fn reboot(&mut self, now: Instant) {
         self.core.forget();
         self.calls.clear();
+        self.reset = None;
         self.registrations = registrations(&mut self.core);
         self.subscriptions = subscriptions(&mut self.core);
         self.core.report(Report::Rebooted);

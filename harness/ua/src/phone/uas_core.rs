@@ -4,6 +4,7 @@ use sipfarm_core::Instant;
 use sipfarm_core::sip::{DefectKind, Message, Method, TIMER, Uri};
 
 use super::Phone;
+use super::reset::asks_for_reset;
 use crate::call::Call;
 use crate::malformed::is_broken_request;
 use crate::tx::{ServerId, Target};
@@ -34,6 +35,9 @@ impl Phone {
                 Some(call) => call.on_request(&mut self.core, server, request, now),
                 None => self.core.respond(server, request, 481, None, now),
             };
+        }
+        if asks_for_reset(request) {
+            return self.on_check_sync(server, request, now);
         }
         let tag = self.core.ids.tag();
         match request.method() {

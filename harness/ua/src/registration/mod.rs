@@ -4,15 +4,19 @@ mod failback;
 mod pace;
 mod request;
 mod suspension;
+mod watch;
+
+use std::collections::BTreeMap;
 
 use sipfarm_core::Instant;
-use sipfarm_core::profile::{DuringCall, FailbackMode};
+use sipfarm_core::profile::{DuringCall, FailbackMode, RegistrationMethod};
 use sipfarm_core::sip::Message;
 
 use crate::core::Core;
 use crate::defect::Defect;
 use crate::locate::Hunt;
 use crate::tx::{ClientId, Failure};
+use watch::Watch;
 
 /// One binding of the phone, kept alive at one server at a time.
 #[derive(Debug)]
@@ -39,6 +43,16 @@ pub struct Registration {
     visit: Option<usize>,
     /// A call is preserved: nothing is sent.
     suspended: bool,
+    /// The servers that are sent keep-alives.
+    watches: Vec<Watch>,
+    /// The server that knows the phone by the current Call-ID, where each is to know it by its own.
+    introduced_to: Option<usize>,
+    /// By which Call-ID other servers know the phone, and the last CSeq there.
+    others: BTreeMap<usize, (String, u32)>,
+    /// The server that failed while a call kept the phone from leaving it.
+    failed_in_call: Option<usize>,
+    /// A call keeps the attempt under way with one server.
+    confined: bool,
 }
 
 /// A REGISTER on its way.
@@ -58,6 +72,8 @@ enum Purpose {
     Visit,
     /// To have none.
     Unbind,
+    /// To have none where the phone has left for a better server.
+    Leave,
 }
 
 /// A binding that was granted.
@@ -95,6 +111,11 @@ impl Registration {
             failed_rounds: 0,
             visit: None,
             suspended: false,
+            watches: Vec::new(),
+            introduced_to: None,
+            others: BTreeMap::new(),
+            failed_in_call: None,
+            confined: false,
         }
     }
 
@@ -109,6 +130,7 @@ impl Registration {
         self.wanted = false;
         self.retry_at = None;
         self.failback = Failback::Never;
+        self.watches.clear();
         // Not before the last one has had its final response (section 10.2).
         if self.attempt.is_none() {
             self.unbind(core, now);
@@ -132,6 +154,7 @@ impl Registration {
     /// Whether that transaction is this registration's.
     pub fn owns(&self, client: ClientId) -> bool {
         self.attempt.as_ref().is_some_and(|attempt| attempt.hunt.owns(client))
+            || self.watch_of(client).is_some()
     }
 
     /// The server that has this registration's REGISTER.
@@ -140,7 +163,10 @@ impl Registration {
     }
 
     /// A response to this registration's REGISTER.
-    pub fn on_response(&mut self, core: &mut Core, response: Box<Message>, now: Instant) {
+    pub fn on_response(&mut self, core: &mut Core, client: ClientId, response: Box<Message>, now: Instant) {
+        if let Some(at) = self.watch_of(client) {
+            return self.on_watch_response(at, core, response, now);
+        }
         let Some(mut attempt) = self.attempt.take() else { return };
         let outcome = attempt.hunt.on_response(core, response, now);
         self.proceed(attempt, outcome, core, now);
@@ -148,7 +174,10 @@ impl Registration {
     }
 
     /// There will be no response to this registration's REGISTER.
-    pub fn on_failure(&mut self, core: &mut Core, failure: Failure, now: Instant) {
+    pub fn on_failure(&mut self, core: &mut Core, client: ClientId, failure: Failure, now: Instant) {
+        if let Some(at) = self.watch_of(client) {
+            return self.on_watch_failure(at, core, failure, now);
+        }
         let Some(mut attempt) = self.attempt.take() else { return };
         let outcome = attempt.hunt.on_failure(core, failure, now);
         self.proceed(attempt, outcome, core, now);
@@ -169,6 +198,16 @@ impl Registration {
 
     /// The last call is over: what waited for this may happen now.
     pub fn on_idle(&mut self, core: &mut Core, now: Instant) {
+        if let Some(server) = self.failed_in_call.take()
+            && self.wanted
+            && !core.has(Defect::ForgetsDeferredFailover)
+        {
+            return self.leave_after_call(server, core, now);
+        }
+        if std::mem::take(&mut self.confined) && !core.has(Defect::ForgetsDeferredFailover) {
+            let order = self.order(core);
+            self.attempt.iter_mut().for_each(|attempt| attempt.hunt.goes_on_to(&order));
+        }
         if self.failback == Failback::WhenIdle {
             self.try_better(core, now);
         }
@@ -176,20 +215,28 @@ impl Registration {
 
     /// When to fire next.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.attempt.is_some() || self.suspended {
+        if self.suspended {
             return None;
+        }
+        let watch = self.next_watch();
+        if self.attempt.is_some() {
+            return watch;
         }
         let failback = match self.failback {
             Failback::At(at) => Some(at),
             _ => None,
         };
         let refresh = self.standing.map(|standing| standing.refresh_at);
-        refresh.into_iter().chain(self.retry_at).chain(failback).min()
+        refresh.into_iter().chain(self.retry_at).chain(failback).chain(watch).min()
     }
 
     /// Refreshes, retries or goes back to a better server, whatever is due.
     pub fn fire(&mut self, core: &mut Core, now: Instant) {
-        if self.attempt.is_some() || self.suspended {
+        if self.suspended {
+            return;
+        }
+        self.fire_watches(core, now);
+        if self.attempt.is_some() {
             return;
         }
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
@@ -210,6 +257,7 @@ impl Registration {
             return;
         }
         self.retry_at = None;
+        self.confined = self.leaves_after_call(core);
         let order = self.order(core);
         let fit = order.iter().copied().filter(|server| core.locator.is_fit(*server, now));
         match Hunt::new(fit.collect::<Vec<_>>()) {
@@ -238,9 +286,7 @@ impl Registration {
     /// The servers in the order in which a REGISTER tries them.
     fn order(&self, core: &Core) -> Vec<usize> {
         let profile = core.profile();
-        let may_leave = matches!(profile.call_in_progress.failover, None | Some(DuringCall::Allowed))
-            || core.has(Defect::FailsOverWhilePreserved);
-        if let (true, false, Some(server)) = (core.busy, may_leave, self.stood_with) {
+        if let (true, Some(server)) = (self.is_confined(core), self.stood_with) {
             return vec![server];
         }
         let deferred = profile.failback.only_when_idle == Some(true);
@@ -259,8 +305,52 @@ impl Registration {
         order
     }
 
+    /// Whether a call keeps the phone with the server that it stood with (CC-07, AM-16).
+    fn is_confined(&self, core: &Core) -> bool {
+        let may_leave = matches!(core.profile().call_in_progress.failover, None | Some(DuringCall::Allowed));
+        let errs = [Defect::FailsOverDuringCall, Defect::FailsOverWhilePreserved];
+        let stays = !may_leave && !errs.into_iter().any(|defect| core.has(defect));
+        core.busy && stays && self.stood_with.is_some()
+    }
+
+    /// Whether it turns to the next server as soon as the call is over. A phone that preserves calls begins
+    /// anew then, in its own time (AM-31).
+    fn leaves_after_call(&self, core: &Core) -> bool {
+        self.is_confined(core) && !core.keeps_calls()
+    }
+
+    /// The call is over, and the server that the phone stood with had failed meanwhile: the others first.
+    fn leave_after_call(&mut self, failed: usize, core: &mut Core, now: Instant) {
+        if let Some(client) = self.attempt.take().and_then(|attempt| attempt.hunt.client) {
+            core.tx.abandon(client);
+        }
+        self.retry_at = None;
+        let others = self.order(core).into_iter().filter(|server| *server != failed);
+        let order = others.chain([failed]).filter(|server| core.locator.is_fit(*server, now));
+        match Hunt::new(order.collect::<Vec<_>>()) {
+            Some(hunt) => self.start(Purpose::Bind, hunt, core, now),
+            None => self.bind(core, now),
+        }
+    }
+
+    /// Each call manager knows the phone by a Call-ID of its own (CC-04). Elsewhere all servers know it by
+    /// the same.
+    fn introduce(&mut self, server: usize, core: &mut Core) {
+        let apart = core.profile().registration.method == RegistrationMethod::ActivePlusKeepalive;
+        if !apart || core.has(Defect::KeepsCallId) || self.introduced_to == Some(server) {
+            return;
+        }
+        if let Some(before) = self.introduced_to.replace(server) {
+            self.others.insert(before, (self.call_id.clone(), self.cseq));
+            let known = self.others.remove(&server);
+            let (call_id, cseq) = known.unwrap_or_else(|| (core.ids.call_id(), 0));
+            (self.call_id, self.cseq) = (call_id, cseq + 1);
+        }
+    }
+
     fn drop_standing(&mut self, core: &mut Core) {
         self.standing = None;
+        self.watches.clear();
         core.locator.set_working(self.index, None);
     }
 }

@@ -1,5 +1,6 @@
 //! REGISTER and what comes of it.
 
+use sipfarm_core::profile::RegistrationMethod;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
 use sipfarm_core::{Instant, Span};
 
@@ -30,16 +31,18 @@ impl Registration {
             self.call_id = core.ids.call_id();
         }
         let server = attempt.hunt.server;
+        self.introduce(server, core);
         let aor = NameAddr::new(core.aor());
         let mut from = aor.clone();
         from.params.set("tag", Some(&self.tag));
         let contact = NameAddr::new(core.contact_uri(core.target(server).transport).to_string());
-        let expires = if attempt.purpose == Purpose::Unbind { 0 } else { self.expires_s };
         let uri = if core.has(Defect::RegistersAtUser) {
             core.aor()
         } else {
             format!("sip:{}", core.config.domain)
         };
+        let none = matches!(attempt.purpose, Purpose::Unbind | Purpose::Leave);
+        let expires = if none { 0 } else { self.expires_s };
         let request = MessageBuilder::request(&Method::Register, &uri)
             .header("Max-Forwards", 70)
             .header("From", from)
@@ -66,7 +69,9 @@ impl Registration {
                 self.send(attempt, core, now);
             }
             Outcome::Next => self.send(attempt, core, now),
-            Outcome::Failed { response, .. } => self.on_final_failure(attempt, response, core, now),
+            Outcome::Failed { response, exhausted } => {
+                self.on_final_failure(attempt, response, exhausted, core, now);
+            }
         }
     }
 
@@ -81,14 +86,19 @@ impl Registration {
             }
             return;
         }
+        if attempt.purpose == Purpose::Leave {
+            return self.keep_up(core, now);
+        }
         let granted = Span::from_secs(self.granted_s(core, server, response).into());
         let refresh_at = now + refresh_after(granted, self.cseq, core);
         let before = self.standing.replace(Standing { server, refresh_at });
         self.stood_with = Some(server);
+        self.failed_in_call = None;
         core.locator.set_working(self.index, Some((server, now + granted)));
         if before.is_none_or(|before| before.server != server) {
             core.report(Report::Registered { server: core.server_name(server) });
             self.failback_base = now;
+            self.watch(core, now);
         }
         if attempt.purpose == Purpose::Visit {
             core.errands.push_back(Errand::RegisteredAt { server, stands: true });
@@ -99,12 +109,27 @@ impl Registration {
         if !refreshed || self.failback != Failback::WhenIdle {
             self.plan_failback(false, core, now);
         }
+        if let (Purpose::Return, Some(before)) = (attempt.purpose, before)
+            && before.server != server
+            && core.profile().registration.method == RegistrationMethod::ActivePlusKeepalive
+            && !core.has(Defect::StaysRegistered)
+        {
+            self.start(Purpose::Leave, Hunt::only(before.server), core, now);
+        }
+    }
+
+    /// Goes on with the binding that stands, after a word to another server.
+    fn keep_up(&mut self, core: &mut Core, now: Instant) {
+        if !self.wanted {
+            self.unbind(core, now);
+        }
     }
 
     fn on_final_failure(
         &mut self,
         attempt: Attempt,
         response: Option<Box<Message>>,
+        exhausted: bool,
         core: &mut Core,
         now: Instant,
     ) {
@@ -116,6 +141,7 @@ impl Registration {
         }
         match attempt.purpose {
             Purpose::Return => return self.plan_failback(true, core, now),
+            Purpose::Leave => return self.keep_up(core, now),
             Purpose::Visit => {
                 let failed = Errand::RegisteredAt { server: attempt.hunt.server, stands: false };
                 return core.errands.push_back(failed);
@@ -126,6 +152,7 @@ impl Registration {
         core.report(Report::RegistrationFailed { server, code });
         self.drop_standing(core);
         self.failback = Failback::Never;
+        self.failed_in_call = Some(attempt.hunt.server).filter(|_| exhausted && self.leaves_after_call(core));
         self.failed_rounds += 1;
         // A password that was refused is not tried again (section 22.1).
         if self.wanted && !matches!(code, Some(401 | 407)) && !core.has(Defect::StopsTrying) {

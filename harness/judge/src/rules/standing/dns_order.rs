@@ -11,7 +11,7 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::OnExhausted;
 use sipfarm_core::sip::Method;
 
-use super::server_order::{follows_order, is_working, may_skip};
+use super::server_order::{is_working, may_skip};
 use crate::case::{Attempt, Candidate, Case, ClientExchange, Outcome, Purpose, Rank};
 use crate::finding::Finding;
 use crate::rules::Rule;
@@ -38,7 +38,7 @@ impl Rule for DnsOrder {
         if !case.locates_by_dns() {
             return docket.close();
         }
-        for attempt in case.attempts.iter().filter(|attempt| follows_order(case, attempt)) {
+        for attempt in case.attempts.iter() {
             let visits: Vec<&ClientExchange<'_>> =
                 attempt.exchanges.iter().map(|&at| &case.client[at]).collect();
             let Some(first) = visits.first() else { continue };

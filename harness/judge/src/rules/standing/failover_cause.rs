@@ -7,7 +7,7 @@ use sipfarm_core::Span;
 use sipfarm_core::profile::Trigger;
 use sipfarm_core::sip::Method;
 
-use super::server_order::{follows_order, is_for_call};
+use super::server_order::is_for_call;
 use crate::case::{Case, ClientExchange, asks_for_more, status};
 use crate::finding::Finding;
 use crate::rules::Rule;
@@ -31,7 +31,7 @@ impl Rule for FailoverCause {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        for attempt in case.attempts.iter().filter(|attempt| follows_order(case, attempt)) {
+        for attempt in case.attempts.iter() {
             for (place, &at) in attempt.exchanges.iter().enumerate() {
                 let before = &case.client[at];
                 let next = attempt.exchanges.get(place + 1).map(|&next| &case.client[next]);

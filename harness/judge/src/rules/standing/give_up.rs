@@ -1,8 +1,8 @@
 //! A silent server is not left before the retry rule of the profile allows it (YL-03, YL-11; RFC 3263
 //! section 4.3).
 
-use super::server_order::follows_order;
 use sipfarm_core::Instant;
+use sipfarm_core::profile::DuringCall;
 
 use crate::case::{Case, ClientExchange};
 use crate::finding::Finding;
@@ -27,12 +27,12 @@ impl Rule for GiveUp {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        for attempt in case.attempts.iter().filter(|attempt| follows_order(case, attempt)) {
+        for attempt in case.attempts.iter() {
             for pair in attempt.exchanges.windows(2) {
                 let (silent, next) = (&case.client[pair[0]], &case.client[pair[1]]);
                 let heard = silent.responses.iter().any(|response| response.at <= next.t0());
                 let told = told_of_failure(case, silent, next.t0());
-                if silent.to == next.to || heard || told {
+                if silent.to == next.to || heard || told || freed_by_end_of_call(case, silent, next) {
                     continue;
                 }
                 let made: Vec<_> = silent.sends.iter().filter(|send| send.at <= next.t0()).collect();
@@ -72,4 +72,17 @@ fn told_of_failure(case: &Case<'_>, silent: &ClientExchange<'_>, by: Instant) ->
     let since = silent.t0() - case.limits.latency() * 2;
     let own = silent.failures.iter().any(|failure| failure.at <= by);
     own || same_way.flat_map(|other| &other.failures).any(|failure| since <= failure.at && failure.at <= by)
+}
+
+/// Whether a phone that defers failover went on at the end of a call, from a server that had failed for it
+/// during that call: it need not wait for a further try there (CC-07).
+fn freed_by_end_of_call(case: &Case<'_>, silent: &ClientExchange<'_>, next: &ClientExchange<'_>) -> bool {
+    let deferred = case.profile.call_in_progress.failover == Some(DuringCall::Deferred);
+    let Some(place) = case.place_of(silent).filter(|_| deferred) else { return false };
+    case.calls().iter().any(|call| {
+        call.begun <= silent.t0()
+            && call.over >= silent.t0()
+            && call.over <= next.t0() + case.limits.reaction()
+            && case.known_failure(place, call.begun, silent.t0()).is_some()
+    })
 }

@@ -1,5 +1,5 @@
 //! A phone whose profile lets it go back only when idle does not ask a better server while a call is
-//! up (YL-16; account.X.sip_server.Y.failback_mode 1 to 3). When the server that it stands with fails
+//! up (YL-16, CC-07; account.X.sip_server.Y.failback_mode 1 to 3). When the server that it stands with fails
 //! meanwhile, that is a failover and no way back.
 
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use sipfarm_core::profile::FailbackMode;
 use sipfarm_core::{Instant, Key, Span};
 
-use crate::case::{CallSpan, Case, ClientExchange, Standing};
+use crate::case::{CallSpan, Case, ClientExchange, Purpose, Standing, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -21,7 +21,7 @@ impl Rule for IdleFailback {
     }
 
     fn requirements(&self) -> &'static [&'static str] {
-        &["YL-16"]
+        &["YL-16", "CC-07"]
     }
 
     fn about(&self) -> &'static str {
@@ -37,6 +37,7 @@ impl Rule for IdleFailback {
                 | FailbackMode::Registration
                 | FailbackMode::Duration
                 | FailbackMode::OnPrimaryUp
+                | FailbackMode::Token
         );
         if !timed || case.profile.failback.only_when_idle != Some(true) {
             return docket.close();
@@ -88,8 +89,10 @@ fn returns<'c, 'a>(
 ) -> Option<&'c ClientExchange<'a>> {
     let set = case.set_of(stood.place);
     let attempts = case.registrations.iter().filter(|r| r.purpose.is_attempt() && r.aor == stood.aor);
-    let mut attempts = attempts.map(|registration| &case.client[registration.exchange]);
-    attempts.find(|exchange| {
+    let attempts = attempts.map(|registration| &case.client[registration.exchange]);
+    // Who asks for leave to return is on the way back, too.
+    let tokens = case.client.iter().filter(|exchange| asks_leave(case, exchange));
+    attempts.chain(tokens).find(|exchange| {
         let better = case.place_of(exchange).is_some_and(|place| set.contains(&place) && place < stood.place);
         better
             && exchange.t0() > window.from
@@ -103,8 +106,30 @@ fn returns<'c, 'a>(
 fn was_due(case: &Case<'_>, stood: &Standing<'_>, call: CallSpan, over: Instant) -> bool {
     let failback = &case.profile.failback;
     let due = match failback.mode {
+        FailbackMode::Token => return call.up.is_some_and(|up| answered_better(case, stood, up, over)),
         FailbackMode::Duration => stood.grant.first + Span::from_secs(failback.timeout_s.max(60).into()),
         _ => stood.grant.last + stood.grant.expires.scale(case.profile.registration.refresh_hi),
     };
     call.up.is_some_and(|up| due > up) && due < over
+}
+
+/// Whether a request is the profile's request for leave to return.
+fn asks_leave(case: &Case<'_>, exchange: &ClientExchange<'_>) -> bool {
+    let refer_to = exchange.first().message.header("Refer-To").unwrap_or_default().to_ascii_lowercase();
+    case.profile.failback.token.as_ref().is_some_and(|token| {
+        case.profile.failback.mode == FailbackMode::Token
+            && exchange.method.as_str() == token.method
+            && refer_to.contains(&token.refer_to.to_ascii_lowercase())
+    })
+}
+
+/// Whether a better server answered a keep-alive within a stretch of time.
+fn answered_better(case: &Case<'_>, stood: &Standing<'_>, from: Instant, to: Instant) -> bool {
+    case.registrations.iter().any(|registration| {
+        let exchange = &case.client[registration.exchange];
+        let accepted = exchange.final_response().filter(|answer| (200..300).contains(&status(answer)));
+        registration.purpose == Purpose::Keepalive
+            && case.place_of(exchange).is_some_and(|place| place < stood.place)
+            && accepted.is_some_and(|answer| answer.at > from && answer.at < to)
+    })
 }

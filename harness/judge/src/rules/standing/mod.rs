@@ -31,11 +31,14 @@ mod held_call_lost;
 mod icmp_reaction;
 mod identical_repetition;
 mod idle_failback;
+mod idle_failover;
 mod invite_schedule;
+mod keepalive;
 mod no_clear_text;
 mod no_hammering;
 mod non_invite_responses;
 mod non_invite_schedule;
+mod one_active_server;
 mod preservation_limit;
 mod preserved_failover;
 mod preserved_keys;
@@ -49,6 +52,7 @@ mod registers_before_invite;
 mod registration_refresh;
 mod repetition_after_response;
 mod repetition_over_tcp;
+mod reset;
 mod retry_after;
 mod same_request;
 mod server_order;
@@ -58,6 +62,7 @@ mod signals_with_registered;
 mod standby_left_alone;
 mod subscribes;
 mod subscription_refresh;
+mod token;
 mod transmission_count;
 mod well_formed;
 
@@ -115,6 +120,11 @@ pub const ALL: &[&dyn Rule] = &[
     &both_registrations::BothRegistrations,
     &failback::Failback,
     &idle_failback::IdleFailback,
+    &idle_failover::IdleFailover,
+    &one_active_server::OneActiveServer,
+    &keepalive::Keepalive,
+    &token::Token,
+    &reset::ResetInTime,
     &features_on_fallback::FeaturesOnFallback,
     &subscribes::Subscribes,
     &subscription_refresh::SubscriptionRefresh,

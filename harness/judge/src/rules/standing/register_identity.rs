@@ -70,7 +70,7 @@ impl Rule for RegisterIdentity {
 }
 
 fn rebooted(case: &Case<'_>, from: Instant, to: Instant) -> bool {
-    case.notes.commanded(|key| *key == Key::Reboot, from, to)
+    case.notes.commanded(|key| *key == Key::Reboot, from, to) || case.was_reset(from, to)
 }
 
 /// A new Call-ID is only *should not*, and a phone may start afresh after a failure: it is held

@@ -8,10 +8,10 @@
 
 use std::ops::Range;
 
-use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, OnExhausted, RegistrationMethod};
 use sipfarm_core::sip::{Contact, Host, Method};
+use sipfarm_core::{Instant, Span};
 
 use super::retry_after::bans;
 use crate::case::{Attempt, Case, ClientExchange, Connected, Outcome, Purpose, Standing, status};
@@ -29,7 +29,19 @@ impl Rule for ServerOrder {
     }
 
     fn requirements(&self) -> &'static [&'static str] {
-        &["YL-01", "YL-04", "YL-05", "YL-13", "YL-17", "YL-19", "YL-21", "YL-22", "RFC 3263 4.3"]
+        &[
+            "YL-01",
+            "YL-04",
+            "YL-05",
+            "YL-13",
+            "YL-17",
+            "YL-19",
+            "YL-21",
+            "YL-22",
+            "CC-03",
+            "CC-04",
+            "RFC 3263 4.3",
+        ]
     }
 
     fn about(&self) -> &'static str {
@@ -41,7 +53,7 @@ impl Rule for ServerOrder {
         if case.locates_by_dns() {
             return docket.not_applicable("the phone finds servers by name, so that dns-order says it");
         }
-        for attempt in case.attempts.iter().filter(|attempt| follows_order(case, attempt)) {
+        for attempt in case.attempts.iter() {
             let visits: Vec<Visit<'_, '_>> =
                 attempt.exchanges.iter().filter_map(|&at| visit(case, at)).collect();
             let Some(first) = visits.first() else { continue };
@@ -63,18 +75,6 @@ impl Rule for ServerOrder {
         }
         docket.close()
     }
-}
-
-/// Whether the phone tries servers one after the other for that attempt. A phone that watches a second
-/// server by REGISTER has no order among them.
-pub(super) fn follows_order(case: &Case<'_>, attempt: &Attempt) -> bool {
-    let one_at_a_time = match case.profile.registration.method {
-        RegistrationMethod::Successive | RegistrationMethod::ActiveOnly | RegistrationMethod::Concurrent => {
-            true
-        }
-        RegistrationMethod::ActivePlusKeepalive => false,
-    };
-    attempt.method != Method::Register || one_at_a_time
 }
 
 struct Visit<'c, 'a> {
@@ -246,7 +246,34 @@ pub(super) fn may_skip(case: &Case<'_>, node: &Node, from: Instant, at: Instant)
     (honours && banned())
         || refused()
         || failed_lately(case, &node.name, recently, at)
+        || watched_in_vain(case, node, at)
         || kept_out(case, node, recently, at)
+}
+
+/// Whether a phone that watches its servers knows that one to be dead: the last that it asked there, as long
+/// ago as it lets pass between two tries, has failed (CC-04).
+fn watched_in_vain(case: &Case<'_>, node: &Node, at: Instant) -> bool {
+    let registration = &case.profile.registration;
+    if registration.method != RegistrationMethod::ActivePlusKeepalive {
+        return false;
+    }
+    let pause_s = registration.keepalive.period_s.unwrap_or_default().max(registration.retry.max_s);
+    let since = at - Span::from_secs(pause_s.into()) - case.limits.timeout(&Method::Register) * 2;
+    let there = case.client.iter().filter(|e| {
+        e.t0() < at && e.t0() >= since && case.names.is_node(&node.name, e.to, e.transport) && !e.in_dialog()
+    });
+    // What it was asked last and what it is known of: an answer that had not come yet says nothing.
+    let known = there.filter_map(|exchange| match exchange.outcome() {
+        Outcome::Final(code) => Some((exchange.final_response()?.at, code >= 500)),
+        Outcome::Unreachable => Some((exchange.failures.first()?.at, true)),
+        Outcome::Silence | Outcome::Provisional => {
+            Some((case.patience_of(exchange).latest(case, exchange.t0()), true))
+        }
+    });
+    let last = known.filter(|(known, _)| *known <= at).last();
+    let refused = case.connects.iter().rfind(|c| c.to == node.addr && c.at <= at && c.at >= since);
+    last.is_some_and(|(_, failed)| failed)
+        || refused.is_some_and(|connect| !matches!(connect.outcome, Connected::Open(_)))
 }
 
 /// Whether the phone registers where a call is about to go, as its profile says: wherever that is, and

@@ -12,6 +12,7 @@ Feature: Failover and failback wait for the end of a call
       | registration.keepalive.period_s | 30                    |
       | failback.mode                   | token                 |
       | failback.token.monitor_s        | 0                     |
+      | mcp.supported                   | false                 |
     And registrations last 30 s
     And the far end answers
     And the phone is registered with "primary"

@@ -12,6 +12,7 @@ Feature: Session timers
       | session_timer.expires_s              | 90       |
       | session_timer.method                 | <method> |
       | call_in_progress.on_signalling_loss  | rfc      |
+      | mcp.supported                        | false    |
     When the phone dials the far end
     Then the call is established through "primary"
     And audio keeps flowing both ways for 100 s
@@ -51,6 +52,7 @@ Feature: Session timers
     Given a phone with settings
       | session_timer.expires_s             | 90  |
       | call_in_progress.on_signalling_loss | rfc |
+      | mcp.supported                       | false |
     And the far end refreshes sessions of 90 s
     And the phone is registered with "primary"
     When the far end calls the phone through "primary"
@@ -85,6 +87,7 @@ Feature: Session timers
       | session_timer.expires_s             | 90       |
       | session_timer.method                | <method> |
       | call_in_progress.on_signalling_loss | rfc      |
+      | mcp.supported                       | false    |
     When the phone dials the far end
     Then the call is established through "primary"
     When "primary" answers <request> with <code>
@@ -103,6 +106,7 @@ Feature: Session timers
     Given a phone with settings
       | session_timer.expires_s             | 90  |
       | call_in_progress.on_signalling_loss | rfc |
+      | mcp.supported                       | false |
     When the phone dials the far end
     Then the call is established through "primary"
     When "primary" has fault "silent"
@@ -115,6 +119,7 @@ Feature: Session timers
       | session_timer.expires_s             | 90     |
       | session_timer.method                | update |
       | call_in_progress.on_signalling_loss | rfc    |
+      | mcp.supported                       | false  |
     When the phone dials the far end
     Then the call is established through "primary"
     When "primary" has fault "status code=500 method=UPDATE first=1"

@@ -4,7 +4,8 @@ Feature: The phone goes by what DNS says, and by the whole of it
 
   Background:
     Given a farm with servers "primary", "secondary" and "fallback"
-    And a phone with profile "yealink-t5x"
+    And a phone with profile "yealink-t5x" and settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
     And the far end answers
 
   @YL-12

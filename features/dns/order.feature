@@ -4,7 +4,8 @@ Feature: Servers behind a name are tried as DNS orders them
 
   Background:
     Given a farm with servers "primary", "secondary" and "fallback"
-    And a phone with profile "yealink-t5x"
+    And a phone with profile "yealink-t5x" and settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
     And DNS for "example.test" with "primary", then "secondary"
     And the far end answers
 
@@ -78,7 +79,8 @@ Feature: Servers behind a name are tried as DNS orders them
   @YL-13 @YL-15
   Scenario: A registration goes on to the second
     Given a phone with settings
-      | registration.method | successive |
+      | registration.method | successive                                  |
+      | failover.triggers   | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers REGISTER with 503
     When the phone registers
     Then the phone sends REGISTER to "primary", then "secondary"

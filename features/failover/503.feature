@@ -4,7 +4,8 @@ Feature: 503 Service Unavailable sends the phone to the next server
 
   Background:
     Given a farm with servers "primary", "secondary" and "fallback"
-    And a phone with profile "yealink-t5x"
+    And a phone with profile "yealink-t5x" and settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
     And the far end answers
 
   @YL-02
@@ -36,7 +37,8 @@ Feature: 503 Service Unavailable sends the phone to the next server
   @YL-02b
   Scenario: Retry-After holds for a phone whose profile demands it
     Given a phone with settings
-      | failover.honour_retry_after | true |
+      | failover.honour_retry_after | true                                        |
+      | failover.triggers           | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers INVITE with 503 and Retry-After 120 s
     When the phone dials the far end
     Then the call is established through "secondary"
@@ -49,7 +51,8 @@ Feature: 503 Service Unavailable sends the phone to the next server
   @YL-02b
   Scenario: A phone that demands it of itself comes back when Retry-After is over
     Given a phone with settings
-      | failover.honour_retry_after | true |
+      | failover.honour_retry_after | true                                        |
+      | failover.triggers           | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers INVITE with 503 and Retry-After 120 s
     When the phone dials the far end
     Then the call is established through "secondary"
@@ -70,7 +73,8 @@ Feature: 503 Service Unavailable sends the phone to the next server
   @YL-02b
   Scenario: A phone that does not heed Retry-After asks the primary again
     Given a phone with settings
-      | failover.honour_retry_after | false |
+      | failover.honour_retry_after | false                                       |
+      | failover.triggers           | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers INVITE with 503 and Retry-After 120 s
     When the phone dials the far end
     Then the call is established through "secondary"
@@ -83,7 +87,9 @@ Feature: 503 Service Unavailable sends the phone to the next server
 
   @YL-02
   Scenario: 503 over TCP
-    Given a phone that speaks TCP
+    Given a phone with settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
+    And the phone speaks TCP
     And "primary" answers INVITE with 503
     When the phone dials the far end
     Then the phone sends INVITE to "primary", then "secondary"
@@ -107,7 +113,8 @@ Feature: 503 Service Unavailable sends the phone to the next server
 
   @YL-02
   Scenario: A phone after RFC 3261 moves on after 503, too
-    Given a phone
+    Given a phone with settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers INVITE with 503
     When the phone dials the far end
     Then the phone sends INVITE to "primary", then "secondary"

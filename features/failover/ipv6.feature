@@ -4,7 +4,8 @@ Feature: The same order over IPv6
 
   Background:
     Given a farm with servers "primary", "secondary" and "fallback"
-    And a phone with profile "yealink-t5x"
+    And a phone with profile "yealink-t5x" and settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
     And the far end answers
 
   @YL-01 @AR-25

@@ -2,7 +2,8 @@ Feature: Servers are tried in order until one takes the call or none is left
 
   Background:
     Given a farm with servers "primary", "secondary" and "fallback"
-    And a phone with profile "yealink-t5x"
+    And a phone with profile "yealink-t5x" and settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
     And the far end answers
 
   @YL-04

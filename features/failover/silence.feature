@@ -65,6 +65,7 @@ Feature: Silence sends the phone to the next server, at the right time
       | failover.invite_retry_count.value  | <invite>     |
       | failover.invite_retry_count.counts | sends        |
       | failback.mode                      | new_requests |
+      | timers.invite_timeout_ms           | null         |
     And "primary" has fault "silent"
     When the phone registers
     Then the phone moves REGISTER from "primary" to "secondary" in time
@@ -107,7 +108,8 @@ Feature: Silence sends the phone to the next server, at the right time
 
   @YL-10
   Scenario: The last server gets the complete time-out
-    Given a phone with profile "yealink-t5x"
+    Given a phone with profile "yealink-t5x" and settings
+      | failover.triggers | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers INVITE with 503
     And "secondary" answers INVITE with 503
     And "fallback" has fault "silent"

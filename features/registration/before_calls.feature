@@ -9,7 +9,8 @@ Feature: A phone that registers with a server before a call goes there
   @YL-02 @YL-15
   Scenario: The call goes on, but the registration first
     Given a phone with profile "yealink-t5x" and settings
-      | failover.register_before_invite | true |
+      | failover.register_before_invite | true                                        |
+      | failover.triggers               | [503, timeout, icmp, tcp_connect, tcp_send] |
     And the phone is registered with "primary"
     And "primary" answers INVITE with 503
     When the phone dials the far end
@@ -21,7 +22,8 @@ Feature: A phone that registers with a server before a call goes there
   @YL-04 @YL-15
   Scenario: A server that refuses the registration gets no call
     Given a phone with profile "yealink-t5x" and settings
-      | failover.register_before_invite | true |
+      | failover.register_before_invite | true                                        |
+      | failover.triggers               | [503, timeout, icmp, tcp_connect, tcp_send] |
     And the phone is registered with "primary"
     And "primary" answers INVITE with 503
     And "secondary" answers REGISTER with 403
@@ -33,8 +35,9 @@ Feature: A phone that registers with a server before a call goes there
   @YL-18 @YL-20
   Scenario: Where it is registered already, it asks for nothing more
     Given a phone with profile "yealink-t5x" and settings
-      | failover.register_before_invite | true       |
-      | registration.method             | concurrent |
+      | failover.register_before_invite | true                                        |
+      | registration.method             | concurrent                                  |
+      | failover.triggers               | [503, timeout, icmp, tcp_connect, tcp_send] |
     And the phone is registered with "primary"
     And "primary" answers INVITE with 503
     And "secondary" has fault "closed"
@@ -56,10 +59,12 @@ Feature: A phone that registers with a server before a call goes there
   @YL-15 @YL-16
   Scenario: A call whose server is no longer the registered one ends without BYE
     Given a phone with profile "yealink-t5x" and settings
-      | failover.register_before_invite      | true         |
-      | failover.only_signal_with_registered | true         |
-      | failback.mode                        | registration |
-      | call_in_progress.failover            | allowed      |
+      | failover.register_before_invite      | true                                        |
+      | failover.only_signal_with_registered | true                                        |
+      | failback.mode                        | registration                                |
+      | call_in_progress.failover            | allowed                                     |
+      | failover.triggers                    | [503, timeout, icmp, tcp_connect, tcp_send] |
+      | mcp.supported                        | false                                       |
     And registrations last 60 s
     And the phone is registered with "primary"
     When the phone dials the far end

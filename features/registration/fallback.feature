@@ -92,9 +92,10 @@ Feature: Registration with the fallback, beside the first server or after it
   @YL-23 @YL-16
   Scenario: One after the other, and back when the first server answers again
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method           | successive   |
-      | registration.fallback_probe_s | 120          |
-      | failback.mode                 | new_requests |
+      | registration.method           | successive                                  |
+      | registration.fallback_probe_s | 120                                         |
+      | failback.mode                 | new_requests                                |
+      | failover.triggers             | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers REGISTER with 503
     And "secondary" answers REGISTER with 503
     When the phone registers

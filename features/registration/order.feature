@@ -21,8 +21,9 @@ Feature: The primary is registered with first, others only when it fails
   @YL-13
   Scenario Outline: Boot over <transport> with a primary that answers 503
     Given a phone with settings
-      | transport.default   | <transport> |
-      | registration.method | successive  |
+      | transport.default   | <transport>                                 |
+      | registration.method | successive                                  |
+      | failover.triggers   | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers REGISTER with 503
     When the phone registers
     Then the phone sends REGISTER to "primary", then "secondary"
@@ -43,7 +44,8 @@ Feature: The primary is registered with first, others only when it fails
   @YL-14
   Scenario: Every server refuses, and the phone tries again
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method | successive |
+      | registration.method | successive                                  |
+      | failover.triggers   | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers REGISTER with 503
     And "secondary" answers REGISTER with 503
     And "fallback" answers REGISTER with 503
@@ -53,8 +55,9 @@ Feature: The primary is registered with first, others only when it fails
   @YL-14
   Scenario: The primary comes back between two rounds
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method       | successive |
-      | registration.retry.base_s | 30         |
+      | registration.method       | successive                                  |
+      | registration.retry.base_s | 30                                          |
+      | failover.triggers         | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers REGISTER with 503
     And "secondary" answers REGISTER with 503
     And "fallback" answers REGISTER with 503
@@ -76,9 +79,10 @@ Feature: The primary is registered with first, others only when it fails
   @YL-14
   Scenario: Registered with both, each goes its own rounds
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method       | concurrent |
-      | registration.retry.base_s | 30         |
-      | registration.retry.max_s  | 30         |
+      | registration.method       | concurrent                                  |
+      | registration.retry.base_s | 30                                          |
+      | registration.retry.max_s  | 30                                          |
+      | failover.triggers         | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers REGISTER with 503
     And "secondary" answers REGISTER with 503
     When the phone registers

@@ -73,8 +73,9 @@ Feature: Subscriptions
   @YL-24
   Scenario: Back at the primary, the phone is subscribed there
     Given a phone with profile "yealink-t5x" and settings
-      | registration.method    | successive        |
-      | subscriptions.packages | [message-summary] |
+      | registration.method    | successive                                  |
+      | subscriptions.packages | [message-summary]                           |
+      | failover.triggers      | [503, timeout, icmp, tcp_connect, tcp_send] |
     And "primary" answers REGISTER with 503
     And "secondary" answers REGISTER with 503
     When the phone registers

@@ -9,6 +9,8 @@ use sipfarm_core::profile::{LoadError, Profile, Source, load, load_for};
 /// The profiles that are part of the program: name and YAML.
 const EMBEDDED: &[(&str, &str)] = &[
     ("rfc3261", include_str!("../../fixtures/profiles/rfc3261.yaml")),
+    ("avaya-j100-aura", include_str!("../../fixtures/profiles/avaya-j100-aura.yaml")),
+    ("avaya-j100-ipo", include_str!("../../fixtures/profiles/avaya-j100-ipo.yaml")),
     ("baresip", include_str!("../../fixtures/profiles/baresip.yaml")),
     ("cisco-sip-enterprise", include_str!("../../fixtures/profiles/cisco-sip-enterprise.yaml")),
     ("polycom-vvx", include_str!("../../fixtures/profiles/polycom-vvx.yaml")),
@@ -182,7 +184,7 @@ mod tests {
         );
         assert_eq!(
             find("grandstream").unwrap_err().help.unwrap(),
-            "known are rfc3261, baresip, polycom-vvx, yealink-t5x; a file needs its `.yaml`"
+            "known are rfc3261, avaya-j100-aura, avaya-j100-ipo, baresip, cisco-sip-enterprise, polycom-vvx, yealink-t5x; a file needs its `.yaml`"
         );
         assert!(
             find("nowhere/phone.yaml")

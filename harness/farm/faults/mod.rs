@@ -23,6 +23,7 @@ mod dns_truncated;
 mod drop;
 mod duplicate;
 mod icmp;
+mod kill;
 mod loss;
 mod restart;
 mod silent;
@@ -71,6 +72,7 @@ const FAULTS: &[Declaration] = &[
     closed::Closed::DECLARATION,
     icmp::Icmp::DECLARATION,
     restart::Restart::DECLARATION,
+    kill::Kill::DECLARATION,
     tcp_refuse::TcpRefuse::DECLARATION,
     tcp_blackhole::TcpBlackhole::DECLARATION,
     tcp_reset::TcpReset::DECLARATION,

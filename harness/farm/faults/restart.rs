@@ -1,5 +1,5 @@
-//! What was in the node's memory is gone: bindings, subscriptions, calls and transactions; and its
-//! connections are closed. It happens once, when the fault begins, and takes no time; for a node that
+//! What was in the node's memory is gone: bindings, nonces, subscriptions, calls and transactions, and in a
+//! resilience group what the other system has sent; and its connections are closed. It happens once, when the fault begins, and takes no time; for a node that
 //! is away for a while, let `closed` begin and end around it.
 
 use super::declare::{fault, words};
@@ -43,7 +43,8 @@ impl Rule for Restart {
 mod tests {
     use sipfarm_core::machine::StreamEnd;
 
-    use crate::farm::testing::{Lab, invite, register};
+    use crate::farm::NodeConfig;
+    use crate::farm::testing::{Lab, NODE, authorization, invite, register};
 
     #[test]
     fn bindings_are_gone_and_can_be_made_anew() {
@@ -70,6 +71,20 @@ mod tests {
         lab.run_s(40);
         assert!(lab.left_the_node().is_empty(), "the refusal is not repeated");
         assert_eq!(lab.node(|node, _| node.transactions()), 0);
+    }
+
+    #[test]
+    fn nonces_from_before_are_stale() {
+        let mut lab = Lab::with(|config| config.challenge = true);
+        lab.say(&register(1));
+        lab.run_s(1);
+        let challenge = lab.last();
+        let answer = authorization(&challenge, &NodeConfig::alone(NODE, NODE).account.password);
+        lab.fault_on("restart");
+        lab.say(&register(2).header("Authorization", &answer));
+        lab.run_s(1);
+        assert_eq!(lab.last().status(), Some(401));
+        assert!(lab.last().header("WWW-Authenticate").is_some_and(|again| again.contains("stale=true")));
     }
 
     #[test]

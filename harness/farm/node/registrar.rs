@@ -85,8 +85,14 @@ impl Registrar {
         self.try_register(request, path, now).unwrap_or_else(|refusal| refusal)
     }
 
-    /// Forgets every binding.
+    /// Forgets every binding, and which nonces are its own.
     pub(super) fn forget(&mut self) {
+        self.bindings.clear();
+        self.secret = self.secret.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+    }
+
+    /// Drops every binding, and remembers the nonces.
+    pub(super) fn dismiss(&mut self) {
         self.bindings.clear();
     }
 

@@ -3,6 +3,7 @@
 mod context;
 mod dns;
 mod failure;
+mod group;
 mod lab;
 mod plan;
 mod ring;
@@ -19,11 +20,15 @@ use crate::farm::FaultSpec;
 pub use self::context::{Context, NetKind, PhoneChoice};
 pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::StepFailure;
+pub use self::group::GroupPlan;
 pub use self::lab::{Closed, Lab, Look};
 pub use self::plan::Plan;
 
 /// How long the harness waits for what its own farm does. Not a time of the phone.
 const FARM_PATIENCE: Span = Span::from_secs(10);
+
+/// How often it looks for that at least.
+const FARM_LOOK: Span = Span::from_secs(1);
 
 /// How soon after a packet a person acts at the earliest.
 const REACTION: Span = Span::from_millis(100);
@@ -198,12 +203,20 @@ impl World {
     /// # Errors
     /// The lab cannot be built, or the phone was lost.
     pub async fn react(&mut self) -> StepResult {
-        let lab = self.lab().await?;
-        let then = lab.now() + REACTION;
-        let passed = lab.watch(|_, now| if now >= then { Look::Done(()) } else { Look::Until(then) }).await;
-        passed.map_err(|failure| self.stop(failure))?;
+        self.wait(REACTION).await?;
         self.since = self.lab().await?.now();
         Ok(())
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// The lab cannot be built, or the phone was lost.
+    pub async fn wait(&mut self, during: Span) -> StepResult {
+        let lab = self.lab().await?;
+        let then = lab.now() + during;
+        let passed = lab.watch(|_, now| if now >= then { Look::Done(()) } else { Look::Until(then) }).await;
+        passed.map_err(|failure| self.stop(failure))
     }
 
     /// Presses a key that is for the call which rings, once it does: on a slow link, or when the
@@ -280,22 +293,47 @@ impl World {
     pub async fn await_farm<T>(
         &mut self,
         what: &str,
+        seen: impl FnMut(&sipfarm_judge::Timeline, Instant) -> Option<T>,
+    ) -> Result<T, StepFailure> {
+        let limit = self.lab().await?.now() + FARM_PATIENCE;
+        self.await_farm_until(limit, what, seen).await
+    }
+
+    /// As [`World::await_farm`], for what the farm takes its time with: so long after the last trigger at
+    /// most.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn await_farm_within<T>(
+        &mut self,
+        within: Span,
+        what: &str,
+        seen: impl FnMut(&sipfarm_judge::Timeline, Instant) -> Option<T>,
+    ) -> Result<T, StepFailure> {
+        self.lab().await?;
+        self.await_farm_until(self.since + within, what, seen).await
+    }
+
+    async fn await_farm_until<T>(
+        &mut self,
+        limit: Instant,
+        what: &str,
         mut seen: impl FnMut(&sipfarm_judge::Timeline, Instant) -> Option<T>,
     ) -> Result<T, StepFailure> {
         let since = self.since;
         let lab = self.lab().await?;
-        let limit = lab.now() + FARM_PATIENCE;
         let found = lab
             .watch(|timeline, now| match seen(timeline, since) {
                 Some(found) => Look::Done(Some(found)),
                 None if now >= limit => Look::Done(None),
-                None => Look::Until(limit),
+                // What makes no packet is taken note of when somebody looks.
+                None => Look::Until(limit.min(now + FARM_LOOK)),
             })
             .await;
         match found.map_err(|failure| self.stop(failure))? {
             Some(found) => Ok(found),
             None => {
-                let precondition = format!("{what}: not within {FARM_PATIENCE}");
+                let precondition = format!("{what}: not until {} after the trigger", limit - since);
                 self.lab().await?.mark(Mark::Unmet { precondition: precondition.clone() });
                 Err(self.stop(StepFailure::Unmet(precondition)))
             }

@@ -80,6 +80,7 @@ pub fn words(mark: &Mark) -> String {
             duplicate * 100.0,
             reorder * 100.0
         ),
+        Mark::Noted { node, what } => format!("{node}: {what}"),
         Mark::Expect(expected) => format!("expected: {} (line {})", expected.text, expected.line),
         Mark::Trouble { what, since: Some(since) } => {
             format!("trouble since {}: {what}", Span::from_nanos(since.as_nanos()))

@@ -5,7 +5,7 @@ use sipfarm_core::profile::{LoadError, Profile, check_rule};
 use sipfarm_judge::catalogue;
 
 use crate::error::{Diagnostic, Error, Result, count};
-use crate::farm::FaultSpec;
+use crate::farm::{FaultSpec, GroupSettings, Occurrence};
 use crate::lint::{Complaint, Facts, StepCatalogue};
 use crate::phone::profiles;
 use crate::requirements::Requirements;
@@ -50,7 +50,22 @@ pub fn with_facts<T>(use_them: impl FnOnce(&StepCatalogue, &Facts<'_>) -> T) -> 
         changed.map_err(|(at, error)| (at, Complaint::from(error.to_string())))?;
         settings.iter().enumerate().try_for_each(|(at, (path, _))| known_issue(path, &rules, at))
     };
-    let facts = Facts { requirement: &requirement, fault: &fault, profile: &profile, settings: &settings };
+    let group = |settings: &[(String, String)]| {
+        let mut group = GroupSettings::default();
+        let mut set = |(at, (name, value)): (usize, &(String, String))| {
+            group.set(name, value).map_err(|problem| (at, Complaint::from(problem)))
+        };
+        settings.iter().enumerate().try_for_each(&mut set)
+    };
+    let note = |words: &str| words.parse::<Occurrence>().map(|_| ()).map_err(Complaint::from);
+    let facts = Facts {
+        requirement: &requirement,
+        fault: &fault,
+        profile: &profile,
+        settings: &settings,
+        group: &group,
+        note: &note,
+    };
     use_them(&StepCatalogue::of::<World>(), &facts)
 }
 

@@ -6,6 +6,7 @@
 mod dns;
 mod far_end;
 mod faults;
+mod group;
 mod node;
 mod stack;
 #[cfg(test)]
@@ -16,4 +17,5 @@ pub use far_end::{Behaviour, FarEnd, FarEndConfig, Sessions};
 pub use faults::{
     Direction, FaultError, FaultId, FaultInfo, FaultSpec, NodeKind, ParameterInfo, fault_catalogue,
 };
+pub use group::{Group, GroupSettings, Member, Note, Occurrence, Role};
 pub use node::{Account, Binding, Node, NodeConfig};

@@ -49,6 +49,10 @@ pub struct Facts<'a> {
     /// Whether a profile has these settings, as dotted paths and values; the place in the list of
     /// the first that does not fit.
     pub settings: CheckAll<'a>,
+    /// Whether a resilience group has these settings, likewise.
+    pub group: CheckAll<'a>,
+    /// Whether a resilience group notes that.
+    pub note: Check<'a>,
 }
 
 /// Checks paths and values that belong together.

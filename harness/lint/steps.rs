@@ -1,7 +1,8 @@
 //! Steps: each must be one that exists, and the names in it must be known.
 //!
 //! In the vocabulary of the steps a quoted word is a name: of a fault after `fault`, of a profile
-//! after `profile`, of a header field after `header`, of a node anywhere else. The step `a farm with servers …` declares its nodes.
+//! after `profile`, of a header field after `header`, of what a resilience group notes after `notes`, `noted` and
+//! `no`, of a node anywhere else. The step `a farm with servers …` declares its nodes.
 
 use std::sync::LazyLock;
 
@@ -37,6 +38,9 @@ const DECLARES_NODES: &str = "a farm with server";
 
 /// How a step begins that adds the node `dns`.
 const DECLARES_DNS: &str = "DNS for ";
+
+/// How a step ends whose table holds settings of a resilience group.
+const GROUP_SETTINGS: &str = "a resilience group with settings";
 
 /// The types of records that a step may ask for.
 const RECORDS: &[&str] = &["AAAA", "SRV", "NAPTR", "CNAME"];
@@ -181,6 +185,7 @@ impl FileLint<'_> {
             let (code, checked) = match word.kind {
                 Name::Fault => ("unknown-fault", (self.facts.fault)(&word.text)),
                 Name::Profile => ("unknown-profile", (self.facts.profile)(&word.text)),
+                Name::Note => ("unknown-note", (self.facts.note)(&word.text)),
                 Name::Header => ("no-header-field", check_header(&word.text)),
                 Name::Node => ("unknown-node", check_node(&word.text, nodes)),
             };
@@ -249,7 +254,9 @@ impl FileLint<'_> {
                 .place = place;
             return;
         }
-        let Err((at, complaint)) = (self.facts.settings)(&settings) else { return };
+        let of_group = step.value.ends_with(GROUP_SETTINGS);
+        let known = if of_group { self.facts.group } else { self.facts.settings };
+        let Err((at, complaint)) = known(&settings) else { return };
         let path = &settings[at].0;
         let line = self.row_of(step, path, 0);
         let place = self.place_of(line, path);
@@ -352,6 +359,8 @@ enum Name {
     Fault,
     Profile,
     Header,
+    /// What a resilience group notes.
+    Note,
 }
 
 struct Quoted {
@@ -367,6 +376,7 @@ fn quoted(text: &str) -> Vec<Quoted> {
             Some("fault") => Name::Fault,
             Some("profile") => Name::Profile,
             Some("header") => Name::Header,
+            Some("notes" | "noted" | "no") => Name::Note,
             _ => Name::Node,
         };
         if number % 2 == 1 {

@@ -181,6 +181,12 @@ async fn registered(world: &mut World, #[step] step: &Step, with: String, within
     world.expect(Expectation::Registered { with, within }).await
 }
 
+/// The AOR and the domain of REGISTER do not change from one registrar to the other.
+#[then(regex = r#"^the phone names the same user and domain to "([^"]+)" and "([^"]+)"$"#)]
+async fn same_aor(world: &mut World, #[step] step: &Step, first: String, second: String) -> StepResult {
+    expect(world, step, Expectation::SameAor { first, second }).await
+}
+
 /// Begins a step that may say within how many seconds.
 fn begin_within(world: &mut World, step: &Step, within: &str) -> Result<Option<Span>, StepFailure> {
     world.begin(step);

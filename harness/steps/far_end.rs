@@ -73,6 +73,18 @@ async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResu
     Ok(())
 }
 
+/// It calls somebody else through that node: a user who is hot-desked at the phone.
+#[when(regex = r#"^the far end calls user (\S+) through "([^"]+)"$"#)]
+async fn calls_user(world: &mut World, #[step] step: &Step, user: String, node: String) -> StepResult {
+    world.begin(step);
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.react().await?;
+    let lab = world.lab().await?;
+    let through = lab.node_addr(&node).ok_or_else(|| StepFailure::bug("unchecked node"))?;
+    lab.far_end(move |far_end: &mut FarEnd, now| far_end.call(through, &user, now));
+    Ok(())
+}
+
 /// It puts the call on hold.
 #[when(regex = r"^the far end holds the call$")]
 async fn holds(world: &mut World, #[step] step: &Step) -> StepResult {
@@ -113,6 +125,23 @@ async fn node_sends(world: &mut World, #[step] step: &Step, node: String, code: 
                     event.at >= since && Some(sip.src) == addr && sip.message.status() == Some(code)
                 })
                 .map(|_| ())
+        })
+        .await
+}
+
+/// The same towards the far end.
+#[then(regex = r#"^"([^"]+)" sends (\d{3}) to the far end$"#)]
+async fn node_tells(world: &mut World, #[step] step: &Step, node: String, code: u16) -> StepResult {
+    world.begin(step);
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    let lab = world.lab().await?;
+    let (from, to) = (lab.node_addr(&node), lab.far_end_addr());
+    world
+        .await_farm(&format!("{code} from \"{node}\" to the far end"), move |timeline, since| {
+            let mut responses = timeline
+                .sip()
+                .filter(|(event, sip)| event.at >= since && Some(sip.src) == from && sip.dst == to);
+            responses.find(|(_, sip)| sip.message.status() == Some(code)).map(|_| ())
         })
         .await
 }

@@ -7,5 +7,6 @@ mod dns;
 mod expect;
 mod far_end;
 mod farm;
+mod group;
 mod phone;
 mod text;

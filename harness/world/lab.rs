@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use super::{Context, DNS_NODE, StepFailure};
 use crate::capture::recorder::Recorder;
 use crate::capture::tap::{Loss, Subscription, TapError};
-use crate::farm::{DnsNode, FarEnd, FaultSpec, Node, NodeKind};
+use crate::farm::{DnsNode, FarEnd, FaultSpec, Group, Member, Node, NodeKind};
 use crate::net::{Bench, MachineId, Slice, Trouble};
 use crate::phone::{PhoneDriver, PressError};
 
@@ -109,7 +109,9 @@ pub struct Lab {
     profile: Profile,
     nodes: BTreeMap<String, (MachineId, SocketAddr)>,
     far_end: MachineId,
+    far_end_addr: SocketAddr,
     dns: Option<MachineId>,
+    group: Option<Group>,
     phone: PhoneDriver,
     /// How the phone was lost.
     lost: Option<StepFailure>,
@@ -185,6 +187,17 @@ impl Lab {
     /// The address of a node.
     pub fn node_addr(&self, name: &str) -> Option<SocketAddr> {
         self.nodes.get(name).map(|(_, addr)| *addr)
+    }
+
+    /// The address of the far end.
+    pub fn far_end_addr(&self) -> SocketAddr {
+        self.far_end_addr
+    }
+
+    /// The place of a node in its resilience group, if it has one.
+    pub fn member(&mut self, name: &str) -> Option<Member> {
+        let (id, _) = *self.nodes.get(name)?;
+        self.bench.command(id, |node: &mut Node, _| node.member().cloned())
     }
 
     /// The phone's name at its registrars.
@@ -352,8 +365,12 @@ impl Lab {
         }
     }
 
-    /// Takes the frames of a simulated network over into the record.
+    /// Takes the frames of a simulated network over into the record, behind what the farm has noted.
     fn pull(&mut self) {
+        for note in self.group.iter().flat_map(Group::take_notes) {
+            let mark = Mark::Noted { node: note.node, what: note.what.to_string() };
+            self.record.mark(mark, note.at);
+        }
         if let Bench::Virtual(driver) = &mut self.bench {
             self.record.frames(driver.net().take_frames());
         }

@@ -4,6 +4,7 @@ use sipfarm_core::Span;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{Profile, SERVERS_MAX};
 
+use super::group::GroupPlan;
 use super::{DNS_NODE, DnsPlan, StepFailure};
 use crate::farm::{Behaviour, Sessions};
 use crate::net::Link;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub link: Option<Link>,
     /// The nodes that stand in the way of the audio.
     pub anchors: Vec<String>,
+    /// The resilience group, when there is one.
+    pub group: Option<GroupPlan>,
     /// What the far end does when it is called.
     pub far_end: Behaviour,
     /// What the far end wants of session timers.
@@ -57,6 +60,7 @@ impl Default for Plan {
             transport_from_dns: false,
             link: None,
             anchors: Vec::new(),
+            group: None,
             far_end: Behaviour::Answer { after: Span::ZERO },
             sessions: Sessions::default(),
         }

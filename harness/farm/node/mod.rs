@@ -20,6 +20,7 @@ use sipfarm_core::machine::{Input, Machine, Output, Transport};
 use sipfarm_core::sip::{Message, Method, Uri};
 
 use super::faults::{FaultError, FaultId, FaultSpec, NodeKind};
+use super::group::{Admission, Member, Record};
 use super::stack::{Event, Key, Path, Stack};
 use anchor::Anchor;
 use flows::Flows;
@@ -108,6 +109,8 @@ pub struct Node {
     notifier: Notifier,
     /// The audio of its calls, where it stands in the way of that.
     anchor: Option<Anchor>,
+    /// Its place in a resilience group, where it is in one.
+    member: Option<Member>,
 }
 
 impl Node {
@@ -125,6 +128,7 @@ impl Node {
             flows: Flows::default(),
             notifier: Notifier::default(),
             anchor: None,
+            member: None,
             config,
         }
     }
@@ -146,7 +150,9 @@ impl Node {
     pub fn fault_on(&mut self, fault: &FaultSpec, now: Instant) -> Result<FaultId, FaultError> {
         fault.fits(NodeKind::Sip)?;
         let id = self.stack.fault_on(fault)?;
+        self.show(now);
         if self.stack.forgets_everything(id) {
+            self.member.iter().for_each(|member| member.restarted(now));
             self.registrar.forget();
             self.flows = Flows::default();
             self.notifier.forget();
@@ -160,7 +166,28 @@ impl Node {
     /// are dropped, ports open again.
     pub fn faults_off(&mut self, now: Instant) {
         self.stack.faults_off(|_, _| true, now);
+        self.show(now);
         self.serve(now);
+    }
+
+    /// Takes its place in a resilience group.
+    pub fn join(&mut self, member: Member) {
+        self.member = Some(member);
+    }
+
+    /// Its place in a resilience group, where it is in one.
+    pub fn member(&self) -> Option<&Member> {
+        self.member.as_ref()
+    }
+
+    /// Lets its group see whether it is there.
+    fn show(&self, now: Instant) {
+        self.member.iter().for_each(|member| member.seen(!self.stack.is_deaf(), now));
+    }
+
+    /// What it holds about its user, beside the bindings.
+    fn record(&self) -> Record {
+        self.member.as_ref().map(Member::record).unwrap_or_default()
     }
 
     /// The faults that are on, in order.
@@ -234,7 +261,19 @@ impl Node {
     }
 
     fn register(&mut self, server: &Key, request: &Message, path: Path, now: Instant) {
+        match self.member.as_ref().map_or(Admission::Serve, |member| member.admit(now)) {
+            Admission::Serve => {}
+            Admission::Silence => return self.stack.abandon(server),
+            Admission::Refuse { code, retry_after_s } => {
+                let refusal = self.stack.response(server, code);
+                let refusal = refusal.map(|refusal| refusal.header_opt("Retry-After", retry_after_s).build());
+                return refusal.into_iter().for_each(|refusal| self.stack.respond(server, refusal, now));
+            }
+        }
         let reply = self.registrar.register(request, path, now);
+        if let (Some(member), 200) = (&self.member, reply.code) {
+            member.registered(self.registrar.next_expiry().is_some(), now);
+        }
         let Some(response) = self.stack.response(server, reply.code) else { return };
         let response = reply.headers.iter().fold(response, |r, (name, value)| r.header(name, value)).build();
         self.stack.respond(server, response, now);
@@ -248,6 +287,13 @@ impl Machine for Node {
             return;
         }
         self.registrar.expire(now);
+        if let Some(member) = &self.member {
+            member.advance(now);
+            member.holds(self.registrar.next_expiry().is_some());
+            if member.dismisses() {
+                self.registrar.dismiss();
+            }
+        }
         self.stack.handle(input, now);
         self.serve(now);
     }
@@ -257,7 +303,8 @@ impl Machine for Node {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.stack.deadline().into_iter().chain(self.registrar.next_expiry()).min()
+        let of_group = self.member.as_ref().and_then(Member::deadline);
+        self.stack.deadline().into_iter().chain(self.registrar.next_expiry()).chain(of_group).min()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {

@@ -6,8 +6,8 @@ use sipfarm_core::dns::plain;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::{Host, Message, MessageBuilder, Method, NameAddr, Uri, Via};
 
-use super::Node;
 use super::anchor::Side;
+use super::{Member, Node};
 use crate::farm::stack::{Key, Path, set_vias, without_top_via};
 
 /// Where a request goes next.
@@ -37,6 +37,8 @@ impl Node {
         };
         if request.is_request(&Method::Invite) {
             self.stack.answer(&server, 100, now);
+            let begins = request.to().is_some_and(|to| to.tag().is_none());
+            self.member.iter().filter(|_| begins).for_each(Member::call);
         }
         let forwarded = self.forwarded(request, &hop, path.transport);
         let forwarded = self.anchored(forwarded, hop.path.remote != self.config.far_end);
@@ -138,7 +140,15 @@ impl Node {
             return Ok(Hop { uri: text, path: self.path_to(&uri)?, routes: rest });
         }
         let user = uri.user.ok_or(404_u16)?;
-        if user == self.config.account.user {
+        let record = self.record();
+        let is_hot_desked = record.hot_desk_user.as_deref() == Some(&*user);
+        if is_hot_desked && !record.logged_in {
+            return Err(480);
+        }
+        if user == self.config.account.user || is_hot_desked {
+            if record.refuses_calls && request.is_request(&Method::Invite) {
+                return Err(486);
+            }
             let (uri, path) = self.registrar.reach(&self.stack).ok_or(480_u16)?;
             return Ok(Hop { uri, path, routes: rest });
         }

@@ -136,6 +136,13 @@ pub enum Expectation {
         /// How many rounds.
         rounds: u32,
     },
+    /// The phone names the same AOR and the same domain to two registrars (AR-24).
+    SameAor {
+        /// The one that it registered with before.
+        first: String,
+        /// The one that it goes to now.
+        second: String,
+    },
     /// The phone asks DNS for that type of record of that name (RFC 3263 section 4).
     AsksDns {
         /// The type.
@@ -202,6 +209,7 @@ impl Expectation {
                 nodes.iter().map(String::as_str).collect()
             }
             Expectation::MovesOn { from, to, .. } => vec![from, to],
+            Expectation::SameAor { first, second } => vec![first, second],
             Expectation::CallFails { .. }
             | Expectation::AsksDns { .. }
             | Expectation::AudioFlows { .. }

@@ -66,6 +66,13 @@ pub enum Mark {
         /// The part that others overtake.
         reorder: f64,
     },
+    /// Something has happened inside a node of the farm, and in no packet.
+    Noted {
+        /// Which node.
+        node: String,
+        /// What.
+        what: String,
+    },
     /// Something is expected.
     Expect(Expected),
     /// The harness was not fit to judge from here on or in a stretch of time.

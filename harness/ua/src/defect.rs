@@ -216,6 +216,8 @@ defects! {
     NewCallIdPerRegister = "new-call-id-per-register", caught by ["register-identity"];
     /// Names its user in the Request-URI of REGISTER.
     RegistersAtUser = "registers-at-user", caught by ["register-uri"];
+    /// Registers under the address of the server instead of its domain, where that is not its first.
+    ChangesAorAtTheAlternate = "changes-aor-at-the-alternate", caught by ["same-aor"];
     /// Refreshes a binding when it has run out.
     RefreshesLate = "refreshes-late", caught by ["registration-refresh"];
     /// Refreshes its binding every second.

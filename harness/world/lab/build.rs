@@ -133,8 +133,9 @@ impl Lab {
             driver.net().set_link(addresses.phone().ip(), link);
             record.mark(link_mark(&link), begun);
         }
+        let far_end_addr = addresses.far_end();
         let far_end = bench.add(Box::new(FarEnd::new(FarEndConfig {
-            addr: addresses.far_end(),
+            addr: far_end_addr,
             domain: DOMAIN.to_owned(),
             user: FAR_END_USER.to_owned(),
             seed: place.seed ^ 0xFA,
@@ -143,6 +144,7 @@ impl Lab {
         bench.command(far_end, move |far_end: &mut FarEnd, _| far_end.behave(behaviour));
         let sessions = plan.sessions;
         bench.command(far_end, move |far_end: &mut FarEnd, _| far_end.time_sessions(sessions));
+        let group = plan.group.as_ref().map(|group| group.found(begun));
         let nodes = plan
             .nodes
             .iter()
@@ -153,7 +155,7 @@ impl Lab {
                     name: name.clone(),
                     addr,
                     tls: speaks_tls(&profile),
-                    domain: DOMAIN.to_owned(),
+                    domain: domain_of(plan, name).to_owned(),
                     zone: plan.dns.as_ref().map(|dns| dns.origin.clone()),
                     account: Account { user: PHONE_USER.to_owned(), password: PASSWORD.to_owned() },
                     challenge: true,
@@ -165,6 +167,9 @@ impl Lab {
                 node.set_min_expires(plan.min_expires_s.unwrap_or(0));
                 if plan.anchors.contains(name) {
                     node.anchor_audio();
+                }
+                if let (Some(plan), Some(group)) = (&plan.group, &group) {
+                    plan.place(group, &mut node);
                 }
                 (name.clone(), (bench.add(Box::new(node)), addr))
             })
@@ -192,7 +197,9 @@ impl Lab {
             profile,
             nodes,
             far_end,
+            far_end_addr,
             dns,
+            group,
             phone,
             lost: None,
             noted,
@@ -202,6 +209,11 @@ impl Lab {
         lab.check_bindings()?;
         Ok(lab)
     }
+}
+
+/// The SIP domain that a node serves.
+fn domain_of<'a>(plan: &'a Plan, node: &str) -> &'a str {
+    plan.group.as_ref().and_then(|group| group.domain_of(node)).unwrap_or(DOMAIN)
 }
 
 fn base_profile(context: &Context, plan: &Plan) -> Result<Profile, StepFailure> {

@@ -96,6 +96,8 @@ impl<'a> Notes<'a> {
                 }
                 // The scene says what it does to our sight.
                 Mark::Link { .. } => {}
+                // What it means for the phone shows in packets.
+                Mark::Noted { .. } => {}
                 Mark::Unmet { precondition } => notes.unmet.push((at, precondition)),
                 Mark::End => notes.end = Some(at),
             }

@@ -1,9 +1,9 @@
-//! REGISTER: its classes, `register-identity`, `registration-refresh`, `no-hammering`.
+//! REGISTER: its classes, `same-aor`, `register-identity`, `registration-refresh`, `no-hammering`.
 use crate::common::{Story, credentials, when};
 use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::MessageBuilder;
-use sipfarm_judge::Verdict;
 use sipfarm_judge::case::{Case, Purpose};
+use sipfarm_judge::{Expectation, Verdict};
 
 /// The classes of all REGISTERs of a story, and whether each makes good a refused one.
 fn classes(story: &Story) -> Vec<(Purpose, bool)> {
@@ -316,4 +316,52 @@ fn the_request_uri_of_a_registration_has_no_user() {
     let mut story = Story::new();
     story.at(0.0).phone().sends("INVITE", "primary");
     assert_eq!(story.verdict(rule, 60.0), Verdict::NotExercised);
+}
+
+fn same_aor() -> Expectation {
+    Expectation::SameAor { first: "primary".to_owned(), second: "secondary".to_owned() }
+}
+
+#[test]
+fn the_same_aor_is_named_to_both_and_hosts_have_no_case() {
+    let mut story = registered(60);
+    let expected = story.expect(1.0, same_aor());
+    story.at(1.5).phone().sends_with("REGISTER", "secondary", |b| {
+        let shout = |name: &str, b: &MessageBuilder| {
+            let value = b.build().header(name).unwrap().to_owned();
+            let (user, host) = value.split_once('@').unwrap();
+            format!("{user}@{}", host.replace("example", "EXAMPLE"))
+        };
+        let to = shout("To", &b);
+        b.set("To", to)
+    });
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Pass);
+}
+
+#[test]
+fn another_aor_or_domain_at_the_second_registrar_fails() {
+    for name in ["To", "From"] {
+        let mut story = registered(60);
+        let expected = story.expect(1.0, same_aor());
+        story
+            .at(1.5)
+            .phone()
+            .sends_with("REGISTER", "secondary", |b| b.set(name, "<sip:1001@elsewhere.example>;tag=phone"));
+        assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail, "{name}");
+    }
+    let mut story = registered(60);
+    let expected = story.expect(1.0, same_aor());
+    story.at(1.5).phone().sends_with("REGISTER", "secondary", |b| b.set_uri("sip:elsewhere.example"));
+    assert_eq!(story.run(&expected, 10.0).verdict, Verdict::Fail);
+}
+
+#[test]
+fn without_a_register_to_either_the_aor_is_missed_or_cannot_be_compared() {
+    let mut story = registered(60);
+    let expected = story.expect(1.0, same_aor());
+    assert_eq!(story.run(&expected, 1_000.0).verdict, Verdict::Fail);
+    let mut story = Story::new();
+    let expected = story.expect(1.0, same_aor());
+    story.at(1.5).phone().sends("REGISTER", "secondary");
+    assert_eq!(story.run(&expected, 1_000.0).verdict, Verdict::Inconclusive);
 }

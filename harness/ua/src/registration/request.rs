@@ -32,15 +32,12 @@ impl Registration {
         }
         let server = attempt.hunt.server;
         self.introduce(server, core);
-        let aor = NameAddr::new(core.aor());
+        let domain = self.domain(server, core);
+        let aor = NameAddr::new(format!("sip:{}@{domain}", core.config.user));
         let mut from = aor.clone();
         from.params.set("tag", Some(&self.tag));
         let contact = NameAddr::new(core.contact_uri(core.target(server).transport).to_string());
-        let uri = if core.has(Defect::RegistersAtUser) {
-            core.aor()
-        } else {
-            format!("sip:{}", core.config.domain)
-        };
+        let uri = if core.has(Defect::RegistersAtUser) { core.aor() } else { format!("sip:{domain}") };
         let none = matches!(attempt.purpose, Purpose::Unbind | Purpose::Leave);
         let expires = if none { 0 } else { self.expires_s };
         let request = MessageBuilder::request(&Method::Register, &uri)
@@ -56,6 +53,15 @@ impl Registration {
         let last = attempt.hunt.is_last(core, now);
         attempt.hunt.client = Some(core.send_to_server(request, server, last, now));
         self.attempt = Some(attempt);
+    }
+
+    /// The domain of the AOR: the same at every server (AR-24).
+    fn domain(&self, server: usize, core: &Core) -> String {
+        let first = self.servers.first() == Some(&server);
+        match core.has(Defect::ChangesAorAtTheAlternate) && !first {
+            true => core.target(server).addr.ip().to_string(),
+            false => core.config.domain.clone(),
+        }
     }
 
     pub(super) fn proceed(&mut self, attempt: Attempt, outcome: Outcome, core: &mut Core, now: Instant) {

@@ -20,6 +20,7 @@ mod order;
 mod registered;
 mod registration_rounds;
 mod repeats_response;
+mod same_aor;
 mod sends;
 mod sends_no_audio;
 mod sends_nothing;
@@ -51,6 +52,7 @@ pub const ALL: &[RuleInfo] = &[
     call_fails::RULE,
     registered::RULE,
     registration_rounds::RULE,
+    same_aor::RULE,
     call_ends::RULE,
     asks_dns::RULE,
     audio_flows::RULE,
@@ -93,6 +95,7 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
         Expectation::RegistrationRounds { nodes, rounds } => {
             registration_rounds::judge(&asked, nodes, *rounds as usize)
         }
+        Expectation::SameAor { first, second } => same_aor::judge(&asked, [first, second]),
         Expectation::CallEnds { through, within } => call_ends::judge(&asked, through, *within),
         Expectation::AsksDns { kind, name, within } => asks_dns::judge(&asked, *kind, name, *within),
         Expectation::AudioFlows { within } => audio_flows::judge(&asked, *within),

@@ -1,4 +1,4 @@
-//! After all servers failed the phone starts over, after the profile's retry time (YL-14).
+//! After all servers failed the phone starts over, after the profile's retry time (YL-14, AR-03).
 
 use sipfarm_core::profile::RetryKind;
 use sipfarm_core::sip::Method;
@@ -11,7 +11,7 @@ use crate::rules::RuleInfo;
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "registration-rounds",
-    requirements: &["YL-14", "RFC 3261 10.2.7"],
+    requirements: &["YL-14", "AR-03", "RFC 3261 10.2.7"],
     about: "REGISTER goes round the nodes in order, with the profile's retry time between rounds.",
     standing: false,
 };

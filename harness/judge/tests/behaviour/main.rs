@@ -6,6 +6,7 @@ mod common;
 mod audio;
 mod audio_descriptions;
 mod audio_hold;
+mod call_managers;
 mod dialog_route;
 mod dialogs;
 mod dns;

@@ -8,6 +8,9 @@ Feature: The way home, and what does not come along
       | registration.method           | successive    |
       | failback.mode                 | on_primary_up |
       | registration.fallback_probe_s | 30            |
+      | registration.retry.kind       | random_range  |
+      | registration.retry.base_s     | 30            |
+      | registration.retry.max_s      | 54            |
     And the far end answers
     And registrations last 60 s
 

@@ -5,8 +5,11 @@ Feature: A phone whose system is gone becomes a guest of another one
   Background:
     Given a farm with servers "primary" and "secondary"
     And a phone with settings
-      | registration.method | successive   |
-      | failback.mode       | new_requests |
+      | registration.method       | successive   |
+      | failback.mode             | new_requests |
+      | registration.retry.kind   | random_range |
+      | registration.retry.base_s | 30           |
+      | registration.retry.max_s  | 54           |
     And the far end answers
     And registrations last 60 s
 
@@ -46,12 +49,6 @@ Feature: A phone whose system is gone becomes a guest of another one
     Given "primary" and "secondary" are a resilience group with settings
       | block_response   | <response> |
       | failover_delay_s | 3600       |
-    And a phone with settings
-      | registration.method       | successive   |
-      | failback.mode             | new_requests |
-      | registration.retry.kind   | random_range |
-      | registration.retry.base_s | 30           |
-      | registration.retry.max_s  | 54           |
     And the phone is registered with "primary"
     When "primary" has fault "kill"
     Then the phone sends REGISTER to "primary", then "secondary", in 10 rounds

@@ -74,7 +74,9 @@ mod tests {
         lab.forget();
         lab.talk(SocketAddr::new(NODE.ip(), 30_000));
         lab.run_ms(10);
-        assert_eq!(lab.left_the_node(), ["ICMP"]);
+        // To the phone, and to the far end, which goes on talking.
+        let left = lab.left_the_node();
+        assert!(!left.is_empty() && left.iter().all(|frame| frame == "ICMP"), "{left:?}");
     }
 
     #[test]

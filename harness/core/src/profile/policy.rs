@@ -123,7 +123,7 @@ section! {
     /// When and how the next server is tried.
     Failover {
         /// What makes the phone try the next server; nothing else does.
-        triggers: Vec<Trigger> = vec![Trigger::ServiceUnavailable, Trigger::Timeout, Trigger::Icmp, Trigger::TcpConnect, Trigger::TcpSend],
+        triggers: Vec<Trigger> = vec![Trigger::ServiceUnavailable, Trigger::Timeout, Trigger::Icmp, Trigger::TcpConnect, Trigger::TcpSend, Trigger::Tls],
         /// How long the phone stays with a silent server that is not the last.
         retry_rule: RetryRule = RetryRule::TimerB,
         /// The retry count of `retry_rule: retry_count`.

@@ -74,10 +74,9 @@ fn judge_call<'c, 'a>(
             && began(*at) > call.begun
     });
     let Some((_, early)) = elsewhere.next() else {
-        if let Some(failed) = case.known_failure(stood.place, call.begun, window.to) {
-            if failed > window.from {
-                docket.kept(case.client[stood.exchange].first().packets);
-            }
+        let failed = case.known_failure(stood.place, call.begun, window.to);
+        if failed.is_some_and(|failed| failed > window.from) {
+            docket.kept(case.client[stood.exchange].first().packets);
         }
         return;
     };

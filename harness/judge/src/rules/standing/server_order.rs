@@ -263,14 +263,14 @@ fn watched_in_vain(case: &Case<'_>, node: &Node, at: Instant) -> bool {
         e.t0() < at && e.t0() >= since && case.names.is_node(&node.name, e.to, e.transport) && !e.in_dialog()
     });
     // What it was asked last and what it is known of: an answer that had not come yet says nothing.
-    let known = there.filter_map(|exchange| match exchange.outcome() {
+    let mut known = there.filter_map(|exchange| match exchange.outcome() {
         Outcome::Final(code) => Some((exchange.final_response()?.at, code >= 500)),
         Outcome::Unreachable => Some((exchange.failures.first()?.at, true)),
         Outcome::Silence | Outcome::Provisional => {
             Some((case.patience_of(exchange).latest(case, exchange.t0()), true))
         }
     });
-    let last = known.filter(|(known, _)| *known <= at).last();
+    let last = known.rfind(|(known, _)| *known <= at);
     let refused = case.connects.iter().rfind(|c| c.to == node.addr && c.at <= at && c.at >= since);
     last.is_some_and(|(_, failed)| failed)
         || refused.is_some_and(|connect| !matches!(connect.outcome, Connected::Open(_)))

@@ -3,10 +3,14 @@
 use cucumber::gherkin::Step;
 use cucumber::then;
 use sipfarm_core::Span;
-use sipfarm_judge::Expectation;
+use sipfarm_judge::audio::Stream;
+use sipfarm_judge::{Expectation, Timeline};
 
 use super::text::seconds;
 use crate::world::{StepFailure, StepResult, World};
+
+/// How long audio may be on its way when its sender has stopped.
+const UNDER_WAY: Span = Span::from_millis(200);
 
 /// RTP from the phone and to it, counted from the last trigger.
 #[then(regex = r"^audio flows both ways(?: within (\S+) s)?$")]
@@ -20,6 +24,24 @@ async fn flows(world: &mut World, #[step] step: &Step, within: String) -> StepRe
 async fn keeps_flowing(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
     let during = span(&during).map_err(|failure| world.stop(failure))?;
     expect(world, step, Expectation::AudioKeepsFlowing { during }).await
+}
+
+/// A node sends no RTP, from a moment after this step on; says nothing of the phone.
+#[then(regex = r#"^no audio comes from "([^"]+)" for (\S+) s$"#)]
+async fn none_comes(world: &mut World, #[step] step: &Step, node: String, during: String) -> StepResult {
+    world.begin(step);
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    let during = span(&during).map_err(|failure| world.stop(failure))?;
+    world.wait(UNDER_WAY).await?;
+    let lab = world.lab().await?;
+    let (host, from) = (lab.node_addr(&node).map(|addr| addr.ip()), lab.now());
+    world.wait(during).await?;
+    let is_mute = move |timeline: &Timeline, _| {
+        let goes_on = |stream: &Stream| stream.stretches.last().is_some_and(|last| last.to >= from);
+        let heard = |stream: &Stream| Some(stream.src.ip()) == host && goes_on(stream);
+        (!timeline.audio().any(heard)).then_some(())
+    };
+    world.await_farm_within(Span::ZERO, &format!("no audio from \"{node}\""), is_mute).await
 }
 
 /// No RTP of the phone, from this step on.

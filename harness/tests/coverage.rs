@@ -1,5 +1,5 @@
-//! Every requirement of the sources on failover (ids YL-… and CC-…) and on call preservation (AM-…) that
-//! can be decided on the wire has a scenario.
+//! Every requirement of the sources on failover (ids YL-… and CC-…), on resilience (AR-…) and on call
+//! preservation (AM-…) that can be decided on the wire has a scenario.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ const WAITING: &[(&str, &str)] = &[
 ];
 
 /// The beginnings of the ids that this is about.
-const SOURCES: &[&str] = &["AM-", "CC-", "YL-"];
+const SOURCES: &[&str] = &["AM-", "AR-", "CC-", "YL-"];
 
 #[test]
 fn no_requirement_that_the_wire_can_decide_is_without_a_scenario() {

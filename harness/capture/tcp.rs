@@ -130,8 +130,8 @@ impl Streams {
         if segment.flags & RST == 0 {
             events.extend(self.flow(&segment, &carrier, known));
         } else {
-            self.forget((src, dst));
-            self.forget((dst, src));
+            self.end((src, dst));
+            self.end((dst, src));
         }
         if let Some(what) = segment.step() {
             let kind = EventKind::Tcp(TcpEvent { src, dst, what });
@@ -205,6 +205,14 @@ impl Streams {
         let result = work(flow);
         self.held = self.held + flow.held() - before;
         Some(result)
+    }
+
+    /// The connection is reset: nothing of it is to be finished.
+    fn end(&mut self, way: Way) {
+        self.with_flow(way, |flow| {
+            flow.order.end();
+            (flow.messages, flow.tls) = (Messages::default(), None);
+        });
     }
 
     fn forget(&mut self, way: Way) {

@@ -98,6 +98,12 @@ impl Order {
         pieces
     }
 
+    /// The connection is over: what waits is lost with it. What comes once more is known for what it is: a
+    /// host that has not heard the RST sends again.
+    pub fn end(&mut self) {
+        *self = Order { next: self.next, begin: self.begin, ..Order::default() };
+    }
+
     /// Whether everything before that number has come out.
     pub fn is_whole_up_to(&self, sequence: u32) -> bool {
         self.next == Some(sequence)

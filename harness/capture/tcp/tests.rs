@@ -108,6 +108,14 @@ fn addresses_may_serve_one_connection_after_another() {
 }
 
 #[test]
+fn who_has_not_heard_the_reset_sends_again_what_is_known() {
+    let a = options("a");
+    let reset = segment(0, PRIMARY, PHONE, RST, 1, 0, b"");
+    let frames = [syn(9), data(10, &a), reset.clone(), data(10, &a), reset];
+    assert_eq!(shown(&frames), ["a@[2]"]);
+}
+
+#[test]
 fn a_message_that_its_sender_never_ends_has_defects() {
     let a = options("a");
     let cut = &a[..a.len() - 2];

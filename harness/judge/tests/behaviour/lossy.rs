@@ -205,6 +205,41 @@ fn requests_sent_at_once_may_change_places_and_the_first_send_of_one_may_be_lost
     assert_eq!(counted(slow().lossy(), 40.0), Fail);
 }
 
+/// The answer to a challenge, sent before the INVITE and seen after it: of its sends the second, behind a
+/// link that loses the first. A challenge that came after the INVITE leaves no such way.
+#[test]
+fn the_first_answer_to_a_challenge_may_be_lost_and_another_use_of_the_nonce_seen_before() {
+    let told = |mut story: Story, invited: f64| {
+        let with = |nc, uri| credentials("n", nc, uri);
+        let challenge = "Digest realm=\"r\", nonce=\"n\", qop=\"auth\"";
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        let invite = |story: &mut Story| {
+            let phone = story.at(invited).phone().new_call();
+            phone.sends_with("INVITE", "primary", |b| {
+                b.header("Authorization", with(2, "sip:1002@example.com"))
+            });
+        };
+        if invited < 0.1 {
+            invite(&mut story);
+        }
+        story
+            .at(0.1)
+            .node("primary")
+            .answers_with("REGISTER", 401, |b| b.header("WWW-Authenticate", challenge));
+        if invited >= 0.1 {
+            invite(&mut story);
+        }
+        story
+            .at(0.7)
+            .phone()
+            .sends_with("REGISTER", "primary", |b| b.header("Authorization", with(1, "sip:example.com")));
+        story.verdict("digest", 60.0)
+    };
+    let slow = || Story::new().latency(0.05);
+    assert_eq!((told(slow(), 0.5), told(slow().lossy(), 0.5)), (Fail, Pass));
+    assert_eq!(told(slow().lossy(), 0.05), Fail);
+}
+
 #[test]
 fn an_error_for_the_request_before_may_end_this_one() {
     let told = |mut story: Story, wait: f64| {

@@ -120,9 +120,9 @@ fn fault(
     match last {
         // The same request at the next server is the same request (RFC 3263 section 4.3).
         Some((before, other)) if nc == before && is_copy(other, exchange) => None,
-        // What answers a challenge has not changed places with what was challenged.
+        // What answers a challenge has not changed places with what was sent before that came.
         Some((before, other))
-            if nc < before && case.makes_good(at).is_none() && case.may_be_unordered(other, exchange) =>
+            if nc < before && !answers_after(case, at, other) && case.may_be_unordered(other, exchange) =>
         {
             None
         }
@@ -140,6 +140,12 @@ fn fault(
         }
         _ => None,
     }
+}
+
+/// Whether a request answers a challenge that came after another request.
+fn answers_after(case: &Case<'_>, at: usize, other: &ClientExchange<'_>) -> bool {
+    let challenge = case.makes_good(at).and_then(|refused| case.client[refused].final_response());
+    challenge.is_some_and(|challenge| challenge.at > other.t0())
 }
 
 /// The answer to a challenge uses its nonce; and where the answer to one challenge is challenged once

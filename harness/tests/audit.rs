@@ -107,7 +107,7 @@ fn scenarios_that_were_merged_into_one_file_are_not_judged_together() {
     std::fs::write(&merged, both).unwrap();
     let ran = audit(merged.to_str().unwrap(), &[]);
     assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
-    for part in ["2 scenarios", "\"503 from the primary\"", "503.feature:11", "each capture by itself"] {
+    for part in ["2 scenarios", "\"503 from the primary\"", "503.feature:12", "each capture by itself"] {
         assert!(ran.err.contains(part), "{part}: {}", ran.err);
     }
 }

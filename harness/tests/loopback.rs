@@ -50,7 +50,8 @@ fn all_pass_and_wireshark_sees_the_same_packets() {
     let beside = dumpcap::Dumpcap::start("net 127.0.0.0/8 and port 5060", &theirs);
     let ran = sipfarm(&[
         "run",
-        "features/calls",
+        "features/calls/basic.feature",
+        "features/calls/reset.feature",
         "features/failover/503.feature",
         "--tags",
         SHORT,
@@ -79,7 +80,7 @@ fn all_pass_without_the_privilege_but_for_what_sockets_cannot_show() {
         command.args(["run", "--net", "loopback", "--out", out.to_str().unwrap()]).args(args);
         Some((Ran::from(command.output().unwrap()), out))
     };
-    let args = ["features/calls", "features/failover/503.feature", "--tags", SHORT];
+    let args = ["features/calls/basic.feature", "features/failover/503.feature", "--tags", SHORT];
     let Some((ran, out)) = run("observable", &args) else { return };
     nothing_stands_against_the_phone(&ran, &out);
     for part in

@@ -143,7 +143,7 @@ fn what_is_not_here_may_be_part_of_the_program() {
     let names = |path: &str| built_in::below(Path::new(path)).map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(names("features/calls/basic.feature"), ["features/calls/basic.feature"]);
     let calls = names("./features/calls/");
-    assert!(calls.contains(&"features/calls/basic.feature".to_owned()), "{calls:?}");
+    assert!(calls.contains(&"features/calls/basic.feature"), "{calls:?}");
     assert!(calls.iter().all(|name| name.starts_with("features/calls/")), "{calls:?}");
     assert_eq!(names("features/cal"), Vec::<&str>::new(), "half a name is no folder");
 }

@@ -10,6 +10,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::exchange::{ClientExchange, asks_for_more, status};
 use super::{Case, Grant, Outcome};
+use crate::finding::Window;
 
 /// A binding that was granted, and where.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +119,13 @@ impl Case<'_> {
             };
             failed && exchange.t0() >= from && exchange.t0() <= to && self.place_of(exchange) == Some(place)
         })
+    }
+
+    /// When the phone certainly had a call that came up then: once it could know of that, and as long as no BYE
+    /// that it sent, or was sent, before what is judged can pass the tap behind it, or after the end of all.
+    pub fn within_call(&self, call: CallSpan, up: Instant) -> Window {
+        let until = call.over.min(self.horizon) - self.limits.latency() * 2;
+        Window { from: up + self.limits.reaction(), to: until }
     }
 
     /// The phone's calls, whoever made them.

@@ -171,6 +171,21 @@ fn a_call_holds_the_phone_where_it_is() {
     assert_eq!(story(75.0), Verdict::Fail);
 }
 
+/// The BYE may still be on its way when the capture ends, overtaken by what the phone sent after it.
+#[test]
+fn what_comes_last_may_have_overtaken_the_end_of_the_call() {
+    let story = |until: f64| {
+        let mut story = managed().latency(0.05);
+        registers(&mut story, 0.0, "primary", 200, 3600);
+        call(&mut story, "primary", 95.0);
+        registers(&mut story, 40.0, "primary", 503, 3600);
+        registers(&mut story, 80.0, "secondary", 200, 3600);
+        story.verdict("idle-failover", until)
+    };
+    assert_ne!(story(80.09), Verdict::Fail);
+    assert_eq!(story(80.2), Verdict::Fail);
+}
+
 #[test]
 fn only_keepalives_go_home_during_a_call() {
     let story = |asks_at: f64| {

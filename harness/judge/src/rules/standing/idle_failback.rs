@@ -64,9 +64,7 @@ fn judge_call<'c, 'a>(
     for aor in case.standings_by_line(set).into_keys() {
         let away = case.line_stands_at(aor, set, up).filter(|stood| stood.place != set.start);
         let Some(stood) = away else { continue };
-        // What crossed the BYE may have been sent when the call was over.
-        let crossing = if over == call.over { case.limits.latency() * 2 } else { Span::ZERO };
-        let window = Window { from: up + case.limits.reaction(), to: over - crossing };
+        let window = case.within_call(call, up);
         let Some(early) = returns(case, &stood, window) else {
             if was_due(case, &stood, call, over) {
                 docket.kept(case.client[stood.exchange].first().packets);

@@ -61,8 +61,7 @@ fn judge_call<'c, 'a>(
     up: Instant,
     stood: &Standing<'_>,
 ) {
-    let crossing = if call.over <= case.horizon { case.limits.latency() * 2 } else { Span::ZERO };
-    let window = Window { from: up + case.limits.reaction(), to: call.over.min(case.horizon) - crossing };
+    let window = case.within_call(call, up);
     let began = |at: usize| {
         let first = case.attempt_of(at).and_then(|attempt| attempt.exchanges.first());
         first.map_or(Instant::EPOCH, |first| case.client[*first].t0())

@@ -52,7 +52,7 @@ fn wrong_arguments_are_the_users_and_say_what_is_right() {
         (&["--server", "primary=192.0.2"], "192.0.2.11:5060"),
         (&["--server", "primary=192.0.2.11:0"], "1 to 65535"),
         (&["--server", "main=sip.example.test"], "--dns"),
-        (&["--server", "main=sip.example.test;transport=tls"], "transport=tcp"),
+        (&["--server", "main=sip.example.test;transport=sctp"], "transport=tcp"),
         (&["--server", "main=sip.example.test", "--dns", "dns.test"], "192.0.2.9"),
         (&["--server", "main=sip.example.test", "--dns", "[2001:db8::9]"], "IPv6"),
         (&["--server", "=192.0.2.11:5060"], "primary=192.0.2.11:5060"),

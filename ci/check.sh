@@ -64,6 +64,7 @@ check doc env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --workspac
 check test cargo test --locked --workspace
 check lint cargo run --locked --release -- lint
 check run cargo run --locked --release -- run
+check mutants cargo run --locked --release -- mutants
 check deny deny
 check wasm wasm
 

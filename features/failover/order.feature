@@ -23,6 +23,14 @@ Feature: Servers are tried in order until one takes the call or none is left
     Then the phone sends INVITE to "primary", then "secondary", then "fallback", and to no other
     And the call fails
 
+  @YL-04
+  Scenario: When all have refused, the phone lets it be
+    Given "primary" answers INVITE with 503
+    And "secondary" answers INVITE with 503
+    And "fallback" answers INVITE with 503
+    When the phone dials the far end
+    Then the call fails with 503
+
   @YL-04 @YL-09
   Scenario: Silence, then refusal, then the fallback
     Given "primary" has fault "silent"

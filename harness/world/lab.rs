@@ -116,6 +116,8 @@ pub struct Lab {
     /// How the phone was lost.
     lost: Option<StepFailure>,
     noted: trouble::Noted,
+    /// The longest delay from the phone to where it is seen.
+    latency: Span,
     /// Up to when all that was seen is on the timeline for certain.
     settled: Instant,
     begun: Instant,
@@ -315,6 +317,7 @@ impl Lab {
         mut self,
         judge: impl FnOnce(&Timeline, &Profile, Instant) -> (T, bool),
     ) -> Closed<T> {
+        self.outlast_latency().await;
         let end = self.settle().await.until;
         self.record.mark(Mark::End, end);
         self.stop_phone().await;
@@ -402,6 +405,16 @@ impl Lab {
             }
             () = tokio::time::sleep(left) => Ok(self.settle().await),
             lost = self.phone.lost() => Err(self.lose(lost)),
+        }
+    }
+
+    /// Lets what the phone sent before the last packet arrive, if that has overtaken it: a BYE behind it
+    /// would tell that a call was over.
+    async fn outlast_latency(&mut self) {
+        let until = self.bench.now() + self.latency * 3;
+        let mut now = self.bench.now();
+        while now < until && !self.is_too_long(now) && self.pass(until, Duration::ZERO).await.is_ok() {
+            now = self.bench.now();
         }
     }
 

@@ -56,7 +56,7 @@ defects! {
     /// Gives a server up that said 100 and nothing more.
     FailsOverAfterTrying = "fails-over-after-trying", caught by ["failover-cause", "sends-nothing"];
     /// Starts over with the first server when the last has failed.
-    StartsOver = "starts-over", caught by ["server-order", "dns-order", "order"];
+    StartsOver = "starts-over", caught by ["server-order", "dns-order", "order", "call-fails"];
     /// Stays with the server that works although a better one is to be tried.
     NeverFailsBack = "never-fails-back", caught by ["server-order", "failback", "token", "call-established"];
     /// Goes back to a better server when a quarter of the time for that has passed.

@@ -125,6 +125,7 @@ impl Lab {
 
         let dns_addr = addresses.dns();
         let scene = scene(&context, place, plan, &profile, &addresses, dns_addr);
+        let latency = scene.sight.latency;
         let begun = bench.now();
         if let Some(recorder) = record.lock().as_mut() {
             recorder.mark(Mark::Scenario(Box::new(scene)), begun);
@@ -203,6 +204,7 @@ impl Lab {
             phone,
             lost: None,
             noted,
+            latency,
             settled: begun,
             begun,
         };

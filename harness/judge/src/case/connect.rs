@@ -1,6 +1,8 @@
 //! The phone's TCP connects: how a server can be tried without any SIP.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Deref;
 
 use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
@@ -60,75 +62,84 @@ pub enum Connected {
     Refused(Instant),
 }
 
-pub(super) fn note<'a>(
-    connects: &mut Vec<Connect<'a>>,
-    names: &Names,
-    at: Instant,
-    packets: &'a [u32],
-    tcp: &TcpEvent,
-) {
-    if tcp.what == TcpStep::Syn && names.is_phone(tcp.src) {
-        match of(connects, tcp.src, tcp.dst) {
-            Some(connect) if connect.outcome == Connected::Unanswered => connect.packets.push(packets),
-            _ => connects.push(Connect {
-                at,
-                packets: vec![packets],
-                from: tcp.src,
-                to: tcp.dst,
-                outcome: Connected::Unanswered,
-                tls: Secured::Unasked,
-            }),
-        }
-        return;
+/// The phone's connects, in order of time.
+#[derive(Debug, Default)]
+pub struct Connects<'a> {
+    list: Vec<Connect<'a>>,
+    /// The place of the last one from there to there: a phone that tries without end makes thousands.
+    latest: BTreeMap<(SocketAddr, SocketAddr), usize>,
+}
+
+impl<'a> Deref for Connects<'a> {
+    type Target = [Connect<'a>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.list
     }
-    let Some(connect) = of(connects, tcp.dst, tcp.src) else { return };
-    if connect.tls == Secured::Asked && matches!(tcp.what, TcpStep::Fin | TcpStep::Rst) {
-        connect.tls = Secured::Failed(at);
+}
+
+impl<'a> Connects<'a> {
+    pub(super) fn note(&mut self, names: &Names, at: Instant, packets: &'a [u32], tcp: &TcpEvent) {
+        if tcp.what == TcpStep::Syn && names.is_phone(tcp.src) {
+            return self.note_syn(at, packets, tcp);
+        }
+        let Some(connect) = self.of(tcp.dst, tcp.src) else { return };
+        if connect.tls == Secured::Asked && matches!(tcp.what, TcpStep::Fin | TcpStep::Rst) {
+            connect.tls = Secured::Failed(at);
+            connect.packets.push(packets);
+        }
+        if connect.outcome == Connected::Unanswered {
+            match tcp.what {
+                TcpStep::SynAck => connect.outcome = Connected::Open(at),
+                TcpStep::Rst => connect.outcome = Connected::Refused(at),
+                TcpStep::Syn | TcpStep::Fin => return,
+            }
+            connect.packets.push(packets);
+        }
+    }
+
+    fn note_syn(&mut self, at: Instant, packets: &'a [u32], tcp: &TcpEvent) {
+        if let Some(connect) = self.of(tcp.src, tcp.dst)
+            && connect.outcome == Connected::Unanswered
+        {
+            return connect.packets.push(packets);
+        }
+        self.latest.insert((tcp.src, tcp.dst), self.list.len());
+        self.list.push(Connect {
+            at,
+            packets: vec![packets],
+            from: tcp.src,
+            to: tcp.dst,
+            outcome: Connected::Unanswered,
+            tls: Secured::Unasked,
+        });
+    }
+
+    pub(super) fn note_tls(&mut self, at: Instant, packets: &'a [u32], tls: &TlsEvent) {
+        let forth = self.of(tls.src, tls.dst).is_some();
+        let (from, to) = if forth { (tls.src, tls.dst) } else { (tls.dst, tls.src) };
+        let Some(connect) = self.of(from, to) else { return };
+        let next = match (tls.what, connect.tls) {
+            (TlsStep::ClientHello, Secured::Unasked) => Secured::Asked,
+            (TlsStep::Finished, Secured::Asked) if forth => Secured::Stands(at),
+            (TlsStep::Alert(_), Secured::Asked) => Secured::Failed(at),
+            _ => return,
+        };
+        connect.tls = next;
         connect.packets.push(packets);
     }
-    if connect.outcome == Connected::Unanswered {
-        match tcp.what {
-            TcpStep::SynAck => connect.outcome = Connected::Open(at),
-            TcpStep::Rst => connect.outcome = Connected::Refused(at),
-            TcpStep::Syn | TcpStep::Fin => return,
+
+    pub(super) fn note_icmp(&mut self, at: Instant, transport: Transport, src: SocketAddr, dst: SocketAddr) {
+        if transport.is_reliable()
+            && let Some(connect) = self.of(src, dst)
+            && connect.outcome == Connected::Unanswered
+        {
+            connect.outcome = Connected::Refused(at);
         }
-        connect.packets.push(packets);
     }
-}
 
-pub(super) fn note_tls<'a>(connects: &mut [Connect<'a>], at: Instant, packets: &'a [u32], tls: &TlsEvent) {
-    let forth = of(connects, tls.src, tls.dst).is_some();
-    let (from, to) = if forth { (tls.src, tls.dst) } else { (tls.dst, tls.src) };
-    let Some(connect) = of(connects, from, to) else { return };
-    let next = match (tls.what, connect.tls) {
-        (TlsStep::ClientHello, Secured::Unasked) => Secured::Asked,
-        (TlsStep::Finished, Secured::Asked) if forth => Secured::Stands(at),
-        (TlsStep::Alert(_), Secured::Asked) => Secured::Failed(at),
-        _ => return,
-    };
-    connect.tls = next;
-    connect.packets.push(packets);
-}
-
-pub(super) fn note_icmp(
-    connects: &mut [Connect<'_>],
-    at: Instant,
-    transport: Transport,
-    src: SocketAddr,
-    dst: SocketAddr,
-) {
-    if transport.is_reliable()
-        && let Some(connect) = of(connects, src, dst)
-        && connect.outcome == Connected::Unanswered
-    {
-        connect.outcome = Connected::Refused(at);
+    /// The last one from there to there.
+    fn of(&mut self, from: SocketAddr, to: SocketAddr) -> Option<&mut Connect<'a>> {
+        self.latest.get(&(from, to)).map(|&at| &mut self.list[at])
     }
-}
-
-fn of<'c, 'a>(
-    connects: &'c mut [Connect<'a>],
-    from: SocketAddr,
-    to: SocketAddr,
-) -> Option<&'c mut Connect<'a>> {
-    connects.iter_mut().rev().find(|connect| connect.from == from && connect.to == to)
 }

@@ -43,7 +43,7 @@ use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
 pub use agreement::Agreement;
 pub use attempt::{Attempt, Outcome};
 pub use audio::{Ear, Gap};
-pub use connect::{Connect, Connected, Secured};
+pub use connect::{Connect, Connected, Connects, Secured};
 pub use dialog::Dialog;
 pub use dns::{Dns, Lookup, RecordSet, Stranger, Told};
 pub use exchange::{ClientExchange, Failure, ServerExchange, asks_for_more, status};
@@ -88,7 +88,7 @@ pub struct Case<'a> {
     /// FIN and RST that the phone was sent, each with its sender.
     closed: Vec<(Instant, SocketAddr, &'a [u32])>,
     /// The phone's TCP connects.
-    pub connects: Vec<Connect<'a>>,
+    pub connects: Connects<'a>,
     /// The ends of the phone's TCP connections that it made itself: when, and to whom.
     pub closes: Vec<(Instant, SocketAddr)>,
     /// The phone's REGISTER exchanges with their class.
@@ -136,7 +136,7 @@ impl<'a> Case<'a> {
             stray_acks,
             unreachable: Vec::new(),
             closed: Vec::new(),
-            connects: Vec::new(),
+            connects: Connects::default(),
             closes: Vec::new(),
             registrations: Vec::new(),
             attempts: Vec::new(),
@@ -225,10 +225,10 @@ impl<'a> Case<'a> {
         for event in timeline.events().iter().filter(|event| event.at <= horizon) {
             match &event.kind {
                 EventKind::Icmp(icmp) => self.note_icmp(event.at, &event.packets, icmp),
-                EventKind::Tls(tls) => connect::note_tls(&mut self.connects, event.at, &event.packets, tls),
+                EventKind::Tls(tls) => self.connects.note_tls(event.at, &event.packets, tls),
                 EventKind::Tcp(tcp) => {
                     self.note_end(event.at, &event.packets, tcp);
-                    connect::note(&mut self.connects, &self.names, event.at, &event.packets, tcp);
+                    self.connects.note(&self.names, event.at, &event.packets, tcp);
                 }
                 _ => {}
             }
@@ -251,7 +251,7 @@ impl<'a> Case<'a> {
                 exchange.failures.push(Failure { at, packets, what: what.clone() });
             }
         }
-        connect::note_icmp(&mut self.connects, at, transport, src, dst);
+        self.connects.note_icmp(at, transport, src, dst);
     }
 
     fn note_end(&mut self, at: Instant, packets: &'a [u32], tcp: &TcpEvent) {

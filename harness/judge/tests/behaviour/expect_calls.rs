@@ -1,6 +1,7 @@
 //! Expectations about calls and registrations: `call-established`, `call-fails`, `call-ends`,
 //! `registered`, `answers`.
 use crate::common::{Story, span, when};
+use sipfarm_core::profile::OnExhausted;
 use sipfarm_core::sip::Method;
 use sipfarm_judge::mark::Expected;
 use sipfarm_judge::timeline::TcpStep;
@@ -183,6 +184,50 @@ fn refused_connects_end_a_call_too() {
         story.at(0.1 * n as f64 + 0.01).tcp_from(node, TcpStep::Rst);
     }
     assert_eq!(story.run(&expected, 60.0).verdict, Verdict::Pass);
+}
+
+/// A phone that goes round and round its servers, each of which refuses at once, with a second between.
+fn goes_round(rounds: u32) -> Story {
+    let mut story = Story::new();
+    for n in 0..rounds {
+        for (place, node) in ["primary", "secondary", "fallback"].into_iter().enumerate() {
+            let at = f64::from(n) * 1.5 + 0.1 * place as f64;
+            story.at(at).phone().sends("INVITE", node);
+            story.at(at + 0.01).node(node).answers("INVITE", 503);
+            story.at(at + 0.02).phone().acks(node);
+        }
+    }
+    story
+}
+
+#[test]
+fn a_phone_that_starts_over_for_ever_does_not_let_its_call_fail() {
+    // One walk along three servers takes 3 x 2 x (32 s + 2 s) at the most: credentials included.
+    let mut story = goes_round(200);
+    let expected = story.expect(0.0, fails(None));
+    assert_eq!(story.live(&expected, 150.0).verdict, Verdict::Pending);
+    let finding = story.live(&expected, 290.0);
+    assert_eq!(finding.verdict, Verdict::Fail);
+    assert!(finding.seen.contains("still tries"), "{}", finding.seen);
+}
+
+#[test]
+fn a_profile_that_starts_over_may() {
+    let mut story = goes_round(200);
+    story.profile.failover.on_exhausted = OnExhausted::RestartList;
+    let expected = story.expect(0.0, fails(None));
+    assert_ne!(story.live(&expected, 290.0).verdict, Verdict::Fail);
+}
+
+#[test]
+fn connects_without_end_may_be_for_something_else() {
+    let mut story = Story::new().tcp();
+    let expected = story.expect(0.0, fails(None));
+    for n in 0..400 {
+        story.at(f64::from(n)).syn("primary");
+        story.at(f64::from(n) + 0.01).tcp_from("primary", TcpStep::Rst);
+    }
+    assert_eq!(story.live(&expected, 390.0).verdict, Verdict::Inconclusive);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! A call fails: every INVITE has ended without 2xx, and no other comes (YL-02c, YL-04, YL-10).
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use sipfarm_core::profile::OnExhausted;
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
@@ -8,6 +12,7 @@ use super::call_established::is_2xx;
 use crate::case::{CONNECT_CAP, Case, ClientExchange, Connected, status};
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
+use crate::rules::draft::Draft;
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "call-fails",
@@ -38,6 +43,9 @@ pub(super) fn judge(asked: &Asked<'_, '_>, code: Option<u16>) -> Finding {
         quiet_from = quiet_from.max(next.end);
     }
     let decided = quiet_from + case.limits.at_once();
+    if let Some(late) = endless(asked, &tries, decided) {
+        return goes_on(draft, first, late);
+    }
     let counted: Vec<_> =
         tries.iter().take_while(|next| next.began <= decided).filter_map(|next| next.exchange).collect();
     let draft = draft.messages(counted.iter().map(|exchange| &**exchange.first()));
@@ -65,8 +73,48 @@ pub(super) fn judge(asked: &Asked<'_, '_>, code: Option<u16>) -> Finding {
     }
 }
 
+/// The first try that comes too late to be part of one walk along the servers, as YL-04 ends a call with:
+/// each of them, and each other address that was tried, may have cost two whole time-outs, one of them for
+/// the request that credentials were asked for, and as long as it rang. Without this end a phone that
+/// starts over for ever would be waited for as long.
+fn endless<'t, 'c, 'a>(
+    asked: &Asked<'c, 'a>,
+    tries: &'t [Try<'c, 'a>],
+    decided: Instant,
+) -> Option<&'t Try<'c, 'a>> {
+    let case = asked.case;
+    if case.profile.failover.on_exhausted != OnExhausted::FailCall {
+        return None;
+    }
+    let tried: BTreeSet<SocketAddr> = tries.iter().map(|one| one.to).collect();
+    let places = tried.len().max(case.names.order().len()) as i64;
+    let each = case.limits.timeout(&Method::Invite) + case.limits.at_once();
+    let mut until = tries.first()?.began + each * 2 * places;
+    for one in tries.iter().take_while(|one| one.began <= decided) {
+        if one.began > until {
+            return Some(one);
+        }
+        let rang = one.exchange.is_some_and(|exchange| !exchange.responses.is_empty());
+        until = if rang { until + (one.end - one.began) } else { until };
+    }
+    None
+}
+
+/// The call never fails. Connects alone may be for something else than the call.
+fn goes_on(draft: Draft<'_, '_>, first: &Try<'_, '_>, late: &Try<'_, '_>) -> Finding {
+    let seconds = (late.began - first.began).as_secs_f64();
+    let draft = draft.seen(format!(
+        "the phone still tries {seconds:.1} s after its first try, longer than one walk along its servers takes"
+    ));
+    match late.exchange {
+        Some(exchange) => draft.message(exchange.first()).fail(),
+        None => draft.inconclusive("what it connects for is not seen"),
+    }
+}
+
 /// One try at a server: an INVITE, or a connect that came to nothing.
 struct Try<'c, 'a> {
+    to: SocketAddr,
     began: Instant,
     /// When it has ended at the latest.
     end: Instant,
@@ -79,7 +127,12 @@ fn tries<'c, 'a>(asked: &Asked<'c, 'a>) -> Vec<Try<'c, 'a>> {
     let since = asked.since();
     let invites = case.client.iter().filter(|e| e.method == Method::Invite && !e.in_dialog());
     let mut tries: Vec<Try<'c, 'a>> = invites
-        .map(|exchange| Try { began: exchange.t0(), end: end(case, exchange), exchange: Some(exchange) })
+        .map(|exchange| Try {
+            to: exchange.to,
+            began: exchange.t0(),
+            end: end(case, exchange),
+            exchange: Some(exchange),
+        })
         .filter(|one| one.began >= since || one.end >= since)
         .collect();
     let connects = case.connects.iter().filter(|connect| connect.at >= since);
@@ -90,7 +143,7 @@ fn tries<'c, 'a>(asked: &Asked<'c, 'a>) -> Vec<Try<'c, 'a>> {
             Connected::Refused(at) => at.min(connect.at + configured.unwrap_or(CONNECT_CAP)),
             Connected::Unanswered => connect.at + configured.unwrap_or(CONNECT_CAP),
         };
-        Some(Try { began: connect.at, end, exchange: None })
+        Some(Try { to: connect.to, began: connect.at, end, exchange: None })
     }));
     tries.sort_by_key(|one| one.began);
     tries

@@ -28,7 +28,7 @@ impl Rule for RefusesCertificate {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        for connect in &case.connects {
+        for connect in case.connects.iter() {
             let (Secured::Stands(at) | Secured::Failed(at)) = connect.tls else { continue };
             let Some(fault) = fault_during(case, connect, at) else { continue };
             let packets = connect.packets.last().copied().unwrap_or_default();

@@ -185,8 +185,8 @@ impl Phone {
     }
 
     fn on_failure(&mut self, client: ClientId, failure: Failure, now: Instant) {
-        let unanswered = self.registrations.iter().find(|owner| owner.owns(client));
-        if let Some(server) = unanswered.and_then(|owner| owner.asks()) {
+        let mut owners = self.registrations.iter();
+        if let Some(server) = owners.find_map(|owner| owner.asks(client)) {
             self.lose_server(self.core.target(server).addr, now);
         }
         let Phone { core, registrations, subscriptions, calls, .. } = self;

@@ -157,9 +157,9 @@ impl Registration {
             || self.watch_of(client).is_some()
     }
 
-    /// The server that has this registration's REGISTER.
-    pub fn asks(&self) -> Option<usize> {
-        self.attempt.as_ref().map(|attempt| attempt.hunt.server)
+    /// The server that has the REGISTER of that transaction, unless that only watches a server.
+    pub fn asks(&self, client: ClientId) -> Option<usize> {
+        self.attempt.as_ref().filter(|attempt| attempt.hunt.owns(client)).map(|attempt| attempt.hunt.server)
     }
 
     /// A response to this registration's REGISTER.

@@ -26,6 +26,8 @@ pub struct Agreement<'c, 'a> {
     pub theirs: Direction,
     /// Where the other side wants to hear; `None` where it wants nothing.
     pub to: Option<SocketAddr>,
+    /// Where the phone wants to hear.
+    pub ear: Option<SocketAddr>,
 }
 
 impl Agreement<'_, '_> {
@@ -42,6 +44,15 @@ impl Agreement<'_, '_> {
     /// Whether the phone has put the other side on hold with it (RFC 3264 section 8.4).
     pub fn holds(&self) -> bool {
         self.offered_by_phone && !self.own.receives()
+    }
+
+    /// Whether either side is on hold: audio does not flow both ways, or, as it was said of old, goes to an
+    /// address of zeros (RFC 3264 section 8.4).
+    pub fn is_on_hold(&self) -> bool {
+        let zeros = |ear: Option<SocketAddr>| ear.is_some_and(|ear| ear.ip().is_unspecified());
+        (self.own, self.theirs) != (Direction::SendRecv, Direction::SendRecv)
+            || zeros(self.to)
+            || zeros(self.ear)
     }
 
     /// The answer's direction, and what the offer's is.
@@ -95,6 +106,7 @@ impl<'a> Case<'a> {
             own: direction(own)?,
             theirs: direction(theirs)?,
             to: theirs.address(theirs.audio()?),
+            ear: own.address(own.audio()?),
         })
     }
 }

@@ -7,11 +7,13 @@ mod agreement;
 mod attempt;
 mod audio;
 mod bound;
+mod close;
 mod connect;
 mod description;
 mod dialog;
 mod dns;
 mod exchange;
+mod hold;
 mod limits;
 mod located;
 mod names;
@@ -43,17 +45,19 @@ use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
 pub use agreement::Agreement;
 pub use attempt::{Attempt, Outcome};
 pub use audio::{Ear, Gap};
+pub use close::Closes;
 pub use connect::{Connect, Connected, Connects, Secured};
 pub use dialog::Dialog;
 pub use dns::{Dns, Lookup, RecordSet, Stranger, Told};
 pub use exchange::{ClientExchange, Failure, ServerExchange, asks_for_more, status};
+pub use hold::Hold;
 pub use limits::{CONNECT_CAP, Ladder, Limits, SENDS_MAX};
 pub use located::{Candidate, Rank};
 pub use names::{Guess, Names};
 pub use notes::{FaultWindow, MOMENT, Notes, Trouble};
 pub use patience::Patience;
 pub use places::{CallSpan, Standing};
-pub use preservation::{Loss, LostCall};
+pub use preservation::{Loss, LostCall, Sign};
 pub use register::{Grant, Purpose, Registration};
 pub use reset::Reset;
 pub use seen::{Seen, SeenRef};
@@ -85,12 +89,10 @@ pub struct Case<'a> {
     pub stray_acks: Vec<SeenRef<'a>>,
     /// Fatal ICMP errors that the phone was sent, by the address that they say cannot be reached.
     pub unreachable: Vec<(Instant, SocketAddr)>,
-    /// FIN and RST that the phone was sent, each with its sender.
-    closed: Vec<(Instant, SocketAddr, &'a [u32])>,
     /// The phone's TCP connects.
     pub connects: Connects<'a>,
-    /// The ends of the phone's TCP connections that it made itself: when, and to whom.
-    pub closes: Vec<(Instant, SocketAddr)>,
+    /// The ends of the phone's TCP connections.
+    pub closes: Closes<'a>,
     /// The phone's REGISTER exchanges with their class.
     pub registrations: Vec<Registration>,
     /// Calls and registrations, each from server to server.
@@ -135,9 +137,8 @@ impl<'a> Case<'a> {
             server,
             stray_acks,
             unreachable: Vec::new(),
-            closed: Vec::new(),
             connects: Connects::default(),
-            closes: Vec::new(),
+            closes: Closes::default(),
             registrations: Vec::new(),
             attempts: Vec::new(),
             dialogs: Vec::new(),
@@ -255,17 +256,12 @@ impl<'a> Case<'a> {
     }
 
     fn note_end(&mut self, at: Instant, packets: &'a [u32], tcp: &TcpEvent) {
-        if matches!(tcp.what, TcpStep::Fin | TcpStep::Rst) && self.names.is_phone(tcp.src) {
-            self.closes.push((at, tcp.dst));
-        }
+        self.closes.note(&self.names, at, packets, tcp);
         let what = match tcp.what {
             TcpStep::Fin => "FIN",
             TcpStep::Rst => "RST",
             TcpStep::Syn | TcpStep::SynAck => return,
         };
-        if self.names.is_phone(tcp.dst) {
-            self.closed.push((at, tcp.src, packets));
-        }
         for exchange in self.client.iter_mut().filter(|exchange| exchange.transport.is_reliable()) {
             let of_it = exchange.from == tcp.dst && exchange.to == tcp.src;
             if of_it && exchange.t0() <= at && !ended_before(exchange, at) {

@@ -6,10 +6,10 @@ use std::ops::Range;
 
 use sipfarm_core::profile::RegistrationMethod;
 use sipfarm_core::sip::Method;
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::{Instant, Key, Span};
 
 use super::exchange::{ClientExchange, asks_for_more, status};
-use super::{Case, Grant, Outcome};
+use super::{Case, Grant, LostCall, Outcome};
 use crate::finding::Window;
 
 /// A binding that was granted, and where.
@@ -114,7 +114,9 @@ impl Case<'_> {
     pub fn failed_at(&self, place: usize, from: Instant, to: Instant) -> bool {
         self.client.iter().any(|exchange| {
             let failed = match exchange.outcome() {
-                Outcome::Final(code) => code >= 300 && !asks_for_more(code),
+                Outcome::Final(code) => {
+                    code >= 300 && !asks_for_more(code) && !is_of_the_called(exchange, code)
+                }
                 Outcome::Unreachable | Outcome::Silence | Outcome::Provisional => true,
             };
             failed && exchange.t0() >= from && exchange.t0() <= to && self.place_of(exchange) == Some(place)
@@ -124,8 +126,22 @@ impl Case<'_> {
     /// When the phone certainly had a call that came up then: once it could know of that, and as long as no BYE
     /// that it sent, or was sent, before what is judged can pass the tap behind it, or after the end of all.
     pub fn within_call(&self, call: CallSpan, up: Instant) -> Window {
-        let until = call.over.min(self.horizon) - self.limits.latency() * 2;
+        let ends = |key: &Key| matches!(key, Key::HangUp | Key::Reboot);
+        let key = self.notes.when_commanded(ends).filter(|at| *at >= up).min();
+        let over = key.into_iter().chain(self.given_up(call)).fold(call.over, Instant::min);
+        let until = over.min(self.horizon) - self.limits.latency() * 2;
         Window { from: up + self.limits.reaction(), to: until }
+    }
+
+    /// When a phone that keeps calls may have done with one whose server is lost, with or without BYE (AM-18,
+    /// AM-23).
+    fn given_up(&self, call: CallSpan) -> Option<Instant> {
+        let lost = self.lost_calls();
+        let of_it = |lost: &&LostCall<'_>| {
+            lost.dialog.at >= call.begun && call.up.is_some_and(|up| lost.dialog.at <= up)
+        };
+        let lost = lost.iter().find(of_it)?;
+        if lost.is_preserved() { lost.over } else { Some(lost.loss.since) }
     }
 
     /// The phone's calls, whoever made them.
@@ -161,6 +177,11 @@ impl Case<'_> {
         let linger = self.limits.at_once().max(Span::from_secs(1));
         self.calls().iter().any(|call| call.begun <= to && call.over + linger >= from)
     }
+}
+
+/// Whether a refusal is the word of the called party, and says nothing of the server that has brought it.
+fn is_of_the_called(exchange: &ClientExchange<'_>, code: u16) -> bool {
+    exchange.method == Method::Invite && matches!(code, 480 | 486..=488 | 491 | 600 | 603 | 604 | 606)
 }
 
 /// User and host of a SIP URI, the way that they are compared here.

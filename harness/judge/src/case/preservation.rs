@@ -2,17 +2,33 @@
 //! the loss, and for how long it was heard afterwards.
 //!
 //! A phone cannot know of a loss before something fails. The instant of detection is the first of: the end
-//! of a TCP connection of the server, an ICMP error for a packet to it, 408 or 481 to a request within the
-//! dialog or none at all until the time-out, a REGISTER without an answer until the time-out.
+//! of the TCP connection that it uses with the server, an ICMP error for a packet to it, 408 or 481 to a request
+//! within the dialog or none at all until the time-out, a REGISTER or a keep-alive without an answer until the
+//! time-out. Other failures a phone may take for a loss, and need not.
 
 use sipfarm_core::machine::Transport;
-use sipfarm_core::sdp::Direction;
+use sipfarm_core::profile::KeepaliveForm;
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Key, Span};
 
 use super::dialog::Dialog;
 use super::exchange::status;
+use super::hold::Hold;
 use super::{Case, ClientExchange};
+
+/// How long the audio of a call may go on after its end (AM-23).
+const END: Span = Span::from_secs(2);
+
+/// What a failure says of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// It is lost.
+    Lost,
+    /// It has refused to refresh the session with 503: that may be taken for a loss (AM-14) or for an answer.
+    Unavailable,
+    /// It may be lost.
+    Doubtful,
+}
 
 /// How the phone could know that a server is lost.
 #[derive(Debug, Clone)]
@@ -24,6 +40,10 @@ pub struct Loss {
     pub at: Instant,
     /// The REGISTER that has found it out, by its place among the client exchanges.
     pub register: Option<usize>,
+    /// How certain it is.
+    pub sign: Sign,
+    /// Whether the server has said so itself.
+    pub answered: bool,
     /// What has failed, in words.
     pub what: String,
     /// The packets that show it, and when the last of them passed the tap.
@@ -35,16 +55,23 @@ pub struct Loss {
 pub struct LostCall<'c> {
     /// Its dialog.
     pub dialog: &'c Dialog,
+    /// When it was up.
+    pub up: Instant,
     /// The place of its server in the order.
     pub server: usize,
     /// How the phone could know.
     pub loss: Loss,
     /// Whether it was on hold then.
-    pub held: bool,
+    pub hold: Hold,
     /// Until when the phone was heard without a gap; none where it was silent at the loss.
     pub heard_until: Option<Instant>,
-    /// When it was over: by a BYE, by the user's key, or as the phone fell silent. None where it still is up.
+    /// When it may have been over: by a BYE, by the user's key, or as the phone fell silent. None where it
+    /// still is up.
     pub over: Option<Instant>,
+    /// When it was over for certain: by a BYE, or by the user's key, after which the phone fell silent.
+    pub ended: Option<Instant>,
+    /// When its signalling was back: a request within the dialog was accepted after the loss.
+    pub back: Option<Instant>,
 }
 
 impl LostCall<'_> {
@@ -53,28 +80,62 @@ impl LostCall<'_> {
         self.heard_until.is_some_and(|until| at <= until) && self.over.is_none_or(|over| at < over)
     }
 
+    /// Whether the phone kept it then and went on keeping it, so that what it sent then was not sent because
+    /// the call had come to its end.
+    pub fn outlives(&self, at: Instant, crossing: Span) -> bool {
+        self.lives_at(at + crossing) && self.heard_until.is_some_and(|until| at + END <= until)
+    }
+
+    /// Whether the phone may still have kept it then.
+    pub fn may_live_at(&self, at: Instant) -> bool {
+        self.heard_until.is_some_and(|until| at <= until) && self.ended.is_none_or(|ended| at < ended)
+    }
+
     /// Whether it has outlived its signalling.
     pub fn is_preserved(&self) -> bool {
-        !self.held && self.lives_at(self.loss.at)
+        self.hold == Hold::No && self.lives_at(self.loss.at)
     }
 }
 
 impl<'a> Case<'a> {
-    /// The phone's calls whose server was lost while they were up, where the profile keeps such calls and
-    /// their audio runs past that server.
+    /// The phone's calls whose server was certainly lost while they were up, where the profile keeps such
+    /// calls and their audio runs past that server.
     pub fn lost_calls(&self) -> Vec<LostCall<'_>> {
+        self.calls_after(|loss| loss.sign == Sign::Lost)
+    }
+
+    /// The same after any failure that such a phone must not end its call for (AM-14).
+    pub fn calls_to_keep(&self) -> Vec<LostCall<'_>> {
+        self.calls_after(|loss| loss.sign != Sign::Doubtful)
+    }
+
+    /// Whether the phone may have taken the server of a dialog for lost within a stretch of time.
+    pub fn may_have_lost(&self, dialog: &Dialog, from: Instant, to: Instant) -> bool {
+        let Some((_, server)) = self.came_by(dialog) else { return true };
+        self.losses(dialog, server).iter().any(|loss| loss.since <= to && loss.at >= from)
+    }
+
+    /// How long a preserved call may live, and by how much that may be missed: 1 % or 5 s, whichever is more.
+    pub fn longest_preservation(&self) -> Option<(Span, Span)> {
+        let max = Span::from_secs(self.profile.mcp.max_s?.into());
+        Some((max, max.scale(0.01).max(Span::from_secs(5))))
+    }
+
+    fn calls_after(&self, counts: impl Fn(&Loss) -> bool) -> Vec<LostCall<'_>> {
         if !self.profile.mcp.supported {
             return Vec::new();
         }
-        self.dialogs.iter().filter(|dialog| dialog.confirmed).filter_map(|dialog| self.lost(dialog)).collect()
+        let confirmed = self.dialogs.iter().filter(|dialog| dialog.confirmed);
+        confirmed.filter_map(|dialog| self.lost(dialog, &counts)).collect()
     }
 
-    fn lost<'c>(&'c self, dialog: &'c Dialog) -> Option<LostCall<'c>> {
+    fn lost<'c>(&'c self, dialog: &'c Dialog, counts: impl Fn(&Loss) -> bool) -> Option<LostCall<'c>> {
         let (up, server) = self.came_by(dialog)?;
         let bye = self.end_by_bye(&dialog.call_id, &dialog.local_tag, &dialog.remote_tag);
-        let bye = bye.map_or(Instant::FAR_FUTURE, |(at, _)| at);
-        let losses = self.losses(dialog, server).into_iter();
-        let losses: Vec<Loss> = losses.filter(|loss| loss.at > up && loss.since < bye).collect();
+        let bye = bye.map(|(at, _)| at);
+        let losses = self.losses(dialog, server).into_iter().filter(counts);
+        let before_bye = |loss: &Loss| bye.is_none_or(|bye| loss.since < bye);
+        let losses: Vec<Loss> = losses.filter(|loss| loss.at > up && before_bye(loss)).collect();
         let since = losses.iter().map(|loss| loss.since).min()?.max(up);
         let loss = losses.into_iter().min_by_key(|loss| loss.at)?;
         if loss.at > self.horizon || self.is_anchored(dialog, server) {
@@ -84,11 +145,15 @@ impl<'a> Case<'a> {
         let heard_until = self.heard_until(loss.since);
         let ends = |key: &Key| matches!(key, Key::HangUp | Key::Reboot);
         let key = self.notes.when_commanded(ends).filter(|at| *at >= up).min();
+        // A key that nobody has heard ends nothing.
+        let heard =
+            |key: &Instant| heard_until.is_none_or(|until| until <= *key + END + self.limits.latency());
+        let ended = bye.into_iter().chain(key.filter(heard)).min();
         let fell_silent = heard_until.filter(|until| *until + self.longest_gap() < self.horizon);
-        let bye = Some(bye).filter(|at| *at < Instant::FAR_FUTURE);
         let over = bye.into_iter().chain(key).chain(fell_silent).min();
-        let held = self.is_held(dialog, loss.since);
-        Some(LostCall { dialog, server, loss, held, heard_until, over })
+        let hold = self.hold(&dialog.call_id, loss.since, loss.at);
+        let back = self.accepted_within(dialog, loss.at);
+        Some(LostCall { dialog, up, server, loss, hold, heard_until, over, ended, back })
     }
 
     /// The phone's first attempt to register after that instant, but for the one that has found a loss out.
@@ -98,7 +163,21 @@ impl<'a> Case<'a> {
         others.into_iter().find(|exchange| exchange.t0() > at)
     }
 
-    /// When a call was up, and the place of the server that it runs through.
+    /// Whether the phone has to register anew after the loss: a server that has answered is there, and a
+    /// binding that lasts beyond `until` need not be asked for again.
+    pub fn must_register(&self, call: &LostCall<'_>, until: Instant) -> bool {
+        let lasts = || {
+            self.registrations.iter().any(|registration| {
+                let grant = registration.granted;
+                self.place_of(&self.client[registration.exchange]) == Some(call.server)
+                    && grant.is_some_and(|grant| grant.last + grant.expires > until)
+            })
+        };
+        !call.loss.answered || !lasts()
+    }
+
+    /// When a call was up, and the place of the server that it runs through. One that the phone has answered
+    /// is not connected before the ACK (AM-20).
     fn came_by(&self, dialog: &Dialog) -> Option<(Instant, usize)> {
         let of_it = |method: &Method, call_id: &str| *method == Method::Invite && call_id == dialog.call_id;
         let own = self.client.iter().filter(|e| of_it(&e.method, e.first().call_id) && !e.in_dialog());
@@ -108,53 +187,69 @@ impl<'a> Case<'a> {
         });
         let theirs = self.server.iter().filter(|e| of_it(&e.method, e.first().call_id));
         let theirs = theirs.filter(|e| e.first().to_tag.is_none()).filter_map(|e| {
-            let up = e.responses.iter().find(|r| (200..300).contains(&status(r)))?;
+            let accepted = e.responses.iter().find(|r| (200..300).contains(&status(r)))?;
+            let up = e.acks.first().or((!self.sees_all()).then_some(accepted))?;
             Some((up.at, self.names.place(e.from, e.transport)?))
         });
         own.chain(theirs).next()
     }
 
-    /// Everything by which the phone could know that the server of a call is lost.
+    /// Everything by which the phone could know that the server of a call is lost, or take it for lost.
     fn losses(&self, dialog: &Dialog, server: usize) -> Vec<Loss> {
-        let at_server = |exchange: &ClientExchange<'_>| self.place_of(exchange) == Some(server);
-        let in_dialog = self.requests_in(dialog).filter(|e| e.method != Method::Bye && at_server(e));
-        let in_dialog = in_dialog.filter_map(|exchange| self.failure_of(exchange, &[408, 481]));
-        let registers = self.registrations.iter().filter_map(|registration| {
-            let exchange = &self.client[registration.exchange];
-            let failed = self.failure_of(exchange, &[]).filter(|_| at_server(exchange))?;
-            Some(Loss { register: Some(registration.exchange), ..failed })
+        let asked = self.client.iter().enumerate().filter(|(_, exchange)| {
+            exchange.method != Method::Bye && self.place_of(exchange) == Some(server)
         });
-        let told = |what: &'static str, at: &Instant, packets: &[u32]| Loss {
-            since: *at,
-            at: *at,
+        let asked = asked.filter_map(|(at, exchange)| self.loss_by(at, exchange, dialog));
+        let told = |what: &str, at: Instant, packets: &[u32], sign: Sign| Loss {
+            since: at,
+            at,
             register: None,
+            sign,
+            answered: false,
             what: what.to_owned(),
-            shown: (packets.to_vec(), *at),
+            shown: (packets.to_vec(), at),
         };
         let is_server = |addr, transport| self.names.place(addr, transport) == Some(server);
-        let closed = self.closed.iter().filter(|(_, addr, _)| is_server(*addr, Transport::Tcp));
-        let closed = closed.map(|(at, _, packets)| told("its connection ended", at, packets));
+        let closed = self.closed_by_others().filter(|close| is_server(close.other, Transport::Tcp));
+        let closed = closed.map(|close| {
+            let sign = if self.was_in_use(close) { Sign::Lost } else { Sign::Doubtful };
+            told("its connection ended", close.at, close.packets, sign)
+        });
         let unreachable = self.unreachable.iter().filter(|(_, addr)| is_server(*addr, Transport::Udp));
-        let unreachable = unreachable.map(|(at, _)| told("an ICMP error", at, &[]));
-        in_dialog.chain(registers).chain(closed).chain(unreachable).collect()
+        let unreachable = unreachable.map(|(at, _)| told("an ICMP error", *at, &[], Sign::Lost));
+        asked.chain(closed).chain(unreachable).collect()
     }
 
-    /// When a request has failed for want of an answer, or with one of these codes.
-    fn failure_of(&self, exchange: &ClientExchange<'_>, codes: &[u16]) -> Option<Loss> {
+    /// What a request to the server of a dialog says of it.
+    fn loss_by(&self, at: usize, exchange: &ClientExchange<'_>, dialog: &Dialog) -> Option<Loss> {
+        let within = dialog.is_of(exchange.first(), true);
+        let refreshes = within && matches!(exchange.method, Method::Invite | Method::Update);
+        let keeps_alive = exchange.method == Method::Options
+            && !exchange.in_dialog()
+            && self.profile.registration.keepalive.form == KeepaliveForm::Options;
+        let registers = exchange.method == Method::Register;
+        let sign = match exchange.code() {
+            Some(408 | 481) if within => Sign::Lost,
+            Some(503) if refreshes => Sign::Unavailable,
+            Some(408 | 503) => Sign::Doubtful,
+            Some(_) => return None,
+            None if within || keeps_alive || registers => Sign::Lost,
+            None => Sign::Doubtful,
+        };
         let what = exchange.what(&self.names);
+        let register = registers.then_some(at);
         let loss = |since, at, what, packets: &[u32], shown| Loss {
             since,
             at,
-            register: None,
+            register,
+            sign,
+            answered: exchange.code().is_some(),
             what,
             shown: (packets.to_vec(), shown),
         };
         if let Some(refusal) = exchange.final_response() {
-            let code = status(refusal);
-            let what = format!("{code} to {what}");
-            return codes
-                .contains(&code)
-                .then(|| loss(refusal.at, refusal.at, what, refusal.packets, refusal.at));
+            let what = format!("{} to {what}", status(refusal));
+            return Some(loss(refusal.at, refusal.at, what, refusal.packets, refusal.at));
         }
         if let Some(failure) = exchange.failures.first() {
             return Some(loss(failure.at, failure.at, failure.what.clone(), failure.packets, failure.at));
@@ -168,18 +263,23 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// When the first request within a dialog, whose ever, was accepted that was sent after an instant.
+    fn accepted_within(&self, dialog: &Dialog, after: Instant) -> Option<Instant> {
+        let own = self.requests_in(dialog).filter(|exchange| exchange.method != Method::Bye);
+        let own = own.map(|exchange| (exchange.t0(), &exchange.responses));
+        let theirs = self.server.iter().filter(|e| e.method != Method::Bye && dialog.is_of(e.first(), false));
+        let theirs = theirs.map(|exchange| (exchange.first().at, &exchange.responses));
+        let accepted = own.chain(theirs).filter(|(at, _)| *at > after).filter_map(|(_, responses)| {
+            responses.iter().find(|response| (200..300).contains(&status(response)))
+        });
+        accepted.map(|response| response.at).min()
+    }
+
     /// Whether the audio of a call runs through its server.
     fn is_anchored(&self, dialog: &Dialog, server: usize) -> bool {
         let host = self.names.order().get(server).and_then(|name| self.names.node(name));
         let told = self.ears().into_iter().filter(|told| told.call_id == dialog.call_id);
         host.is_some_and(|host| told.filter_map(|told| told.to).any(|to| to.ip() == host.addr.ip()))
-    }
-
-    /// Whether a call was on hold then, by whichever side.
-    fn is_held(&self, dialog: &Dialog, at: Instant) -> bool {
-        let agreements = self.agreements();
-        let last = agreements.iter().rfind(|a| a.call_id() == dialog.call_id && a.answer.at <= at);
-        last.is_some_and(|a| a.own != Direction::SendRecv || a.theirs != Direction::SendRecv)
     }
 
     /// Until when the phone was heard without a gap, from then on.
@@ -194,7 +294,8 @@ impl<'a> Case<'a> {
         until
     }
 
-    fn longest_gap(&self) -> Span {
+    /// The longest time without audio that is none.
+    pub fn longest_gap(&self) -> Span {
         Span::from_millis(self.profile.tolerance.rtp_gap_ms.into()) + self.limits.latency()
     }
 }

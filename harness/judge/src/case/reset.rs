@@ -25,8 +25,11 @@ impl Case<'_> {
     pub fn resets(&self) -> Vec<Reset> {
         let asks = |(exchange, notify): (usize, &super::ServerExchange<'_>)| {
             let event = notify.first().message.header("Event").unwrap_or_default();
-            let event = event.split(';').next().unwrap_or_default().trim();
-            if notify.method != Method::Notify || !event.eq_ignore_ascii_case("check-sync") {
+            let mut event = event.split(';').map(str::trim);
+            let is_it = event.next().is_some_and(|name| name.eq_ignore_ascii_case("check-sync"));
+            // With that parameter only the configuration is read again.
+            let reboots = !event.any(|param| param.eq_ignore_ascii_case("reboot=false"));
+            if notify.method != Method::Notify || !is_it || !reboots {
                 return None;
             }
             let accepted = notify.final_response().filter(|r| (200..300).contains(&status(r)))?;
@@ -42,6 +45,21 @@ impl Case<'_> {
     pub fn was_reset(&self, from: Instant, to: Instant) -> bool {
         let shown = |reset: &Reset| reset.shown.map(|at| self.client[at].t0());
         self.resets().iter().any(|reset| shown(reset).is_some_and(|at| at >= from && at <= to))
+    }
+
+    /// The first REGISTER after an instant that shows that the phone is still what it was when it was asked: it
+    /// goes on with a Call-ID of before and its CSeq numbers.
+    pub fn shows_old_life(&self, reset: &Reset, after: Instant) -> Option<&ClientExchange<'_>> {
+        let registers = || self.registrations.iter().map(|registration| &self.client[registration.exchange]);
+        registers().find(|exchange| {
+            exchange.t0() > after
+                && reset.shown.is_none_or(|shown| exchange.t0() < self.client[shown].t0())
+                && registers().any(|before| {
+                    before.t0() < reset.asked
+                        && before.first().call_id == exchange.first().call_id
+                        && before.cseq() < exchange.cseq()
+                })
+        })
     }
 
     /// Whether only a phone that has just started sends that REGISTER: its Call-ID, or its port over UDP, is

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use sipfarm_core::machine::Transport;
 use sipfarm_core::{Instant, Key};
 
 use super::attempt::Outcome;
@@ -63,16 +64,6 @@ impl Case<'_> {
     /// for as long as the phone may wait.
     pub fn known_failure(&self, place: usize, from: Instant, to: Instant) -> Option<Instant> {
         let between = |at: Instant| at >= from && at <= to;
-        let of_exchange = |exchange: &ClientExchange<'_>| match exchange.outcome() {
-            Outcome::Final(code) => {
-                let means_server = code == 408 || code >= 500;
-                exchange.final_response().map(|response| response.at).filter(|_| means_server)
-            }
-            Outcome::Unreachable => exchange.failures.first().map(|failure| failure.at),
-            Outcome::Silence | Outcome::Provisional => {
-                Some(self.patience_of(exchange).latest(self, exchange.t0()))
-            }
-        };
         let asked = self.client.iter().filter(|e| between(e.t0()) && self.place_of(e) == Some(place));
         let node = self.names.order().get(place).and_then(|name| self.names.node(name));
         let connects = self
@@ -83,22 +74,40 @@ impl Case<'_> {
             Connected::Refused(at) => Some(at),
             Connected::Open(_) | Connected::Unanswered => None,
         });
-        asked.filter_map(of_exchange).chain(refused).filter(|at| between(*at)).min()
+        asked.filter_map(|exchange| self.failed_by(exchange)).chain(refused).filter(|at| between(*at)).min()
+    }
+
+    /// When the phone knew that the server of an exchange had failed it; `None` where it has not.
+    pub fn failed_by(&self, exchange: &ClientExchange<'_>) -> Option<Instant> {
+        match exchange.outcome() {
+            Outcome::Final(408 | 500..=599) => exchange.final_response().map(|response| response.at),
+            Outcome::Final(_) => None,
+            Outcome::Unreachable => exchange.failures.first().map(|failure| failure.at),
+            Outcome::Silence | Outcome::Provisional => {
+                Some(self.patience_of(exchange).latest(self, exchange.t0()))
+            }
+        }
     }
 
     /// Whether anything that the phone asked of the server at that place within a stretch of time failed, or
-    /// may have.
+    /// may have, or the server closed a connection, which a phone may take for a failure (CC-04, YL-07).
     pub fn may_have_failed(&self, place: usize, from: Instant, to: Instant) -> bool {
+        let between = |at: Instant| at >= from && at <= to;
         let node = self.names.order().get(place).and_then(|name| self.names.node(name));
+        let is_there = |addr, transport| self.names.place(addr, transport) == Some(place);
+        let closed = || {
+            self.closed_by_others().any(|close| between(close.at) && is_there(close.other, Transport::Tcp))
+        };
+        let unreachable =
+            || self.unreachable.iter().any(|(at, addr)| between(*at) && is_there(*addr, Transport::Udp));
         let connects = || {
             self.connects.iter().any(|connect| {
-                connect.at >= from
-                    && connect.at <= to
-                    && node.is_some_and(|node| node.addr == connect.to)
-                    && !matches!(connect.outcome, Connected::Open(_))
+                between(connect.at)
+                    && node.is_some_and(|node| node.is_at(connect.to))
+                    && !matches!(connect.result(), Connected::Open(_))
             })
         };
-        self.failed_at(place, from, to) || connects()
+        self.failed_at(place, from, to) || connects() || closed() || unreachable()
     }
 
     /// Whether a connection that was refused would not be seen.

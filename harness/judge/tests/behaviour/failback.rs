@@ -247,3 +247,29 @@ fn a_failover_during_a_call_is_no_way_back() {
     binds(&mut story, 40.2, "primary", 60);
     assert_ne!(story.verdict("idle-failback", 120.0), Verdict::Fail);
 }
+
+/// Who is told that it is unknown is registered there no longer, and has no time to count from; who is told to come
+/// back later, or nothing, has that of its rounds.
+#[test]
+fn a_phone_whose_refresh_was_refused_stands_nowhere() {
+    let story = |code: u16| {
+        let mut story = at_the_fallback();
+        story.at(60.0).phone().sends("REGISTER", "fallback");
+        story.at(60.1).node("fallback").answers("REGISTER", code);
+        story.verdict("failback", 200.0)
+    };
+    for code in [404, 503] {
+        assert_eq!(story(code), Verdict::NotExercised, "{code}");
+    }
+    assert_eq!(story(200), Verdict::Fail);
+
+    let mut rounds = at_the_fallback();
+    rounds.profile.registration.retry.max_s = 300;
+    refused(&mut rounds, 60.0, "fallback");
+    for at in [90.0, 390.0] {
+        refused(&mut rounds, at, "primary");
+        refused(&mut rounds, at + 0.2, "secondary");
+        refused(&mut rounds, at + 0.4, "fallback");
+    }
+    assert_ne!(rounds.verdict("failback", 400.0), Verdict::Fail, "503 from all");
+}

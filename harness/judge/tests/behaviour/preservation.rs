@@ -3,16 +3,17 @@
 //! the instant at which the phone knows.
 use crate::audio::{EAR, FAR_EAR, description, talking};
 use crate::common::Story;
+use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{CallAction, CallKind, SignallingLoss};
 use sipfarm_core::sip::MessageBuilder;
 use sipfarm_judge::Verdict;
 use sipfarm_judge::timeline::TcpStep;
 
-const REGISTERS: &str = "preserved-registration";
-const MOVES: &str = "preserved-failover";
+pub const REGISTERS: &str = "preserved-registration";
+pub const MOVES: &str = "preserved-failover";
 
 /// A phone that keeps its calls.
-fn keeps() -> Story {
+pub fn keeps() -> Story {
     let mut story = Story::new();
     story.profile.call_in_progress.on_signalling_loss = SignallingLoss::Preserve;
     story.profile.mcp.supported = true;
@@ -24,7 +25,7 @@ fn keeps() -> Story {
 }
 
 /// It is registered with the primary, talks from 1 s on until `end`, and its refresh at 50 s is not answered.
-fn lost(story: Story, end: f64) -> Story {
+pub fn lost(story: Story, end: f64) -> Story {
     let mut story = talking(story, end);
     story.at(0.1).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 60));
     story.at(0.2).node("primary").answers("REGISTER", 200);
@@ -116,12 +117,15 @@ fn looking_at_another_server_earns_a_warning() {
 /// REGISTER is one too many, and not before.
 #[test]
 fn the_loss_is_found_out_by_the_first_thing_that_fails() {
-    let story = || {
-        let mut story = talking(keeps(), 200.0);
+    let over = |transport: Transport| {
+        let mut story = keeps();
+        story.transport = transport;
+        let mut story = talking(story, 200.0);
         story.at(0.1).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 60));
         story.at(0.2).node("primary").answers("REGISTER", 200);
         story
     };
+    let story = || over(Transport::Udp);
     let verdict = |mut story: Story, at: f64| {
         story.at(at).phone().sends("REGISTER", "primary");
         story.verdict(REGISTERS, 210.0)
@@ -133,7 +137,7 @@ fn the_loss_is_found_out_by_the_first_thing_that_fails() {
     };
     assert_eq!(verdict(icmp(), 50.0), Verdict::Fail);
     assert_eq!(verdict(icmp(), 39.0), Verdict::Pass);
-    let mut closed = story();
+    let mut closed = over(Transport::Tcp);
     closed.at(40.0).tcp_from("primary", TcpStep::Rst);
     assert_eq!(verdict(closed, 50.0), Verdict::Fail);
     for code in [408, 481] {

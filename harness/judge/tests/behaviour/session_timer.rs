@@ -3,6 +3,7 @@ use crate::common::Story;
 use sipfarm_core::profile::SignallingLoss;
 use sipfarm_core::sip::MessageBuilder;
 use sipfarm_judge::Verdict;
+use sipfarm_judge::timeline::TcpStep;
 
 fn lasts(expires: &'static str) -> impl Fn(MessageBuilder) -> MessageBuilder {
     move |ok| ok.header("Session-Expires", expires)
@@ -10,7 +11,7 @@ fn lasts(expires: &'static str) -> impl Fn(MessageBuilder) -> MessageBuilder {
 
 /// A call of the phone's whose session is as that Session-Expires says.
 fn call(mut story: Story, expires: &'static str) -> Story {
-    story.at(0.0).phone().sends("INVITE", "primary");
+    story.at(0.0).phone().sends_with("INVITE", "primary", |b| b.header("Supported", "timer"));
     story.at(0.1).node("primary").answers_with("INVITE", 200, lasts(expires));
     story.at(0.1).phone().acks("primary");
     story
@@ -125,4 +126,77 @@ fn a_dialog_lives_on_after_another_refusal() {
         refresh(&mut story, 45.0, "INVITE", code);
         assert_eq!(story.verdict("dead-dialog", 60.0), Verdict::NotExercised, "{code}");
     }
+}
+
+/// RFC 4028 section 9, table 2: who has not said that it knows the timer is asked for nothing, whatever the other side
+/// makes of it; and who is to refresh nobody knows where the 2xx does not say.
+#[test]
+fn a_phone_that_does_not_know_the_timer_is_held_to_none() {
+    for expires in ["90;refresher=uac", "90;refresher=uas"] {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends("INVITE", "primary");
+        story.at(0.1).node("primary").answers_with("INVITE", 200, lasts(expires));
+        story.at(0.1).phone().acks("primary");
+        for rule in ["session-refresh", "session-expiry"] {
+            assert_eq!(story.verdict(rule, 200.0), Verdict::NotExercised, "{rule}, {expires}");
+        }
+    }
+    let story = call(Story::new(), "90");
+    for rule in ["session-refresh", "session-expiry"] {
+        assert_eq!(story.verdict(rule, 200.0), Verdict::NotExercised, "{rule}");
+    }
+}
+
+/// What cannot be sent because nobody takes the connection is no omission.
+#[test]
+fn a_phone_that_reaches_nobody_has_not_forgotten() {
+    let refused = |story: &mut Story, at: f64| {
+        story.at(at).syn("primary");
+        story.at(at + 0.01).tcp_from("primary", TcpStep::Rst);
+    };
+    let mut story = call(Story::new().tcp(), "90;refresher=uac");
+    assert_eq!(story.verdict("session-refresh", 120.0), Verdict::Fail);
+    refused(&mut story, 45.0);
+    assert_ne!(story.verdict("session-refresh", 120.0), Verdict::Fail);
+    assert_ne!(
+        call(Story::new().tcp().without_frames(), "90;refresher=uac").verdict("session-refresh", 120.0),
+        Verdict::Fail
+    );
+
+    let mut story = call(Story::new().tcp(), "90;refresher=uas");
+    refused(&mut story, 60.2);
+    assert_ne!(story.verdict("session-expiry", 120.0), Verdict::Warn);
+
+    let mut story = call(Story::new().tcp(), "90;refresher=uac");
+    refresh(&mut story, 45.0, "UPDATE", 481);
+    refused(&mut story, 45.2);
+    assert_ne!(story.verdict("dead-dialog", 60.0), Verdict::Warn);
+}
+
+/// A phone that keeps calls lets the session go when its server is lost, and not because a server asked it for credentials.
+#[test]
+fn a_phone_that_keeps_calls_lets_go_what_is_lost() {
+    let rule = "session-refresh";
+    let preserve = || {
+        let mut story = Story::new();
+        story.profile.call_in_progress.on_signalling_loss = SignallingLoss::Preserve;
+        story
+    };
+    let mut closed = call(preserve().tcp(), "90;refresher=uac");
+    closed.at(20.0).tcp_from("primary", TcpStep::Rst);
+    assert_eq!(closed.verdict(rule, 120.0), Verdict::NotExercised);
+
+    let mut icmp = call(preserve(), "90;refresher=uac");
+    icmp.at(20.0).icmp("primary");
+    assert_eq!(icmp.verdict(rule, 120.0), Verdict::NotExercised);
+
+    let mut silent = call(preserve(), "90;refresher=uac");
+    silent.at(20.0).phone().sends("REGISTER", "primary");
+    assert_eq!(silent.verdict(rule, 120.0), Verdict::NotExercised);
+
+    let mut challenged = preserve();
+    challenged.at(-2.0).phone().sends("REGISTER", "primary");
+    challenged.at(-1.9).node("primary").answers("REGISTER", 401);
+    let challenged = call(challenged, "90;refresher=uac");
+    assert_eq!(challenged.verdict(rule, 120.0), Verdict::Fail);
 }

@@ -3,9 +3,9 @@
 //! 12.2.1.2 and RFC 4028 section 10; F-10).
 
 use sipfarm_core::sip::Method;
-use sipfarm_core::{Instant, Key, Span};
+use sipfarm_core::{Instant, Key};
 
-use crate::case::{Case, ClientExchange, Dialog, LostCall, asks_for_more};
+use crate::case::{Case, ClientExchange, Hold, LostCall};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -32,61 +32,50 @@ impl Rule for ByeAfterLoss {
         if !case.profile.mcp.supported || case.notes.scene.is_none() {
             return docket.close();
         }
-        let lost = case.lost_calls();
-        for dialog in case.dialogs.iter().filter(|dialog| dialog.confirmed) {
-            let call = lost.iter().find(|call| call.dialog == dialog);
-            if call.is_some_and(|call| call.held) {
-                continue;
-            }
-            let refused = case.requests_in(dialog).find(|request| was_refused(request));
-            let since = call.map(|call| call.loss.since);
-            let Some(since) = since.into_iter().chain(refused.map(|request| request.t0())).min() else {
+        for call in case.calls_to_keep().iter().filter(|call| is_to_be_kept(call)) {
+            let Some(bye) = bye_of_the_phone(case, call) else {
+                docket.kept(&call.loss.shown.0);
                 continue;
             };
-            match bye_of_the_phone(case, dialog, call, since) {
-                None => docket.kept(&shown(call, refused)),
-                Some(bye) => {
-                    let draft = docket
-                        .draft("no BYE of the phone's own accord, as its profile keeps the call")
-                        .window(Window { from: since, to: case.horizon })
-                        .packets(&shown(call, refused), since)
-                        .message(bye.first())
-                        .seen(format!("BYE {:.2} after what failed", bye.t0() - since));
-                    docket.add(draft.fail_unless_lossy("an answer of the server may have been lost"));
-                }
+            let since = call.loss.since;
+            if !was_heard(case, call, bye.t0()) {
+                continue;
             }
+            let draft = docket
+                .draft("no BYE of the phone's own accord, as its profile keeps the call")
+                .window(Window { from: since, to: case.horizon })
+                .packets(&call.loss.shown.0, since)
+                .message(bye.first())
+                .seen(format!("BYE {:.2} after {}", bye.t0() - since, call.loss.what));
+            docket.add(draft.fail_unless_lossy("an answer of the server may have been lost"));
         }
         docket.close()
     }
 }
 
-/// Whether a request that refreshes a session was refused, rather than asked for more.
-fn was_refused(request: &ClientExchange<'_>) -> bool {
-    let refreshes = matches!(request.method, Method::Invite | Method::Update) && request.in_dialog();
-    refreshes && request.code().is_some_and(|code| code >= 400 && !asks_for_more(code) && code != 491)
+/// Whether a call was neither on hold nor silent when its server was lost.
+fn is_to_be_kept(call: &LostCall<'_>) -> bool {
+    call.hold == Hold::No && call.heard_until.is_some()
 }
 
-/// The phone's BYE that no user has asked for, before the profile's longest time for such a call is over.
-fn bye_of_the_phone<'c, 'a>(
-    case: &'c Case<'a>,
-    dialog: &'c Dialog,
-    call: Option<&LostCall<'_>>,
-    since: Instant,
-) -> Option<&'c ClientExchange<'a>> {
-    let max = case.profile.mcp.max_s.map(|seconds| Span::from_secs(seconds.into()));
-    let limit =
-        max.map_or(Instant::FAR_FUTURE, |max| call.map_or(since, |call| call.loss.since) + max.scale(0.99));
+/// The phone's BYE that no user has asked for, while the call has no signalling and before the profile's longest
+/// time for such a call is over.
+fn bye_of_the_phone<'c, 'a>(case: &'c Case<'a>, call: &LostCall<'c>) -> Option<&'c ClientExchange<'a>> {
+    let since = call.loss.since;
+    let limit = case.longest_preservation().map(|(max, off)| since + max - off);
+    let until = limit.into_iter().chain(call.back).min().unwrap_or(Instant::FAR_FUTURE);
     let ends = |key: &Key| matches!(key, Key::HangUp | Key::Reboot);
-    case.requests_in(dialog).find(|request| {
+    case.requests_in(call.dialog).find(|request| {
         request.method == Method::Bye
             && request.t0() > since
-            && request.t0() < limit
-            && !case.notes.commanded(ends, since, request.t0())
+            && request.t0() < until
+            && !case.notes.commanded(ends, call.up, request.t0())
     })
 }
 
-fn shown(call: Option<&LostCall<'_>>, refused: Option<&ClientExchange<'_>>) -> Vec<u32> {
-    let refused = refused.and_then(|request| request.final_response()).map(|refusal| refusal.packets);
-    let lost = call.map(|call| call.loss.shown.0.as_slice());
-    lost.into_iter().chain(refused).flatten().copied().collect()
+/// Whether the phone heard the other side until it sent its BYE: without media a call need not go on (AM-06).
+fn was_heard(case: &Case<'_>, call: &LostCall<'_>, bye: Instant) -> bool {
+    let longest = case.longest_gap();
+    let from = (bye - longest * 2).max(call.loss.since);
+    case.stretches(false).iter().any(|stretch| stretch.touches(from, bye))
 }

@@ -44,7 +44,8 @@ impl Rule for DeadDialog {
                     docket.kept(request.first().packets);
                     break;
                 }
-                if case.horizon <= until || case.interrupted(request.t0(), until) {
+                let unheard = case.may_have_reached_nobody(request.first(), request.t0(), until);
+                if case.horizon <= until || unheard || case.interrupted(request.t0(), until) {
                     break;
                 }
                 let draft = docket

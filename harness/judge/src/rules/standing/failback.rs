@@ -10,7 +10,7 @@ use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod};
 use sipfarm_core::{Instant, Key, Span};
 
 use super::retry_after::bans;
-use crate::case::{Case, ClientExchange, Purpose, Standing};
+use crate::case::{Case, ClientExchange, Purpose, Standing, asks_for_more, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -100,7 +100,8 @@ impl<'c, 'a> Stay<'c, 'a> {
             }
             let Some(pause) = Pause::at(self.case, moved.place) else { continue };
             let left = self.standings[index..].iter().find(|next| next.place != moved.place);
-            let until = left.map_or(Instant::FAR_FUTURE, |next| next.grant.first);
+            let left = left.map(|next| next.grant.first);
+            let until = left.into_iter().chain(self.turned_away(moved)).min().unwrap_or(Instant::FAR_FUTURE);
             let mut base = (moved.grant.first, moved.grant.last);
             while let Some(next) = self.judge_time(docket, moved, &pause, base, until) {
                 base = next;
@@ -143,6 +144,23 @@ impl<'c, 'a> Stay<'c, 'a> {
                 .add(draft.message(next.first()).seen(seen).fail_unless_lossy("a reason may have been lost"));
         }
         Some((next.t0(), self.end(next)))
+    }
+
+    /// When the server that the line stands with refused or failed it: from then on it stands nowhere for
+    /// certain, and its rounds have a time of their own (YL-14).
+    fn turned_away(&self, moved: &Standing<'_>) -> Option<Instant> {
+        let case = self.case;
+        let attempts = case.registrations.iter().filter(|r| r.purpose.is_attempt() && r.aor == self.aor);
+        let there = attempts.map(|registration| &case.client[registration.exchange]).filter(|exchange| {
+            case.place_of(exchange) == Some(moved.place) && exchange.t0() > moved.grant.first
+        });
+        let ends = there.filter_map(|exchange| match exchange.final_response() {
+            Some(answer) => {
+                Some(answer.at).filter(|_| status(answer) >= 300 && !asks_for_more(status(answer)))
+            }
+            None => Some(exchange.t0()),
+        });
+        ends.min()
     }
 
     /// Whether another line that had no binding at home asked for one: a phone may let one try for all.

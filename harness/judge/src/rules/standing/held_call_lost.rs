@@ -4,7 +4,7 @@
 use sipfarm_core::Span;
 use sipfarm_core::profile::CallKind;
 
-use crate::case::Case;
+use crate::case::{Case, Hold};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -31,11 +31,19 @@ impl Rule for HeldCallLost {
         let Some(within_s) = case.profile.mcp.restart_after_end_s.filter(|_| drops) else {
             return docket.close();
         };
-        for call in case.lost_calls().iter().filter(|call| call.held) {
+        let lost = case.lost_calls();
+        for call in lost.iter().filter(|call| call.hold == Hold::Yes) {
+            // While another call is preserved, nobody registers (AM-15).
+            let at = call.loss.at;
+            if lost.iter().any(|other| other.hold == Hold::No && other.may_live_at(at)) {
+                continue;
+            }
             let until = call.loss.at + Span::from_secs(within_s.into()) + case.limits.at_once();
             match case.registers_after(call.loss.since, call.loss.register) {
                 Some(register) if register.t0() <= until => docket.kept(register.first().packets),
-                _ if case.horizon <= until || case.interrupted(call.loss.since, until) => {}
+                _ if case.horizon <= until
+                    || !case.must_register(call, until)
+                    || case.interrupted(call.loss.since, until) => {}
                 _ => {
                     let draft = docket
                         .draft(format!(

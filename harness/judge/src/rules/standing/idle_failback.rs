@@ -65,7 +65,7 @@ fn judge_call<'c, 'a>(
         let away = case.line_stands_at(aor, set, up).filter(|stood| stood.place != set.start);
         let Some(stood) = away else { continue };
         let window = case.within_call(call, up);
-        let Some(early) = returns(case, &stood, window) else {
+        let Some(early) = returns(case, &stood, call, window) else {
             if was_due(case, &stood, call, over) {
                 docket.kept(case.client[stood.exchange].first().packets);
             }
@@ -79,23 +79,29 @@ fn judge_call<'c, 'a>(
 }
 
 /// The REGISTER with which the phone goes to a better server than the one that it stands with, for no
-/// reason that this one gave.
+/// reason that this one gave. What was begun before the call may come to its end.
 fn returns<'c, 'a>(
     case: &'c Case<'a>,
     stood: &Standing<'_>,
+    call: CallSpan,
     window: Window,
 ) -> Option<&'c ClientExchange<'a>> {
     let set = case.set_of(stood.place);
     let attempts = case.registrations.iter().filter(|r| r.purpose.is_attempt() && r.aor == stood.aor);
-    let attempts = attempts.map(|registration| &case.client[registration.exchange]);
+    let attempts = attempts.map(|registration| registration.exchange);
     // Who asks for leave to return is on the way back, too.
-    let tokens = case.client.iter().filter(|exchange| asks_leave(case, exchange));
-    attempts.chain(tokens).find(|exchange| {
+    let tokens = (0..case.client.len()).filter(|at| asks_leave(case, &case.client[*at]));
+    let begun_before = |at: usize| {
+        let first = case.makes_good(at).map(|first| case.client[first].t0());
+        first.is_some_and(|first| first <= call.begun)
+    };
+    let new = attempts.chain(tokens).filter(|at| !begun_before(*at));
+    new.map(|at| &case.client[at]).find(|exchange| {
         let better = case.place_of(exchange).is_some_and(|place| set.contains(&place) && place < stood.place);
         better
             && exchange.t0() > window.from
             && exchange.t0() <= window.to
-            && !case.failed_at(stood.place, stood.grant.first, exchange.t0())
+            && !case.may_have_failed(stood.place, stood.grant.first, exchange.t0())
             && !case.notes.commanded(Key::is_for_registration, window.from, exchange.t0())
     })
 }

@@ -97,10 +97,10 @@ fn judge_end<'c, 'a>(
     set: &Range<usize>,
 ) {
     let over = call.over;
-    if over >= case.horizon || !has_failed(case, stood, call) {
+    let window = Window { from: over, to: over + AFTER_CALL + case.limits.reaction() };
+    if over >= case.horizon || !has_failed(case, stood, call, window.to) {
         return;
     }
-    let window = Window { from: over, to: over + AFTER_CALL + case.limits.reaction() };
     let there = |place: usize| set.contains(&place) && place != stood.place;
     let mut moves = attempts(case, stood.aor).map(|(_, exchange)| exchange);
     let moved = moves.find(|exchange| {
@@ -132,19 +132,22 @@ fn judge_end<'c, 'a>(
     });
 }
 
-/// Whether the phone's last REGISTER at its server during the call had failed when that was over.
-fn has_failed(case: &Case<'_>, stood: &Standing<'_>, call: CallSpan) -> bool {
-    let failed = case.known_failure(stood.place, call.begun, call.over);
-    let tried = attempts(case, stood.aor).any(|(_, exchange)| {
+/// Whether the phone's last REGISTER at its server during the call had failed when that was over, and none was
+/// granted there until `to`.
+fn has_failed(case: &Case<'_>, stood: &Standing<'_>, call: CallSpan, to: Instant) -> bool {
+    let there = attempts(case, stood.aor).map(|(_, exchange)| exchange).filter(|exchange| {
         case.place_of(exchange) == Some(stood.place)
             && exchange.t0() >= call.begun
             && exchange.t0() < call.over
     });
+    let failed = there.max_by_key(|exchange| exchange.t0()).and_then(|last| case.failed_by(last));
+    let Some(failed) = failed.filter(|failed| *failed <= call.over) else { return false };
     let renewed = case.registrations.iter().any(|registration| {
-        registration.granted.is_some_and(|grant| failed.is_some_and(|failed| grant.last >= failed))
-            && registration.granted.is_some_and(|grant| grant.first <= call.over)
+        let there = case.place_of(&case.client[registration.exchange]) == Some(stood.place);
+        let since = |at: Instant| at >= failed && at <= to;
+        there && registration.aor == stood.aor && registration.granted.is_some_and(|grant| since(grant.last))
     });
-    tried && failed.is_some() && !renewed
+    !renewed
 }
 
 fn attempts<'c, 'a>(case: &'c Case<'a>, aor: &str) -> impl Iterator<Item = (usize, &'c ClientExchange<'a>)> {

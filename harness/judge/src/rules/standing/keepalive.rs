@@ -1,17 +1,18 @@
 //! A phone with keep-alives of form `register_expires0` sends them every `period_s` ±10 % to one server that
 //! stands by; away from home also to the better servers, to see when they are back (CC-02, CC-05).
 
+use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::KeepaliveForm;
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
-use crate::case::{Case, ClientExchange, Purpose, Stay};
+use crate::case::{CONNECT_CAP, Case, ClientExchange, Connected, Purpose, Stay};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
 
 /// How far a keep-alive may be from its time (CC-02).
-const TOLERANCE: f64 = 0.1;
+pub(super) const TOLERANCE: f64 = 0.1;
 
 /// See the module.
 pub struct Keepalive;
@@ -60,41 +61,54 @@ struct Watched<'c, 'a> {
 }
 
 impl<'c, 'a> Watched<'c, 'a> {
-    /// No more than one server that stands by: of those behind the one that serves the phone.
+    /// No more than one server that stands by, of those behind the one that serves the phone; when that fails,
+    /// the next may take its place.
     fn judge_number(&self, docket: &mut Docket<'c, 'a>) {
         let mut there = self.keepalives().filter(|(place, _)| *place > self.stay.place);
         let Some((place, first)) = there.next() else { return };
-        let Some((_, second)) = there.find(|(other, _)| *other != place) else { return };
+        let well = |place: usize, to: Instant| !self.case.may_have_failed(place, self.stay.from, to);
+        let both = |other: usize, to: Instant| other != place && well(place, to) && well(other, to);
+        let Some((_, second)) = there.find(|(other, next)| both(*other, next.t0())) else { return };
         let draft = docket.draft("keep-alives to one server that stands by").message(first.first());
         let seen = format!("{}, too", second.what(&self.case.names));
         docket.add(draft.message(second.first()).seen(seen).fail());
     }
 
-    /// One after the other to the server that matters most: at home the first that gets any, elsewhere home.
+    /// One after the other to the server that matters most: at home the first that gets any, or the next where
+    /// that fails; elsewhere home.
     fn judge_times(&self, docket: &mut Docket<'c, 'a>) {
         let (case, stay) = (self.case, &self.stay);
-        let at_home = stay.place == stay.home;
-        let first = self.keepalives().map(|(place, _)| place).next();
-        let place = if at_home { first } else { Some(stay.home) };
-        let mut base = stay.from;
-        let mut plain = false;
-        let times: Vec<(Instant, bool)> = place.map_or_else(Vec::new, |place| self.touches(place));
-        for (at, is_keepalive) in times {
-            let window = self.window(base);
-            if plain && is_keepalive && at < window.from {
+        let mut base = Touch { at: stay.from, until: stay.from, is_keepalive: false, may_wait: false };
+        for touch in self.touches() {
+            let window = self.window(&base);
+            if base.is_keepalive && touch.is_keepalive && touch.at < window.from {
                 let draft = docket.draft("a keep-alive in its time").window(window);
-                let seen = format!("{:.2} too early", window.from - at);
+                let seen = format!("{:.2} too early", window.from - touch.at);
                 docket.add(draft.seen(seen).fail_unless_lossy("keep-alives may have been lost"));
-            } else if at > window.to && !self.may_wait(place, base) {
+            } else if touch.at > window.to && !base.may_wait {
                 return self.missing(docket, window);
             }
-            (base, plain) = (at, is_keepalive);
+            base = touch;
         }
-        let window = self.window(base);
-        if self.to > window.to && !self.may_wait(place, base) {
+        let window = self.window(&base);
+        if self.to > window.to && !base.may_wait {
             self.missing(docket, window);
-        } else if base > stay.from {
+        } else if base.at > stay.from {
             docket.kept(case.client[stay.exchange].first().packets);
+        }
+    }
+
+    /// The servers that are to be watched: at home all behind it, until one of them is seen to stand by well.
+    fn watched(&self) -> Vec<usize> {
+        let (case, stay) = (self.case, &self.stay);
+        if stay.place != stay.home {
+            return vec![stay.home];
+        }
+        let behind: Vec<usize> = case.set_of(stay.place).filter(|place| *place > stay.place).collect();
+        let first = self.touches_at(&behind).into_iter().next();
+        match first {
+            Some((place, _)) if !case.may_have_failed(place, stay.from, self.to) => vec![place],
+            _ => behind,
         }
     }
 
@@ -107,26 +121,13 @@ impl<'c, 'a> Watched<'c, 'a> {
         });
     }
 
-    fn window(&self, base: Instant) -> Window {
+    /// When the next is due. A phone whose keep-alive failed may count from when it knew that.
+    fn window(&self, base: &Touch) -> Window {
         let grace = self.case.limits.reaction();
         Window {
-            from: base + self.period.scale(1.0 - TOLERANCE) - grace,
-            to: base + self.period.scale(1.0 + TOLERANCE) + grace,
+            from: base.at + self.period.scale(1.0 - TOLERANCE) - grace,
+            to: base.until + self.period.scale(1.0 + TOLERANCE) + grace,
         }
-    }
-
-    /// Whether a server has just told the phone to come back later, or is so silent that the last request
-    /// there is still on its way when the next would be due.
-    fn may_wait(&self, place: Option<usize>, base: Instant) -> bool {
-        let case = self.case;
-        case.client.iter().any(|exchange| {
-            exchange.t0() == base
-                && case.place_of(exchange) == place
-                && match exchange.final_response() {
-                    Some(answer) => answer.message.header("Retry-After").is_some(),
-                    None => case.timeout_of(exchange) >= self.period,
-                }
-        })
     }
 
     /// The keep-alives of the line during the stay, with the places that they go to.
@@ -140,29 +141,63 @@ impl<'c, 'a> Watched<'c, 'a> {
         sent.filter_map(|exchange| Some((case.place_of(exchange)?, exchange)))
     }
 
-    /// When the phone asked anything of the server at that place, and whether it was a keep-alive of the
-    /// line: whatever it asks shows it that the server lives.
-    fn touches(&self, place: usize) -> Vec<(Instant, bool)> {
+    /// When the phone asked anything of the servers that it is to watch: whatever it asks shows it that they live.
+    fn touches(&self) -> Vec<Touch> {
+        self.touches_at(&self.watched()).into_iter().map(|(_, touch)| touch).collect()
+    }
+
+    /// The same for servers at some places, each with its place, in order of time.
+    fn touches_at(&self, places: &[usize]) -> Vec<(usize, Touch)> {
         let (case, stay) = (self.case, &self.stay);
         let within = |at: Instant| at > stay.from && at <= self.to;
         let asked = case.client.iter().enumerate().filter(|(_, exchange)| {
             !exchange.in_dialog()
                 && matches!(exchange.method, Method::Register | Method::Refer | Method::Options)
                 && within(exchange.t0())
-                && case.place_of(exchange) == Some(place)
         });
-        let is_keepalive = |at: usize| {
-            case.registration(at).is_some_and(|r| r.purpose == Purpose::Keepalive && r.makes_good.is_none())
-        };
-        let asked = asked.map(|(at, exchange)| (exchange.t0(), is_keepalive(at)));
-        let node = case.names.order().get(place).and_then(|name| case.names.node(name));
-        let connects = case
-            .connects
-            .iter()
-            .filter(|connect| within(connect.at) && node.is_some_and(|node| node.addr == connect.to));
-        let mut touches: Vec<(Instant, bool)> =
-            asked.chain(connects.map(|connect| (connect.at, false))).collect();
-        touches.sort_unstable();
+        let asked = asked.filter_map(|(at, exchange)| {
+            let place = case.place_of(exchange).filter(|place| places.contains(place))?;
+            Some((place, self.touch_by(at, exchange)))
+        });
+        let connects = case.connects.iter().filter(|connect| within(connect.at)).filter_map(|connect| {
+            let place =
+                case.names.place(connect.to, Transport::Tcp).filter(|place| places.contains(place))?;
+            let patience =
+                case.profile.timers.connect_timeout_ms.map_or(CONNECT_CAP, |ms| Span::from_millis(ms.into()));
+            let until = match connect.result() {
+                Connected::Unanswered => connect.at + patience,
+                Connected::Open(at) | Connected::Refused(at) => at,
+            };
+            Some((place, Touch { at: connect.at, until, is_keepalive: false, may_wait: false }))
+        });
+        let mut touches: Vec<(usize, Touch)> = asked.chain(connects).collect();
+        touches.sort_by_key(|(place, touch)| (touch.at, *place));
         touches
     }
+
+    fn touch_by(&self, at: usize, exchange: &ClientExchange<'_>) -> Touch {
+        let case = self.case;
+        let is_keepalive = case.registration(at).is_some_and(|registration| {
+            registration.purpose == Purpose::Keepalive
+                && registration.makes_good.is_none()
+                && registration.aor == self.stay.aor
+        });
+        let answer = exchange.final_response();
+        let silent = || case.limits.give_up(exchange.t0(), case.timeout_of(exchange)).to;
+        let until = answer.map(|answer| answer.at).or(exchange.failures.first().map(|failure| failure.at));
+        let may_wait = answer.is_some_and(|answer| answer.message.header("Retry-After").is_some());
+        Touch { at: exchange.t0(), until: until.unwrap_or_else(silent), is_keepalive, may_wait }
+    }
+}
+
+/// What the phone asked of a server.
+#[derive(Debug, Clone, Copy)]
+struct Touch {
+    at: Instant,
+    /// When it had an answer, or knew that there is none.
+    until: Instant,
+    /// Whether it is a keep-alive of the line.
+    is_keepalive: bool,
+    /// Whether the server has told the phone to come back later.
+    may_wait: bool,
 }

@@ -58,7 +58,8 @@ fn judge_move<'c, 'a>(
     let (since, at) = (before.grant.first, next.t0());
     let ran_out = before.grant.last + before.grant.expires <= at;
     let told = case.notes.commanded(Key::is_for_registration, since, after.grant.first);
-    let restarted = told || case.interrupted(since, after.grant.first);
+    let reset = || case.resets().iter().any(|reset| reset.asked >= since && reset.asked <= at);
+    let restarted = told || reset();
     if ran_out || restarted || case.may_have_failed(before.place, since, at) {
         return docket.kept(next.first().packets);
     }
@@ -83,8 +84,10 @@ fn judge_move<'c, 'a>(
             && exchange.t0() <= window.to
     });
     let closed = || {
-        case.closes.iter().any(|(at, server)| {
-            case.names.place(*server, Transport::Tcp) == Some(before.place) && *at > since && *at <= window.to
+        case.closes.iter().filter(|close| close.by_phone).any(|close| {
+            case.names.place(close.other, Transport::Tcp) == Some(before.place)
+                && close.at > since
+                && close.at <= window.to
         })
     };
     if let Some(given_up) = given_up.next() {

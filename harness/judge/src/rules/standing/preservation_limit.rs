@@ -1,8 +1,6 @@
 //! A call that has outlived its signalling is ended by the phone when the profile's longest time for such
 //! calls is over, counted from the instant at which the loss was found out (AM-17, F-11).
 
-use sipfarm_core::Span;
-
 use crate::case::Case;
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
@@ -26,17 +24,17 @@ impl Rule for PreservationLimit {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        let Some(max_s) = case.profile.mcp.max_s else { return docket.close() };
-        let max = Span::from_secs(max_s.into());
-        // Long times may be off by 1 % or 5 s, whichever is more.
-        let off = max.scale(0.01).max(Span::from_secs(5));
-        for call in case.lost_calls().iter().filter(|call| call.is_preserved()) {
+        let Some((max, off)) = case.longest_preservation() else { return docket.close() };
+        // A call that has its signalling back is preserved no longer.
+        for call in case.lost_calls().iter().filter(|call| call.is_preserved() && call.back.is_none()) {
             let until = call.loss.at + max + off;
+            // What is heard after the end of the call is of another one, or a matter of `audio-end`.
             let Some(heard_until) = call.heard_until else { continue };
+            let heard_until = call.ended.map_or(heard_until, |ended| heard_until.min(ended));
             if heard_until > until {
                 let draft = docket
                     .draft(format!(
-                        "no audio of the phone {max_s} s after the loss of its server was found out"
+                        "no audio of the phone {max:.0} after the loss of its server was found out"
                     ))
                     .window(Window { from: call.loss.since + max - off, to: until })
                     .packets(&call.loss.shown.0, call.loss.shown.1)

@@ -47,17 +47,23 @@ impl Rule for PreservedFailover {
 
 /// The first attempt to work with another server.
 fn goes_elsewhere<'c, 'a>(case: &'c Case<'a>, call: &LostCall<'_>) -> Option<&'c ClientExchange<'a>> {
+    // Of two bindings at once, the other one goes its own way.
+    let own = case.set_of(call.server);
     let is_attempt = |at: usize, exchange: &ClientExchange<'_>| match exchange.method {
-        Method::Register => case.registration(at).is_some_and(|r| r.purpose == Purpose::Initial),
+        Method::Register => {
+            case.registration(at).is_some_and(|r| r.purpose == Purpose::Initial)
+                && case.place_of(exchange).is_some_and(|place| own.contains(&place))
+        }
         Method::Invite => !exchange.in_dialog(),
         _ => false,
     };
     let is_key = |key: &Key| key.is_for_registration();
+    let crossing = case.limits.latency() * 2;
     let found = case.client.iter().enumerate().find(|(at, exchange)| {
         is_attempt(*at, exchange)
             && case.place_of(exchange).is_some_and(|place| place != call.server)
-            && exchange.t0() > call.loss.since + case.limits.latency() * 2
-            && call.lives_at(exchange.t0())
+            && exchange.t0() > call.loss.since + crossing
+            && call.outlives(exchange.t0(), crossing)
             && !case.notes.commanded(is_key, call.loss.since, exchange.t0())
     });
     found.map(|(_, exchange)| exchange)

@@ -6,7 +6,7 @@ use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Key, Span};
 
 use crate::audio::Stretch;
-use crate::case::Case;
+use crate::case::{Case, ClientExchange};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -44,10 +44,8 @@ impl Rule for PreservedKeys {
             // A phone that heeds the key falls silent with it.
             let lives = |at: &Instant| *at > call.loss.at && call.lives_at(*at - Stretch::PAUSE);
             for at in pressed.into_iter().filter(lives) {
-                let changes =
-                    |method: &Method| matches!(method, Method::Invite | Method::Update | Method::Refer);
                 let sent = case.client.iter().find(|exchange| {
-                    changes(&exchange.method) && exchange.t0() >= at && exchange.t0() <= at + EFFECT
+                    exchange.t0() >= at && exchange.t0() <= at + EFFECT && is_doing_of_key(case, exchange)
                 });
                 let Some(sent) = sent else {
                     if case.horizon > at + EFFECT {
@@ -65,5 +63,22 @@ impl Rule for PreservedKeys {
             }
         }
         docket.close()
+    }
+}
+
+/// Whether a request is what a key is for, rather than the refresh of a session that is the phone's to refresh.
+fn is_doing_of_key(case: &Case<'_>, exchange: &ClientExchange<'_>) -> bool {
+    let refreshes = || {
+        let sessions = case.sessions();
+        let mut before = sessions.iter().filter(|session| session.accepted.at <= exchange.t0());
+        let last = before.rfind(|session| case.dialogs[session.dialog].is_of(exchange.first(), true));
+        last.is_some_and(|session| session.interval.is_some() && session.by_phone == Some(true))
+    };
+    match exchange.method {
+        Method::Refer => true,
+        Method::Invite | Method::Update => {
+            !exchange.in_dialog() || exchange.first().offers_hold() || !refreshes()
+        }
+        _ => false,
     }
 }

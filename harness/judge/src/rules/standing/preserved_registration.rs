@@ -55,16 +55,24 @@ fn registers_again<'c, 'a>(case: &'c Case<'a>, call: &LostCall<'_>) -> Option<&'
     let found = attempts.find(|(registration, exchange)| {
         // Whoever begins another has given up the one that has found it out, whenever that was.
         let second = call.loss.register.is_some_and(|first| {
-            case.registration(first).is_some_and(|first| first.aor == registration.aor)
-                && exchange.t0() > case.client[first].t0()
+            let same_line = case.registration(first).is_some_and(|first| first.aor == registration.aor);
+            same_line && is_again(&case.client[first], exchange)
         });
         let commanded = case.notes.commanded(Key::is_for_registration, call.loss.since, exchange.t0());
         Some(registration.exchange) != call.loss.register
             && case.place_of(exchange) == Some(call.server)
             && (second || exchange.t0() > call.loss.at + crossing)
             && exchange.t0() > call.loss.since + crossing
-            && call.lives_at(exchange.t0())
+            && call.outlives(exchange.t0(), crossing)
             && !commanded
     });
     found.map(|(_, exchange)| exchange)
+}
+
+/// Whether a REGISTER asks for the binding once more that an earlier one asked for: one AOR may have several, each
+/// with a contact of its own (RFC 3261 section 10.2.1).
+fn is_again(first: &ClientExchange<'_>, next: &ClientExchange<'_>) -> bool {
+    let contact =
+        |exchange: &ClientExchange<'_>| exchange.first().message.header("Contact").map(str::to_owned);
+    next.t0() > first.t0() && contact(first) == contact(next)
 }

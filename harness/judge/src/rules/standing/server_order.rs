@@ -245,9 +245,20 @@ pub(super) fn may_skip(case: &Case<'_>, node: &Node, from: Instant, at: Instant)
     };
     (honours && banned())
         || refused()
+        || is_cut_off(case, node, at)
         || failed_lately(case, &node.name, recently, at)
         || watched_in_vain(case, node, at)
         || kept_out(case, node, recently, at)
+}
+
+/// Whether a server has closed the phone's connection, and the phone has asked nobody since: it may open it again, or
+/// go on to the next (YL-07, CC-04).
+fn is_cut_off(case: &Case<'_>, node: &Node, at: Instant) -> bool {
+    let closed = case
+        .closed_by_others()
+        .filter(|close| node.is_at(close.other) && !close.is_refusal && close.at <= at);
+    let Some(last) = closed.map(|close| close.at).max() else { return false };
+    !case.client.iter().any(|exchange| !exchange.in_dialog() && exchange.t0() > last && exchange.t0() < at)
 }
 
 /// Whether a phone that watches its servers knows that one to be dead: the last that it asked there, as long

@@ -30,10 +30,11 @@ impl Rule for SessionExpiry {
         if case.profile.call_in_progress.on_signalling_loss == SignallingLoss::Preserve {
             return docket.not_applicable("the profile keeps calls whose signalling is lost");
         }
-        for session in case.sessions().iter().filter(|session| !session.by_phone) {
+        let sessions = case.sessions();
+        for session in sessions.iter().filter(|session| session.by_phone == Some(false)) {
             let (Some(expires), Some(given_up)) = (session.expires(), session.given_up()) else { continue };
             let until = expires + case.limits.reaction();
-            if case.refreshed(session).is_some_and(|refreshed| refreshed <= until) {
+            if case.refreshed(session, &sessions).is_some_and(|refreshed| refreshed <= until) {
                 continue;
             }
             if let Some(ended) = case.ended(session).filter(|ended| *ended <= until) {
@@ -42,7 +43,8 @@ impl Rule for SessionExpiry {
                 }
                 continue;
             }
-            if case.horizon <= until || case.interrupted(session.accepted.at, until) {
+            let unheard = case.may_have_reached_nobody(&session.accepted, given_up, until);
+            if case.horizon <= until || unheard || case.interrupted(session.accepted.at, until) {
                 continue;
             }
             let interval = expires - session.last;

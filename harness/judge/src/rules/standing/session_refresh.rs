@@ -1,9 +1,10 @@
 //! The side that is to refresh a session does so before it expires (RFC 4028 sections 7.2, 9): by half of
 //! its time, as is recommended, and at any rate before the other side gives up.
 
+use sipfarm_core::Instant;
 use sipfarm_core::profile::SignallingLoss;
 
-use crate::case::{Case, Outcome, Session};
+use crate::case::{Case, Session};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -26,10 +27,11 @@ impl Rule for SessionRefresh {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
-        for session in case.sessions().iter().filter(|session| session.by_phone) {
+        let sessions = case.sessions();
+        for session in sessions.iter().filter(|session| session.by_phone == Some(true)) {
             let (Some(expires), Some(given_up)) = (session.expires(), session.given_up()) else { continue };
             let until = expires + case.limits.reaction();
-            let next = case.refreshed(session).filter(|next| *next <= until);
+            let next = case.refreshed(session, &sessions).filter(|next| *next <= until);
             let is_kept = next.is_some_and(|next| next <= given_up + case.limits.reaction());
             if is_kept {
                 docket.kept(session.accepted.packets);
@@ -60,13 +62,13 @@ impl Rule for SessionRefresh {
     }
 }
 
-/// Whether the phone may have let the session go: the user ended the call, or its signalling was lost and
-/// the phone keeps calls without (AM-14).
-fn is_excused(case: &Case<'_>, session: &Session<'_>, until: sipfarm_core::Instant) -> bool {
+/// Whether the phone may have let the session go: the user ended the call, nobody took its connection, or its
+/// signalling was lost and the phone keeps calls without (AM-14).
+fn is_excused(case: &Case<'_>, session: &Session<'_>, until: Instant) -> bool {
+    let since = session.accepted.at;
     let preserves = case.profile.call_in_progress.on_signalling_loss == SignallingLoss::Preserve;
-    let lost = || {
-        let failed = |outcome| !matches!(outcome, Outcome::Final(code) if code < 400);
-        case.client.iter().any(|exchange| exchange.t0() <= until && failed(exchange.outcome()))
-    };
-    case.interrupted(session.accepted.at, until) || preserves && lost()
+    let dialog = &case.dialogs[session.dialog];
+    case.interrupted(since, until)
+        || case.may_have_reached_nobody(&session.accepted, since, until)
+        || preserves && case.may_have_lost(dialog, since, until)
 }

@@ -48,22 +48,26 @@ impl Rule for StandbyLeftAlone {
 /// The first sign that the phone looks for another server.
 fn looks(case: &Case<'_>, call: &LostCall<'_>) -> Option<(Instant, Vec<u32>, String)> {
     let known = call.loss.at + case.limits.latency() * 2;
-    let counts = |at: Instant| at > known && call.lives_at(at);
+    let counts = |at: Instant| at > known && call.outlives(at, case.limits.latency() * 2);
+    // Of two bindings at once, the other one goes its own way.
+    let own = case.set_of(call.server);
+    let is_another = |place: usize| place != call.server && own.contains(&place);
     let asks = case.client.iter().enumerate().filter(|(at, exchange)| {
         let harmless = case.registration(*at).is_some_and(|r| !r.purpose.is_attempt());
-        let elsewhere = case.place_of(exchange).is_some_and(|place| place != call.server);
+        let elsewhere = case.place_of(exchange).is_some_and(is_another);
         elsewhere && (harmless || exchange.method == Method::Options)
     });
     let asks = asks.map(|(_, e)| (e.t0(), e.first().packets.to_vec(), e.what(&case.names)));
     let connects = case.connects.iter().filter(|connect| {
         let place = case.names.place(connect.to, Transport::Tcp);
-        place.is_some_and(|place| place != call.server)
+        place.is_some_and(is_another)
     });
     let connects = connects.map(|connect| {
         let whom = case.names.show(connect.to, Transport::Tcp);
         (connect.at, connect.packets.concat(), format!("a connection to {whom}"))
     });
-    let lookups = case.dns.lookups.iter().filter_map(|lookup| {
+    // Who has his servers by their addresses asks DNS for other things.
+    let lookups = case.dns.lookups.iter().filter(|_| case.locates_by_dns()).filter_map(|lookup| {
         let (at, packets) = lookup.sends.first()?;
         Some((*at, packets.to_vec(), "a question to DNS".to_owned()))
     });

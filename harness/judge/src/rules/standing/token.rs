@@ -5,10 +5,11 @@
 use sipfarm_core::profile::{FailbackMode, FailbackToken};
 use sipfarm_core::{Instant, Span};
 
+use super::keepalive::TOLERANCE;
 use crate::case::{Case, ClientExchange, Purpose, Stay, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
-use crate::rules::draft::Docket;
+use crate::rules::draft::{Docket, Draft};
 
 /// How long after the token the REGISTER may come (CC-05).
 const AT_ONCE: Span = Span::from_secs(5);
@@ -63,23 +64,36 @@ struct Away<'c, 'a> {
 impl<'c, 'a> Away<'c, 'a> {
     /// The requests for a token at the better server during the stay.
     fn asked(&self) -> impl Iterator<Item = &'c ClientExchange<'a>> {
-        let (case, token, place, stay) = (self.case, self.token, self.place, self.stay);
+        let (case, place) = (self.case, self.place);
+        self.asked_anywhere().filter(move |exchange| case.place_of(exchange) == Some(place))
+    }
+
+    /// The requests for a token at whatever server during the stay.
+    fn asked_anywhere(&self) -> impl Iterator<Item = &'c ClientExchange<'a>> {
+        let (case, token, stay) = (self.case, self.token, self.stay);
         case.client.iter().enumerate().filter_map(move |(at, exchange)| {
             let refer_to = exchange.first().message.header("Refer-To").unwrap_or_default();
             let is_it = exchange.method.as_str() == token.method
                 && refer_to.to_ascii_lowercase().contains(&token.refer_to.to_ascii_lowercase())
                 && case.makes_good(at).is_none()
-                && case.place_of(exchange) == Some(place)
                 && exchange.t0() >= stay.from
                 && exchange.t0() <= stay.to;
             is_it.then_some(exchange)
         })
     }
 
-    /// The answer to a request for a token; a challenge is none.
+    /// The answer to a request for a token; a challenge is none, but what the request got with credentials.
     fn answer(&self, asked: &ClientExchange<'a>) -> Option<(Instant, u16, Option<u32>)> {
-        let answer = asked.final_response().filter(|answer| !matches!(status(answer), 401 | 407))?;
-        Some((answer.at, status(answer), answer.message.number("Retry-After")))
+        let answer = asked.final_response()?;
+        if !matches!(status(answer), 401 | 407) {
+            return Some((answer.at, status(answer), answer.message.number("Retry-After")));
+        }
+        let challenged = self.case.client.iter().position(|exchange| std::ptr::eq(exchange, asked))?;
+        let mut later = self.case.client.iter().enumerate().skip(challenged + 1);
+        let (_, again) = later.find(|(at, exchange)| {
+            exchange.method == asked.method && self.case.makes_good(*at) == Some(challenged)
+        })?;
+        self.answer(again)
     }
 
     /// The REGISTERs for a binding at the better server from the stay on.
@@ -148,27 +162,27 @@ impl<'c, 'a> Away<'c, 'a> {
         }
         let failed_again = case.may_have_failed(self.place, answer.at, to);
         let stands_alone = case.may_have_failed(self.stay.place, self.stay.from, to);
-        if failed_again || stands_alone {
+        // Who waits in the queue of another better server asks there.
+        let queues =
+            self.asked_anywhere().any(|asked| asked.t0() <= to && case.place_of(asked) != Some(self.place));
+        if failed_again || stands_alone || queues {
             return;
         }
         let there = case.names.show_node(&case.names.order()[self.place]);
         let draft =
             docket.draft(format!("the phone asks {there} for a token when that is back")).window(window);
         let draft = draft.message(keepalive.first()).message(answer).seen("it did not");
-        docket.add(draft.fail_unless_lossy("the request may have been lost"));
+        docket.add(self.missing(draft, "the request may have been lost"));
     }
 
     /// What comes of a token: the REGISTER when it is granted, another try in its time when there is a queue.
     fn judge_answers(&self, docket: &mut Docket<'c, 'a>) {
-        let case = self.case;
         for asked in self.asked() {
             let Some((at, code, retry_after)) = self.answer(asked) else { continue };
             if self.token.ok.contains(&code) {
                 self.judge_granted(docket, asked, at);
             } else if self.token.wait.contains(&code) {
-                let period_s = case.profile.registration.keepalive.period_s.unwrap_or_default();
-                let wait_s = retry_after.filter(|seconds| *seconds > 0).unwrap_or(period_s);
-                self.judge_wait(docket, asked, at + Span::from_secs(wait_s.into()));
+                self.judge_wait(docket, asked, at, retry_after.filter(|seconds| *seconds > 0));
             }
         }
     }
@@ -180,19 +194,31 @@ impl<'c, 'a> Away<'c, 'a> {
         if let Some(back) = back {
             return docket.kept(back.first().packets);
         }
-        if self.stay.to <= window.to || case.horizon <= window.to || case.maybe_busy(at, window.to) {
+        let died = case.may_have_failed(self.place, at, window.to);
+        if self.stay.to <= window.to || case.horizon <= window.to || died || case.maybe_busy(at, window.to) {
             return;
         }
         let there = case.names.show_node(&case.names.order()[self.place]);
         let draft = docket.draft(format!("REGISTER to {there}, which has granted a token")).window(window);
         let draft = draft.message(asked.first()).seen("none");
-        docket.add(draft.fail_unless_lossy("the token or the REGISTER may have been lost"));
+        docket.add(self.missing(draft, "the token or the REGISTER may have been lost"));
     }
 
-    fn judge_wait(&self, docket: &mut Docket<'c, 'a>, asked: &'c ClientExchange<'a>, due: Instant) {
+    /// After a refusal at that time: again when it says, or with a keep-alive, which has its tolerance.
+    fn judge_wait(
+        &self,
+        docket: &mut Docket<'c, 'a>,
+        asked: &'c ClientExchange<'a>,
+        refused: Instant,
+        retry_after_s: Option<u32>,
+    ) {
         let case = self.case;
         let grace = case.limits.reaction();
-        let window = Window { from: due - grace, to: due + LATE + grace };
+        let period_s = case.profile.registration.keepalive.period_s.unwrap_or_default();
+        let wait = Span::from_secs(retry_after_s.unwrap_or(period_s).into());
+        let off = if retry_after_s.is_some() { Span::ZERO } else { wait.scale(TOLERANCE) };
+        let due = refused + wait;
+        let window = Window { from: due - off - grace, to: due + off + LATE + grace };
         let again = self.asked().find(|next| next.t0() > asked.t0());
         let there = case.names.show_node(&case.names.order()[self.place]);
         let draft = || {
@@ -210,13 +236,22 @@ impl<'c, 'a> Away<'c, 'a> {
             _ if self.stay.to <= window.to
                 || case.horizon <= window.to
                 || case.maybe_busy(asked.t0(), window.to)
+                || case.may_have_failed(self.place, refused, window.to)
                 || case.may_have_failed(self.stay.place, asked.t0(), window.to) => {}
             again => {
                 let seen = again
                     .map_or("not at all".to_owned(), |next| format!("{:.2} too late", next.t0() - window.to));
                 let seen = draft().seen(seen);
-                docket.add(seen.fail_unless_lossy("the request may have been lost"));
+                docket.add(self.missing(seen, "the request may have been lost"));
             }
+        }
+    }
+
+    /// What did not come: over TCP without frames nobody sees that the server took no connection.
+    fn missing(&self, draft: Draft<'_, '_>, why_not: &str) -> Finding {
+        match self.case.hides_connects() {
+            true => draft.inconclusive("without frames a refused connection cannot be excluded"),
+            false => draft.fail_unless_lossy(why_not),
         }
     }
 

@@ -413,6 +413,12 @@ impl Moment<'_> {
         self.story.push(self.at, EventKind::Tls(TlsEvent { src, dst, what }));
     }
 
+    /// A step of TCP from one address to another.
+    pub fn tcp(self, src: &str, dst: SocketAddr, what: TcpStep) {
+        let src = src.parse().unwrap();
+        self.story.push(self.at, EventKind::Tcp(TcpEvent { src, dst, what }));
+    }
+
     /// That node's answer on a TCP connection of the phone.
     pub fn tcp_from(self, node: &str, what: TcpStep) {
         let (phone, node) = (PHONE.parse().unwrap(), self.story.addr(node));

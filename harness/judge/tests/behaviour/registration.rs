@@ -365,3 +365,38 @@ fn without_a_register_to_either_the_aor_is_missed_or_cannot_be_compared() {
     story.at(1.5).phone().sends("REGISTER", "secondary");
     assert_eq!(story.run(&expected, 1_000.0).verdict, Verdict::Inconclusive);
 }
+
+/// Each line of a phone has an AOR of its own.
+#[test]
+fn a_second_line_is_held_to_its_own_aor() {
+    let line = |user: &'static str| {
+        move |b: MessageBuilder| {
+            let aor = format!("<sip:{user}@example.com>");
+            b.set("To", aor.clone()).set("From", format!("{aor};tag={user}")).set("Call-ID", user)
+        }
+    };
+    let verdict = |user: &'static str| {
+        let mut story = registered(60);
+        story.at(0.5).phone().sends_with("REGISTER", "primary", line("1009"));
+        let expected = story.expect(1.0, same_aor());
+        story.at(1.5).phone().sends_with("REGISTER", "secondary", line(user));
+        story.run(&expected, 10.0).verdict
+    };
+    assert_eq!(verdict("1009"), Verdict::Pass);
+    assert_eq!(verdict("1010"), Verdict::Fail);
+}
+
+/// RFC 3261 section 8.1.3.4: after a redirection the Request-URI is what the Contact of that says.
+#[test]
+fn a_redirection_may_name_a_user_to_register_with() {
+    let verdict = |target: &str| {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        let moved = |b: MessageBuilder| b.header("Contact", "<sip:registrar@10.0.1.2>");
+        story.at(0.1).node("primary").answers_with("REGISTER", 302, moved);
+        story.at(0.2).phone().sends_with("REGISTER", "secondary", |b| b.set_uri(target));
+        story.verdict("register-uri", 60.0)
+    };
+    assert_eq!(verdict("sip:registrar@10.0.1.2"), Verdict::Pass);
+    assert_eq!(verdict("sip:1001@10.0.1.2"), Verdict::Fail);
+}

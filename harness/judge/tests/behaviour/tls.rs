@@ -99,3 +99,27 @@ fn a_server_may_be_passed_over_when_tls_with_it_has_failed_and_only_then() {
     assert_ne!(verdict(TlsStep::Alert(48)), Verdict::Fail);
     assert_eq!(verdict(TlsStep::Finished), Verdict::Fail);
 }
+
+/// Some verify the name when the handshake has ended: what counts is that nothing is said on that connection.
+#[test]
+fn a_certificate_may_be_refused_right_after_the_handshake() {
+    let story = |says: bool, closes: bool| {
+        let mut story = secure();
+        story.at(0.0).fault("primary", "tls-wrong-name", true);
+        asks(&mut story, 1.0, "primary");
+        story.at(1.03).tls("primary", false, TlsStep::Finished);
+        story.at(1.04).tls("primary", true, TlsStep::Finished);
+        if says {
+            story.at(1.05).phone().sends("REGISTER", "primary");
+        }
+        if closes {
+            let primary = story.addr("primary");
+            story.at(1.06).tcp(crate::common::PHONE, primary, TcpStep::Fin);
+        }
+        story.verdict(CERTIFICATE, 5.0)
+    };
+    assert_eq!(story(false, true), Verdict::Pass);
+    assert_eq!(story(true, true), Verdict::Fail);
+    assert_eq!(story(true, false), Verdict::Fail);
+    assert_eq!(story(false, false), Verdict::Fail, "it keeps the connection");
+}

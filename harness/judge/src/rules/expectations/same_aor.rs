@@ -24,9 +24,10 @@ pub(super) fn judge(asked: &Asked<'_, '_>, [first, second]: [&str; 2]) -> Findin
         asked.show_window(window)
     );
     let draft = asked.draft(&RULE, sentence).window(window);
-    // What it named before the trigger counts, too.
-    let mut known = case.client.iter().filter(|exchange| exchange.method == Method::Register);
-    let Some(known) = known.find(|exchange| asked.goes_to(exchange, first)) else {
+    // What it named before the trigger counts, too, and each line of a phone names its own.
+    let registers = case.client.iter().filter(|exchange| exchange.method == Method::Register);
+    let known: Vec<_> = registers.filter(|exchange| asked.goes_to(exchange, first)).collect();
+    let Some(one) = known.first() else {
         return draft.at(window.to, |draft| {
             draft.inconclusive(&format!("there is no REGISTER to {} to compare with", asked.node(first)))
         });
@@ -36,10 +37,11 @@ pub(super) fn judge(asked: &Asked<'_, '_>, [first, second]: [&str; 2]) -> Findin
         let nearest = near::requests(case, Some(&Method::Register), Some(second), window);
         return draft.seen("no such request").nearest(nearest).fail_at(window.to);
     };
-    let (before, now) = (identity(known.first().message), identity(here.first().message));
+    let now = identity(here.first().message);
+    let same = known.iter().find(|exchange| identity(exchange.first().message) == now);
     let seen = format!("{} (packet {})", now.join(", "), here.first().packet());
-    let draft = draft.seen(seen).message(known.first()).message(here.first());
-    if before == now { draft.pass() } else { draft.fail() }
+    let draft = draft.seen(seen).message(same.unwrap_or(one).first()).message(here.first());
+    if same.is_some() { draft.pass() } else { draft.fail() }
 }
 
 /// Whom a REGISTER is for and where. Case does not count in hosts, parameters do not count at all.

@@ -2,6 +2,9 @@
 //! no request on that connection (RFC 5922 section 7.3, RFC 8446 section 4.4.2.4; AR-23). Which certificates
 //! prove nothing is known from the farm's own faults. In TLS 1.3 the phone's Finished says that it is content.
 
+use sipfarm_core::Instant;
+use sipfarm_core::machine::Transport;
+
 use crate::case::{Case, Connect, Secured};
 use crate::finding::Finding;
 use crate::rules::Rule;
@@ -36,7 +39,12 @@ impl Rule for RefusesCertificate {
                 docket.kept(packets);
                 continue;
             }
-            let whom = case.names.show(connect.to, sipfarm_core::machine::Transport::Tls);
+            let Some(trusted) = is_trusted(case, connect, at) else { continue };
+            if !trusted {
+                docket.kept(packets);
+                continue;
+            }
+            let whom = case.names.show(connect.to, Transport::Tls);
             let draft = docket
                 .draft(format!("no TLS with {whom} while that has \"{fault}\""))
                 .packets(packets, at)
@@ -47,9 +55,21 @@ impl Rule for RefusesCertificate {
     }
 }
 
+/// Whether the phone has taken for its server's what it has shaken hands with: it says something on that connection,
+/// or keeps it. Some look at the name when the handshake is over, and then close. `None` while that may come.
+fn is_trusted(case: &Case<'_>, connect: &Connect<'_>, at: Instant) -> Option<bool> {
+    let until = at + case.limits.at_once();
+    let says =
+        case.messages.iter().any(|seen| (seen.src, seen.dst) == (connect.from, connect.to) && seen.at >= at);
+    let closes = case.closes.iter().any(|close| {
+        (close.phone, close.other) == (connect.from, connect.to) && close.at >= at && close.at <= until
+    });
+    (says || closes || case.horizon > until).then_some(says || !closes)
+}
+
 /// The fault that the server's certificate had for the whole handshake.
-fn fault_during<'a>(case: &Case<'a>, connect: &Connect<'_>, end: sipfarm_core::Instant) -> Option<&'a str> {
-    let node = case.names.node_at(connect.to, sipfarm_core::machine::Transport::Tls)?;
+fn fault_during<'a>(case: &Case<'a>, connect: &Connect<'_>, end: Instant) -> Option<&'a str> {
+    let node = case.names.node_at(connect.to, Transport::Tls)?;
     let covers = case
         .notes
         .faults

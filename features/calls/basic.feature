@@ -63,6 +63,17 @@ Feature: A call through a healthy farm
     And the phone sends CANCEL to "primary" within 4 s
     And the call fails with 487
 
+  @rfc3261-9.1 @rfc3261-15.1.1
+  Scenario: The far end answers although the caller has changed their mind
+    Given a phone
+    And "primary" has fault "drop method=CANCEL"
+    And the far end answers after 4 s
+    When the phone dials the far end
+    Then "primary" sends 180 to the phone
+    When the phone hangs up
+    Then the phone sends CANCEL to "primary" within 1 s
+    And the phone sends BYE to "primary" within 6 s
+
   @rfc3261-17.1.1.3
   Scenario: The far end is busy
     Given a phone

@@ -187,7 +187,7 @@ defects! {
     /// Asks again for the session that was called too short.
     Ignores422 = "ignores-422", caught by ["call-established"];
     /// Hangs up without BYE.
-    NoBye = "no-bye", caught by ["sends", "call-ends"];
+    NoBye = "no-bye", caught by ["cancelled-call", "sends", "call-ends"];
 
     // Credentials.
 

@@ -8,6 +8,7 @@ mod audio_descriptions;
 mod audio_hold;
 mod call_manager_variants;
 mod call_managers;
+mod cancelled;
 mod dialog_route;
 mod dialogs;
 mod dns;

@@ -14,6 +14,7 @@ mod bye_after_loss;
 mod bye_timing;
 mod cancel_timing;
 mod cancel_transaction;
+mod cancelled_call;
 mod cseq;
 mod dead_dialog;
 mod dialog_identifiers;
@@ -84,6 +85,7 @@ pub const ALL: &[&dyn Rule] = &[
     &bye_timing::ByeTiming,
     &cancel_timing::CancelTiming,
     &cancel_transaction::CancelTransaction,
+    &cancelled_call::CancelledCall,
     &cseq::CSeqGrows,
     &dialog_identifiers::DialogIdentifiers,
     &dialog_route::DialogRoute,

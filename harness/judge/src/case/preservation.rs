@@ -134,7 +134,9 @@ impl<'a> Case<'a> {
         let bye = self.end_by_bye(&dialog.call_id, &dialog.local_tag, &dialog.remote_tag);
         let bye = bye.map(|(at, _)| at);
         let losses = self.losses(dialog, server).into_iter().filter(counts);
-        let before_bye = |loss: &Loss| bye.is_none_or(|bye| loss.since < bye);
+        // In virtual time a BYE is sent in the instant of the refusal that it answers.
+        let before_bye =
+            |loss: &Loss| bye.is_none_or(|bye| loss.since < bye || (loss.answered && loss.since == bye));
         let losses: Vec<Loss> = losses.filter(|loss| loss.at > up && before_bye(loss)).collect();
         let since = losses.iter().map(|loss| loss.since).min()?.max(up);
         let loss = losses.into_iter().min_by_key(|loss| loss.at)?;

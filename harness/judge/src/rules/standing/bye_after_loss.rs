@@ -67,7 +67,7 @@ fn bye_of_the_phone<'c, 'a>(case: &'c Case<'a>, call: &LostCall<'c>) -> Option<&
     let ends = |key: &Key| matches!(key, Key::HangUp | Key::Reboot);
     case.requests_in(call.dialog).find(|request| {
         request.method == Method::Bye
-            && request.t0() > since
+            && (request.t0() > since || (call.loss.answered && request.t0() == since))
             && request.t0() < until
             && !case.notes.commanded(ends, call.up, request.t0())
     })

@@ -7,6 +7,7 @@ mod group;
 mod lab;
 mod plan;
 mod ring;
+mod trunks;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub use self::failure::StepFailure;
 pub use self::group::GroupPlan;
 pub use self::lab::{Closed, Lab, Look};
 pub use self::plan::Plan;
+pub use self::trunks::TrunkPlan;
 
 /// How long the harness waits for what its own farm does. Not a time of the phone.
 const FARM_PATIENCE: Span = Span::from_secs(10);

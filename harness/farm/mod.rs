@@ -13,9 +13,11 @@ mod stack;
 mod testing;
 
 pub use dns::{DnsConfig, DnsNode, Row};
-pub use far_end::{Behaviour, FarEnd, FarEndConfig, Sessions};
+pub use far_end::{Behaviour, FarEnd, FarEndConfig, FarEndKind, Sessions};
 pub use faults::{
     Direction, FaultError, FaultId, FaultInfo, FaultSpec, NodeKind, ParameterInfo, fault_catalogue,
 };
-pub use group::{Group, GroupSettings, Member, Note, Occurrence, Role};
+pub use group::{
+    Group, GroupSettings, Member, Note, Occurrence, Rings, Role, Switch, Trunk, TrunkEnd, Trunks,
+};
 pub use node::{Account, Binding, Node, NodeConfig};

@@ -16,7 +16,7 @@ use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::timeline::{Event, EventKind, TcpStep, TlsStep};
 
-use super::{FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
+use super::{FarEnd, FarEndConfig, FarEndKind, FaultSpec, Node, NodeConfig};
 use crate::capture::decode::Decoder;
 use crate::net::{Driver, MachineId, SecretSink, TlsOptions, VirtualNet};
 
@@ -68,6 +68,15 @@ impl Lab {
     }
 
     pub fn with(change: impl FnOnce(&mut NodeConfig)) -> Lab {
+        Lab::build(change, FarEndKind::Phone)
+    }
+
+    /// With a far end of that kind.
+    pub fn with_far_end(kind: FarEndKind) -> Lab {
+        Lab::build(|_| (), kind)
+    }
+
+    fn build(change: impl FnOnce(&mut NodeConfig), kind: FarEndKind) -> Lab {
         let mut config =
             NodeConfig { domain: "example.test".to_owned(), seed: 7, ..NodeConfig::alone(NODE, FAR_END) };
         change(&mut config);
@@ -75,6 +84,7 @@ impl Lab {
             addr: FAR_END,
             domain: "example.test".to_owned(),
             user: "1002".to_owned(),
+            kind,
             seed: 8,
         };
         let secrets = Arc::new(Mutex::new(String::new()));

@@ -51,7 +51,7 @@ pub struct Facts<'a> {
     pub settings: CheckAll<'a>,
     /// Whether a resilience group has these settings, likewise.
     pub group: CheckAll<'a>,
-    /// Whether a resilience group notes that.
+    /// Whether a system notes that.
     pub note: Check<'a>,
 }
 

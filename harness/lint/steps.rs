@@ -1,7 +1,7 @@
 //! Steps: each must be one that exists, and the names in it must be known.
 //!
 //! In the vocabulary of the steps a quoted word is a name: of a fault after `fault`, of a profile
-//! after `profile`, of a header field after `header`, of what a resilience group notes after `notes`, `noted` and
+//! after `profile`, of a header field after `header`, of what a system notes after `notes`, `noted` and
 //! `no`, of a node anywhere else. The step `a farm with servers …` declares its nodes.
 
 use std::sync::LazyLock;
@@ -272,13 +272,14 @@ impl FileLint<'_> {
         found.map_or(step.position.line, |(at, _)| at + 1)
     }
 
-    /// What stands in capitals outside of quotes is a method, a transport, or a type of record.
+    /// What stands in capitals outside of quotes is a method, a transport, a type of record, or SIP itself.
     fn methods(&mut self, step: &Step) {
         let outside = outside_of_quotes(&step.value);
         for word in outside.split(|c: char| !c.is_ascii_alphanumeric()) {
             let in_capitals = word.len() > 1 && word.bytes().all(|octet| octet.is_ascii_uppercase());
             let of_dns = word == "DNS" || outside.contains("DNS") && RECORDS.contains(&word);
-            if !in_capitals || METHODS.contains(&word) || Transport::of_parameter(word).is_some() || of_dns {
+            let is_known = METHODS.contains(&word) || Transport::of_parameter(word).is_some();
+            if !in_capitals || is_known || of_dns || word == "SIP" {
                 continue;
             }
             let place = self.place_of(step.position.line, word);
@@ -359,7 +360,7 @@ enum Name {
     Fault,
     Profile,
     Header,
-    /// What a resilience group notes.
+    /// What a system notes.
     Note,
 }
 

@@ -1,5 +1,7 @@
 //! Audio: what is said and heard in a call.
 
+use std::net::SocketAddr;
+
 use cucumber::gherkin::Step;
 use cucumber::then;
 use sipfarm_core::Span;
@@ -31,17 +33,16 @@ async fn keeps_flowing(world: &mut World, #[step] step: &Step, during: String) -
 async fn none_comes(world: &mut World, #[step] step: &Step, node: String, during: String) -> StepResult {
     world.begin(step);
     world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
-    let during = span(&during).map_err(|failure| world.stop(failure))?;
-    world.wait(UNDER_WAY).await?;
-    let lab = world.lab().await?;
-    let (host, from) = (lab.node_addr(&node).map(|addr| addr.ip()), lab.now());
-    world.wait(during).await?;
-    let is_mute = move |timeline: &Timeline, _| {
-        let goes_on = |stream: &Stream| stream.stretches.last().is_some_and(|last| last.to >= from);
-        let heard = |stream: &Stream| Some(stream.src.ip()) == host && goes_on(stream);
-        (!timeline.audio().any(heard)).then_some(())
-    };
-    world.await_farm_within(Span::ZERO, &format!("no audio from \"{node}\""), is_mute).await
+    let host = world.lab().await?.node_addr(&node);
+    is_mute(world, host, &format!("\"{node}\""), &during).await
+}
+
+/// The same of the far end.
+#[then(regex = r"^no audio comes from the far end for (\S+) s$")]
+async fn far_end_mute(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
+    world.begin(step);
+    let host = world.lab().await?.far_end_addr();
+    is_mute(world, Some(host), "the far end", &during).await
 }
 
 /// No RTP of the phone, from this step on.
@@ -69,6 +70,21 @@ async fn held(world: &mut World, #[step] step: &Step, within: String) -> StepRes
 async fn off_hold(world: &mut World, #[step] step: &Step, within: String) -> StepResult {
     let within = seconds(&within).map_err(|failure| world.stop(failure))?;
     expect(world, step, Expectation::Held { hold: false, within }).await
+}
+
+/// Whether a host sends no RTP for so long.
+async fn is_mute(world: &mut World, host: Option<SocketAddr>, who: &str, during: &str) -> StepResult {
+    let during = span(during).map_err(|failure| world.stop(failure))?;
+    world.wait(UNDER_WAY).await?;
+    let from = world.lab().await?.now();
+    world.wait(during).await?;
+    let is_mute = move |timeline: &Timeline, _| {
+        let goes_on = |stream: &Stream| stream.stretches.last().is_some_and(|last| last.to >= from);
+        let heard =
+            |stream: &Stream| host.is_some_and(|host| stream.src.ip() == host.ip()) && goes_on(stream);
+        (!timeline.audio().any(heard)).then_some(())
+    };
+    world.await_farm_within(Span::ZERO, &format!("no audio from {who}"), is_mute).await
 }
 
 async fn expect(world: &mut World, step: &Step, expectation: Expectation) -> StepResult {

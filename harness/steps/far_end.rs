@@ -73,8 +73,8 @@ async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResu
     Ok(())
 }
 
-/// It calls somebody else through that node: a user who is hot-desked at the phone.
-#[when(regex = r#"^the far end calls user (\S+) through "([^"]+)"$"#)]
+/// It calls somebody else through that node: a user who is hot-desked at the phone, or a hunt group.
+#[when(regex = r#"^the far end calls (?:user|hunt group) (\S+) through "([^"]+)"$"#)]
 async fn calls_user(world: &mut World, #[step] step: &Step, user: String, node: String) -> StepResult {
     world.begin(step);
     world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;

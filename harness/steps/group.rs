@@ -31,7 +31,7 @@ async fn takes_no_calls(world: &mut World, #[step] step: &Step, node: String) ->
     Ok(())
 }
 
-/// Waits until the group has noted something since the last trigger; says nothing of the phone.
+/// Waits until a system has noted something since the last trigger; says nothing of the phone.
 #[then(regex = r#"^"([^"]+)" notes "([^"]+)" within (\S+) s$"#)]
 async fn notes(
     world: &mut World,
@@ -41,7 +41,7 @@ async fn notes(
     within: String,
 ) -> StepResult {
     world.begin(step);
-    member(world, &node).await?;
+    takes_notes(world, &node).await?;
     let what = occurrence(world, &what)?;
     let within = seconds(&within).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
     let expected = format!("\"{node}\" notes \"{what}\"");
@@ -114,7 +114,7 @@ fn found(
 }
 
 async fn never_noted(world: &mut World, node: &str, what: &str) -> StepResult {
-    member(world, node).await?;
+    takes_notes(world, node).await?;
     let what = occurrence(world, what)?;
     let expected = format!("\"{node}\" has not noted \"{what}\"");
     let is_clear = |timeline: &Timeline, since| {
@@ -122,6 +122,18 @@ async fn never_noted(world: &mut World, node: &str, what: &str) -> StepResult {
         (!is_there).then_some(())
     };
     world.await_farm_within(Span::ZERO, &expected, is_clear).await
+}
+
+/// Only who notes something can be expected to.
+async fn takes_notes(world: &mut World, node: &str) -> StepResult {
+    world.plan.check_node(node).map_err(|failure| world.stop(failure))?;
+    if world.lab().await?.notes_at(node) {
+        return Ok(());
+    }
+    let problem = format!(
+        "\"{node}\" notes nothing, being in no resilience group and on no trunk; write  Given \"{node}\" and another are a resilience group, or  are linked systems"
+    );
+    Err(world.stop(StepFailure::Setup(problem)))
 }
 
 async fn member(world: &mut World, node: &str) -> Result<Member, StepFailure> {

@@ -10,3 +10,4 @@ mod farm;
 mod group;
 mod phone;
 mod text;
+mod trunks;

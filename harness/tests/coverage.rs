@@ -10,16 +10,7 @@ use sipfarm::requirements::{Class, Requirements};
 /// Requirements that wait for something, and for what. One that has a scenario may not stand here.
 const WAITING: &[(&str, &str)] = &[
     ("AM-06", "a fault that cuts the way of the audio between the two parties"),
-    ("AM-09", "two systems and a trunk between them"),
-    ("AM-11", "two systems and a trunk between them"),
-    ("AM-19", "calls that the farm marks as a hunt group's"),
-    ("AM-21", "trunks and voicemail as far ends"),
     ("AM-22", "conferences"),
-    ("AM-25", "a switch of the farm's systems and trunks"),
-    ("AM-26", "a switch of the farm's systems and trunks"),
-    ("AM-27", "two systems and a trunk between them"),
-    ("AM-28", "a switch of the farm's systems and trunks"),
-    ("AM-29", "a switch of the farm's systems and trunks"),
     ("AM-30", "two phones in one scenario"),
 ];
 

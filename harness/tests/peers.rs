@@ -13,7 +13,7 @@ use std::time::Duration;
 use sipfarm::capture::read::read;
 use sipfarm::capture::recorder::{Mode, Recorder};
 use sipfarm::capture::tap::{Subscription, Tap, TapError};
-use sipfarm::farm::{FarEnd, FarEndConfig, FaultSpec, Node, NodeConfig};
+use sipfarm::farm::{FarEnd, FarEndConfig, FarEndKind, FaultSpec, Node, NodeConfig};
 use sipfarm::net::{MachineId, RealLab, RealOptions, Slice};
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
@@ -169,6 +169,7 @@ impl Farm {
             addr: bench.at(100),
             domain: primary.domain.clone(),
             user: "1002".to_owned(),
+            kind: FarEndKind::Phone,
             seed: 2,
         };
         let primary = lab.try_add(Box::new(Node::new(primary))).unwrap();

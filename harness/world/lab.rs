@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use super::{Context, DNS_NODE, StepFailure};
 use crate::capture::recorder::Recorder;
 use crate::capture::tap::{Loss, Subscription, TapError};
-use crate::farm::{DnsNode, FarEnd, FaultSpec, Group, Member, Node, NodeKind};
+use crate::farm::{DnsNode, FarEnd, FaultSpec, Group, Member, Node, NodeKind, Trunks};
 use crate::net::{Bench, MachineId, Slice, Trouble};
 use crate::phone::{PhoneDriver, PressError};
 
@@ -112,6 +112,7 @@ pub struct Lab {
     far_end_addr: SocketAddr,
     dns: Option<MachineId>,
     group: Option<Group>,
+    trunks: Option<Trunks>,
     phone: PhoneDriver,
     /// How the phone was lost.
     lost: Option<StepFailure>,
@@ -242,6 +243,7 @@ impl Lab {
             }
         };
         switched.map_err(|error| StepFailure::Setup(error.to_string()))?;
+        self.mind_trunks();
         self.check_bindings()
     }
 
@@ -268,6 +270,7 @@ impl Lab {
                 self.mark(Mark::Fault { node: node.to_owned(), fault, on: false });
             }
         }
+        self.mind_trunks();
         self.check_bindings()
     }
 
@@ -275,6 +278,19 @@ impl Lab {
     pub fn reset_phone(&mut self, node: &str) -> bool {
         let id = self.place(node).filter(|(_, is_dns)| !is_dns).map(|(id, _)| id);
         id.is_some_and(|id| self.bench.command(id, |node: &mut Node, now| node.reset_phone(now)))
+    }
+
+    /// Whether a node notes anything of systems or calls.
+    pub fn notes_at(&self, node: &str) -> bool {
+        let is_node = self.nodes.contains_key(node);
+        is_node && (self.trunks.is_some() || self.group.as_ref().is_some_and(|group| group.has(node)))
+    }
+
+    /// Lets every system see which of the others are there, after a fault began or ended at one.
+    fn mind_trunks(&mut self) {
+        for (id, _) in self.nodes.values().filter(|_| self.trunks.is_some()) {
+            self.bench.command(*id, |node: &mut Node, now| node.mind_trunks(now));
+        }
     }
 
     /// A node's machine, and whether it speaks DNS rather than SIP.
@@ -370,7 +386,8 @@ impl Lab {
 
     /// Takes the frames of a simulated network over into the record, behind what the farm has noted.
     fn pull(&mut self) {
-        for note in self.group.iter().flat_map(Group::take_notes) {
+        let of_group = self.group.iter().flat_map(Group::take_notes);
+        for note in of_group.chain(self.trunks.iter().flat_map(Trunks::take_notes)) {
             let mark = Mark::Noted { node: note.node, what: note.what.to_string() };
             self.record.mark(mark, note.at);
         }

@@ -5,8 +5,9 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{Profile, SERVERS_MAX};
 
 use super::group::GroupPlan;
+use super::trunks::TrunkPlan;
 use super::{DNS_NODE, DnsPlan, StepFailure};
-use crate::farm::{Behaviour, Sessions};
+use crate::farm::{Behaviour, FarEndKind, Sessions};
 use crate::net::Link;
 
 /// What the `Given` steps ask for.
@@ -39,6 +40,10 @@ pub struct Plan {
     pub anchors: Vec<String>,
     /// The resilience group, when there is one.
     pub group: Option<GroupPlan>,
+    /// The trunks between systems.
+    pub trunks: TrunkPlan,
+    /// What the far end is.
+    pub far_end_kind: FarEndKind,
     /// What the far end does when it is called.
     pub far_end: Behaviour,
     /// What the far end wants of session timers.
@@ -61,6 +66,8 @@ impl Default for Plan {
             link: None,
             anchors: Vec::new(),
             group: None,
+            trunks: TrunkPlan::default(),
+            far_end_kind: FarEndKind::default(),
             far_end: Behaviour::Answer { after: Span::ZERO },
             sessions: Sessions::default(),
         }

@@ -1,6 +1,7 @@
 //! The far end: the other party of a call, with an address of its own for signalling and media.
 
 mod dialog;
+mod kind;
 mod session;
 mod uac;
 mod uas;
@@ -17,6 +18,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::stack::{Event, Schedule, Stack};
 use dialog::{Call, State};
+pub use kind::FarEndKind;
 pub use session::Sessions;
 
 /// The port of its audio on its own address, for all of its calls; RTCP has the one after it.
@@ -31,6 +33,8 @@ pub struct FarEndConfig {
     pub domain: String,
     /// Its user, such as `1002`.
     pub user: String,
+    /// What it is.
+    pub kind: FarEndKind,
     /// From it come branches, tags and Call-IDs.
     pub seed: u64,
 }
@@ -107,7 +111,7 @@ impl FarEnd {
 
     /// What it does with INVITEs from now on.
     pub fn behave(&mut self, behaviour: Behaviour) {
-        self.behaviour = behaviour;
+        self.behaviour = self.config.kind.behaves(behaviour);
     }
 
     /// Ends every call that is established, with BYE; one whose ACK has not come yet as soon as it
@@ -208,9 +212,9 @@ impl FarEnd {
         Talker::new((random >> 32) as u32, random as u32)
     }
 
-    /// The URI at which it is reached.
+    /// The URI at which it is reached, with what it says of itself.
     fn contact(&self) -> String {
-        format!("<sip:{}@{}>", self.config.user, self.config.addr)
+        self.config.kind.contact(&self.config.user, self.config.addr)
     }
 
     /// Our session description: an answer to the offer in a message, or an offer when it has none.

@@ -10,6 +10,7 @@ mod settings;
 mod systems;
 #[cfg(test)]
 mod tests;
+mod trunks;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +19,7 @@ use sipfarm_core::Instant;
 pub use note::{Note, Occurrence};
 pub use settings::GroupSettings;
 use systems::Systems;
+pub use trunks::{Rings, Switch, Trunk, TrunkEnd, Trunks};
 
 /// Which of the two a system is to the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,11 @@ impl Group {
     /// What the node is told that plays this role.
     pub fn member(&self, role: Role) -> Member {
         Member { group: self.clone(), role }
+    }
+
+    /// Whether that system is one of the two.
+    pub fn has(&self, system: &str) -> bool {
+        self.systems().has(system)
     }
 
     /// What has happened since this was asked last.

@@ -1,4 +1,4 @@
-//! What happens inside a resilience group and in no packet.
+//! What happens inside a system or between two and in no packet.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use sipfarm_core::nearest::nearest;
 /// Declares what can happen: what it is, and the words for it.
 macro_rules! occurrences {
     ($($(#[doc = $about:literal])+ $variant:ident = $words:literal;)+) => {
-        /// Something that happens inside a resilience group.
+        /// Something that happens inside a system or between two.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Occurrence {
             $($(#[doc = $about])+ $variant,)+
@@ -60,6 +60,12 @@ occurrences! {
     NoExtensions = "extensions do not match";
     /// The two have different SIP domains (AR-24).
     OtherDomain = "domains do not match";
+    /// A call to a hunt group, and so none that is preserved (AM-19).
+    HuntGroupCall = "hunt-group call";
+    /// The system at the other end of its trunk is lost, and the call goes on (AM-11).
+    CallPreserved = "call preserved";
+    /// That system is lost, and this one ends what is left of the call (AM-27, AM-29).
+    CallReleased = "call released";
 }
 
 impl FromStr for Occurrence {
@@ -74,7 +80,7 @@ impl FromStr for Occurrence {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("there is \"{}\"", known().collect::<Vec<_>>().join("\", \"")),
         };
-        Err(format!("nothing in a resilience group is called \"{words}\"; {help}"))
+        Err(format!("nothing that a system notes is called \"{words}\"; {help}"))
     }
 }
 

@@ -83,6 +83,10 @@ impl Systems {
         systems
     }
 
+    pub(super) fn has(&self, system: &str) -> bool {
+        self.names.iter().any(|name| name == system)
+    }
+
     pub(super) fn take_notes(&mut self) -> Vec<Note> {
         self.notes.drain(..).collect()
     }

@@ -1,6 +1,7 @@
 //! A node: registrar of its domain, notifier of its account, and proxy between the phone and the far end.
 
 mod anchor;
+mod calls;
 mod flows;
 mod manager;
 mod notifier;
@@ -23,6 +24,7 @@ use super::faults::{FaultError, FaultId, FaultSpec, NodeKind};
 use super::group::{Admission, Member, Record};
 use super::stack::{Event, Key, Path, Stack};
 use anchor::Anchor;
+use calls::Trunking;
 use flows::Flows;
 pub(in crate::farm) use manager::asks_for_token;
 use notifier::Notifier;
@@ -111,6 +113,8 @@ pub struct Node {
     anchor: Option<Anchor>,
     /// Its place in a resilience group, where it is in one.
     member: Option<Member>,
+    /// Its trunks, where it has some.
+    trunking: Option<Trunking>,
 }
 
 impl Node {
@@ -129,6 +133,7 @@ impl Node {
             notifier: Notifier::default(),
             anchor: None,
             member: None,
+            trunking: None,
             config,
         }
     }
@@ -157,6 +162,7 @@ impl Node {
             self.flows = Flows::default();
             self.notifier.forget();
             self.anchor.iter_mut().for_each(Anchor::forget);
+            self.trunking.iter_mut().for_each(Trunking::forget);
         }
         self.serve(now);
         Ok(id)
@@ -180,9 +186,11 @@ impl Node {
         self.member.as_ref()
     }
 
-    /// Lets its group see whether it is there.
+    /// Lets the other systems see whether it is there.
     fn show(&self, now: Instant) {
-        self.member.iter().for_each(|member| member.seen(!self.stack.is_deaf(), now));
+        let up = !self.stack.is_deaf();
+        self.member.iter().for_each(|member| member.seen(up, now));
+        self.trunking.iter().for_each(|trunking| trunking.end().seen(up));
     }
 
     /// What it holds about its user, beside the bindings.

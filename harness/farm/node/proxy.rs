@@ -8,6 +8,7 @@ use sipfarm_core::sip::{Host, Message, MessageBuilder, Method, NameAddr, Uri, Vi
 
 use super::anchor::Side;
 use super::{Member, Node};
+use crate::farm::group::Rings;
 use crate::farm::stack::{Key, Path, set_vias, without_top_via};
 
 /// Where a request goes next.
@@ -42,9 +43,13 @@ impl Node {
         }
         let forwarded = self.forwarded(request, &hop, path.transport);
         let forwarded = self.anchored(forwarded, hop.path.remote != self.config.far_end);
+        let next = hop.path.remote;
         let Some(client) = self.stack.request(forwarded, hop.path, Some(server.clone()), now) else {
             return self.stack.answer(&server, 503, now); // more than its share
         };
+        if let Some(trunking) = &mut self.trunking {
+            trunking.requested(request, path.remote, next, now);
+        }
         self.stack.set_downstream(&server, client);
         self.learn(request, path);
     }
@@ -76,6 +81,7 @@ impl Node {
     /// Sends a response back to where the request came from (section 16.7).
     pub(super) fn send_back(&mut self, upstream: &Key, response: &Message, path: Path, now: Instant) {
         self.learn(response, path);
+        self.trunking.iter_mut().for_each(|trunking| trunking.responded(response));
         match response.status() {
             None | Some(100) => {}
             // The far end is overloaded, this node is not: 503 would drive the phone away from
@@ -140,12 +146,20 @@ impl Node {
             return Ok(Hop { uri: text, path: self.path_to(&uri)?, routes: rest });
         }
         let user = uri.user.ok_or(404_u16)?;
+        if let Some(peer) = self.trunking.as_ref().and_then(|trunking| trunking.end().way_to(&user)) {
+            return Ok(Hop {
+                uri: Uri::at(Some(&user), peer).to_string(),
+                path: Path::udp(peer),
+                routes: rest,
+            });
+        }
         let record = self.record();
         let is_hot_desked = record.hot_desk_user.as_deref() == Some(&*user);
         if is_hot_desked && !record.logged_in {
             return Err(480);
         }
-        if user == self.config.account.user || is_hot_desked {
+        let is_hunted = self.rings(&user) == Some(Rings::Phone);
+        if user == self.config.account.user || is_hot_desked || is_hunted {
             if record.refuses_calls && request.is_request(&Method::Invite) {
                 return Err(486);
             }
@@ -157,14 +171,14 @@ impl Node {
     }
 
     /// The way to a peer that this node knows; it is no relay to the rest of the world.
-    fn path_to(&self, uri: &Uri) -> Result<Path, u16> {
+    pub(super) fn path_to(&self, uri: &Uri) -> Result<Path, u16> {
         if let Some(flow) = self.flows.find(uri) {
             return Ok(flow.path(&self.stack));
         }
-        if uri.socket_addr() == Some(self.config.far_end) {
-            return Ok(Path::udp(self.config.far_end));
-        }
-        Err(404)
+        let is_peer =
+            |addr| self.trunking.as_ref().is_some_and(|trunking| trunking.end().peer_at(addr).is_some());
+        let known = uri.socket_addr().filter(|addr| *addr == self.config.far_end || is_peer(*addr));
+        known.map(Path::udp).ok_or(404)
     }
 
     /// Section 16.6: what is sent on. `came_by` is the transport of the other side.

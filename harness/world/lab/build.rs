@@ -12,6 +12,7 @@ use sipfarm_ua::{Destination, PhoneConfig, Server};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::Notify;
 
+use super::super::trunks::Parties;
 use super::super::{Context, DNS_NODE, NetKind, PhoneChoice, Place, Plan, StepFailure};
 use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, program, trouble};
 use crate::capture::recorder::{Mode, Recorder};
@@ -112,6 +113,7 @@ impl Lab {
             let why = "the link can be made worse in the simulated network only (--net virtual)";
             return Err(StepFailure::NotExercised(why.to_owned()));
         }
+        plan.trunks.check()?;
         let addresses = Addresses::claim(&context, plan)?;
         let mode = match context.net {
             NetKind::Virtual => Mode::Buffered,
@@ -139,6 +141,7 @@ impl Lab {
             addr: far_end_addr,
             domain: DOMAIN.to_owned(),
             user: FAR_END_USER.to_owned(),
+            kind: plan.far_end_kind,
             seed: place.seed ^ 0xFA,
         })));
         let behaviour = plan.far_end;
@@ -146,6 +149,8 @@ impl Lab {
         let sessions = plan.sessions;
         bench.command(far_end, move |far_end: &mut FarEnd, _| far_end.time_sessions(sessions));
         let group = plan.group.as_ref().map(|group| group.found(begun));
+        let trunks = plan.trunks.is_needed(plan.far_end_kind).then(|| plan.trunks.found());
+        let parties = parties(plan, &addresses);
         let nodes = plan
             .nodes
             .iter()
@@ -161,7 +166,7 @@ impl Lab {
                     account: Account { user: PHONE_USER.to_owned(), password: PASSWORD.to_owned() },
                     challenge: true,
                     expires_s: plan.granted_s,
-                    far_end: addresses.far_end(),
+                    far_end: way_to_far_end(plan, name, &parties).unwrap_or(far_end_addr),
                     seed: place.seed.wrapping_add(index as u64 + 1),
                 };
                 let mut node = Node::new(config);
@@ -171,6 +176,9 @@ impl Lab {
                 }
                 if let (Some(plan), Some(group)) = (&plan.group, &group) {
                     plan.place(group, &mut node);
+                }
+                if let Some(trunks) = &trunks {
+                    node.join_trunks(plan.trunks.end(trunks, name, &parties));
                 }
                 (name.clone(), (bench.add(Box::new(node)), addr))
             })
@@ -201,6 +209,7 @@ impl Lab {
             far_end_addr,
             dns,
             group,
+            trunks,
             phone,
             lost: None,
             noted,
@@ -211,6 +220,16 @@ impl Lab {
         lab.check_bindings()?;
         Ok(lab)
     }
+}
+
+fn parties(plan: &Plan, addresses: &Addresses) -> Parties<'static> {
+    let nodes = plan.nodes.iter().cloned().zip((0..).map(|index| addresses.node(index)));
+    Parties { nodes: nodes.collect(), phone: PHONE_USER, far_end: FAR_END_USER, kind: plan.far_end_kind }
+}
+
+/// The system to which a node sends what is for the far end, where it does not reach it by itself.
+fn way_to_far_end(plan: &Plan, node: &str, parties: &Parties<'_>) -> Option<SocketAddr> {
+    parties.nodes.get(plan.trunks.way_to_far_end(node)?).copied()
 }
 
 /// The SIP domain that a node serves.

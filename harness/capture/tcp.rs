@@ -188,7 +188,11 @@ impl Streams {
             let pieces = flow.order.push(sequence, segment.payload, carrier);
             let mut events = flow.take(segment.way, pieces, carrier, (known, others));
             let end = sequence.wrapping_add(segment.payload.len() as u32);
-            if segment.flags & FIN != 0 && flow.order.is_whole_up_to(end) {
+            let closes = segment.flags & FIN != 0;
+            if closes {
+                flow.order.close(end);
+            }
+            if closes && flow.order.is_whole_up_to(end) {
                 let found = flow.messages.finish(carrier);
                 let over = if flow.tls.is_some() { Transport::Tls } else { Transport::Tcp };
                 events.extend(found.map(|found| event(segment.way, over, found)));

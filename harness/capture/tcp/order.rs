@@ -19,6 +19,8 @@ pub struct Order {
     begin: Option<u32>,
     /// The peer has all before this.
     acknowledged: Option<u32>,
+    /// The number of the FIN. It stands for no octet, though the peer acknowledges it as one.
+    fin: Option<u32>,
     /// Segments after a hole, in order.
     early: Vec<Early>,
     early_octets: usize,
@@ -98,10 +100,16 @@ impl Order {
         pieces
     }
 
+    /// The sender has closed its direction: nothing comes after that number but the FIN itself (RFC 9293
+    /// section 3.4).
+    pub fn close(&mut self, sequence: u32) {
+        self.fin = Some(sequence);
+    }
+
     /// The connection is over: what waits is lost with it. What comes once more is known for what it is: a
     /// host that has not heard the RST sends again.
     pub fn end(&mut self) {
-        *self = Order { next: self.next, begin: self.begin, ..Order::default() };
+        *self = Order { next: self.next, begin: self.begin, fin: self.fin, ..Order::default() };
     }
 
     /// Whether everything before that number has come out.
@@ -115,6 +123,7 @@ impl Order {
     }
 
     fn is_missing_before(&self, sequence: u32) -> bool {
+        let sequence = self.fin.filter(|fin| fin.wrapping_add(1) == sequence).unwrap_or(sequence);
         self.next.is_some_and(|next| distance(next, sequence) > 0)
     }
 
@@ -234,6 +243,26 @@ mod tests {
         assert_eq!(text(order.push(0, b"abc", &carrier(1))), "abc");
         assert_eq!(text(order.acknowledge(6)), "");
         assert_eq!(text(order.acknowledge(6)), "?", "the last segment is missing");
+    }
+
+    #[test]
+    fn an_acknowledged_fin_is_no_missing_octet() {
+        let closed = |octets: &[u8]| {
+            let mut order = Order::default();
+            order.begin(0);
+            order.push(0, octets, &carrier(1));
+            order.close(6);
+            order
+        };
+        let mut order = closed(b"abcdef");
+        assert_eq!(text(order.acknowledge(7)), "");
+        assert_eq!(text(order.acknowledge(7)), "", "it comes twice where the FIN was sent twice");
+        let mut order = closed(b"abc");
+        assert_eq!(
+            text(order.acknowledge(7)) + &text(order.acknowledge(7)),
+            "?",
+            "octets before it are missing"
+        );
     }
 
     #[test]

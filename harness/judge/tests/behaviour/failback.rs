@@ -208,6 +208,27 @@ fn from_the_fallback_the_primary_is_probed_again_and_again() {
 }
 
 #[test]
+fn the_time_of_a_probe_may_run_on_beside_refreshes_that_are_tried_at_home() {
+    let verdict = |probe: f64| {
+        let mut story = Story::new();
+        story.profile.failback.mode = FailbackMode::NewRequests;
+        refused(&mut story, 0.0, "primary");
+        refused(&mut story, 1.0, "secondary");
+        binds(&mut story, 1.9, "fallback", 60);
+        for at in [47.0, 92.0] {
+            refused(&mut story, at, "primary");
+            refused(&mut story, at + 0.2, "secondary");
+            binds(&mut story, at + 0.4, "fallback", 60);
+        }
+        refused(&mut story, probe, "primary");
+        refused(&mut story, probe + 0.2, "secondary");
+        story.verdict("failback", 125.0)
+    };
+    assert_eq!(verdict(121.9), Verdict::Pass, "120 s after it came there");
+    assert_eq!(verdict(100.0), Verdict::Fail, "120 s after nothing, and no refresh is due");
+}
+
+#[test]
 fn a_lossy_tap_accuses_nobody_of_a_missing_probe() {
     let mut story = at_the_fallback().lossy();
     story.at(3.0);

@@ -38,6 +38,8 @@ pub struct Registration {
     failback: Failback,
     /// When the phone came to the server that it stands with, or last tried a better one.
     failback_base: Instant,
+    /// The refresh under way began with a better server.
+    refreshes_at_better: bool,
     failed_rounds: u32,
     /// A server to be visited when the attempt under way has ended.
     visit: Option<usize>,
@@ -108,6 +110,7 @@ impl Registration {
             retry_at: None,
             failback: Failback::Never,
             failback_base: Instant::EPOCH,
+            refreshes_at_better: false,
             failed_rounds: 0,
             visit: None,
             suspended: false,
@@ -259,8 +262,15 @@ impl Registration {
         self.retry_at = None;
         self.confined = self.leaves_after_call(core);
         let order = self.order(core);
-        let fit = order.iter().copied().filter(|server| core.locator.is_fit(*server, now));
-        match Hunt::new(fit.collect::<Vec<_>>()) {
+        let fit: Vec<usize> =
+            order.iter().copied().filter(|server| core.locator.is_fit(*server, now)).collect();
+        let owner = self.standing.map(|standing| core.places.owner(standing.server));
+        let first = fit.first().map(|server| core.places.owner(*server));
+        self.refreshes_at_better = owner.is_some() && first != owner;
+        if self.refreshes_at_better {
+            self.failback_base = now;
+        }
+        match Hunt::new(fit) {
             Some(hunt) => self.start(Purpose::Bind, hunt, core, now),
             None => {
                 self.drop_standing(core);

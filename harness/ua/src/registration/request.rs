@@ -113,7 +113,8 @@ impl Registration {
         }
         let refreshed = before.is_some_and(|before| before.server == server);
         if !refreshed || self.failback != Failback::WhenIdle {
-            self.plan_failback(false, core, now);
+            let tried = attempt.purpose == Purpose::Bind && self.refreshes_at_better;
+            self.plan_failback(tried, core, now);
         }
         if let (Purpose::Return, Some(before)) = (attempt.purpose, before)
             && before.server != server

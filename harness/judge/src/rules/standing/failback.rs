@@ -102,27 +102,28 @@ impl<'c, 'a> Stay<'c, 'a> {
             let left = self.standings[index..].iter().find(|next| next.place != moved.place);
             let left = left.map(|next| next.grant.first);
             let until = left.into_iter().chain(self.turned_away(moved)).min().unwrap_or(Instant::FAR_FUTURE);
-            let mut base = (moved.grant.first, moved.grant.last);
-            while let Some(next) = self.judge_time(docket, moved, &pause, base, until) {
-                base = next;
+            let mut bases = vec![(moved.grant.first, moved.grant.last)];
+            while let Some(next) = self.judge_time(docket, moved, &pause, &bases, until) {
+                bases.push(next);
             }
         }
     }
 
-    /// One try at home after the base, the beginning and the end of what the time runs from. Returns
-    /// the next base.
+    /// One try at home after the last base, the beginning and the end of what the time runs from. Returns the
+    /// next base. Where refreshes are tried at home, too, nothing says whether the time begins anew with each
+    /// try or runs on beside them: it may have begun with any base.
     fn judge_time(
         &self,
         docket: &mut Docket<'c, 'a>,
         moved: &Standing<'_>,
         pause: &Pause,
-        base: (Instant, Instant),
+        bases: &[(Instant, Instant)],
         until: Instant,
     ) -> Option<(Instant, Instant)> {
         let case = self.case;
-        let latest = if base.1 > base.0 + pause.hi { base.1 } else { base.0 };
-        let grace = case.limits.reaction();
-        let window = Window { from: base.0 + pause.lo - grace, to: latest.max(base.0) + pause.hi + grace };
+        let base = *bases.last()?;
+        let window_of = |base| pause.window(base, case.limits.reaction());
+        let window = window_of(base);
         let home = case.names.show_node(&case.names.order()[self.home]);
         let draft = docket.draft(format!("REGISTER to {home} when it is time to go back")).window(window);
         let draft = draft.message(case.client[moved.exchange].first());
@@ -137,6 +138,12 @@ impl<'c, 'a> Stay<'c, 'a> {
             return next.map(|next| (next.t0(), self.end(next)));
         };
         if next.t0() >= window.from {
+            docket.kept(next.first().packets);
+        } else if bases
+            .iter()
+            .map(|base| window_of(*base))
+            .any(|due| next.t0() >= due.from && next.t0() <= due.to)
+        {
             docket.kept(next.first().packets);
         } else if !self.has_reason(moved, base.0, next.t0()) {
             let seen = format!("{:.2} too early", window.from - next.t0());
@@ -245,6 +252,12 @@ struct Pause {
 }
 
 impl Pause {
+    /// When home is tried after a base.
+    fn window(&self, base: (Instant, Instant), grace: Span) -> Window {
+        let latest = if base.1 > base.0 + self.hi { base.1 } else { base.0 };
+        Window { from: base.0 + self.lo - grace, to: latest.max(base.0) + self.hi + grace }
+    }
+
     /// For a phone that stands with the server at that place; `None` where the profile has no time.
     fn at(case: &Case<'_>, place: usize) -> Option<Pause> {
         let profile = case.profile;

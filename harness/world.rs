@@ -22,7 +22,7 @@ pub use self::context::{Context, NetKind, PhoneChoice};
 pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::StepFailure;
 pub use self::group::GroupPlan;
-pub use self::lab::{Closed, Lab, Look};
+pub use self::lab::{Closed, Lab, Look, TIME_SCALE};
 pub use self::plan::Plan;
 pub use self::trunks::TrunkPlan;
 
@@ -340,6 +340,14 @@ impl World {
                 Err(self.stop(StepFailure::Unmet(precondition)))
             }
         }
+    }
+
+    /// So long as a step says that something lasts; a policy time, which is scaled where the scenario's are.
+    ///
+    /// # Errors
+    /// The lab cannot be built.
+    pub async fn lasting(&mut self, said: Span) -> Result<Span, StepFailure> {
+        Ok(said.scale(self.lab().await?.time_scale()))
     }
 
     /// How long ago the last trigger was.

@@ -13,7 +13,7 @@ Feature: The way back with a token
       | failback.token.monitor_s        | 0                     |
     And registrations last 120 s
 
-  @CC-04 @CC-05
+  @CC-04 @CC-05 @time-scale
   Scenario Outline: <fault>: to the next of the group, and back with a token
     Given the phone is registered with "primary"
     When "primary" has fault "<fault>"
@@ -30,7 +30,7 @@ Feature: The way back with a token
       | silent |
       | closed |
 
-  @CC-04
+  @CC-04 @time-scale
   Scenario: Two of the group are gone
     Given the phone is registered with "primary"
     When "primary" has fault "silent"
@@ -84,7 +84,7 @@ Feature: The way back with a token
     Then the phone sends no REFER to "primary" for 55 s
     And the phone is registered with "primary" within 65 s
 
-  @CC-06
+  @CC-06 @time-scale
   Scenario: A token that is refused for good leaves the phone where it is
     Given the phone is registered with "primary"
     When "primary" has fault "closed"

@@ -81,7 +81,7 @@ Feature: A call outlives its server
     Then the call ends through "primary"
     And the phone is registered with "primary" within 94 s
 
-  @AM-17 @AM-31
+  @AM-17 @AM-31 @time-scale
   Scenario: A preserved call is ended when its time is over
     Given the phone is registered with "primary"
     When the phone dials the far end

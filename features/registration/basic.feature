@@ -20,7 +20,7 @@ Feature: Registration
     Then the phone sends REGISTER to "primary" within 60 s
     And the phone is registered with "primary"
 
-  @rfc3261-10.2.4 @rfc3261-22.4
+  @rfc3261-10.2.4 @rfc3261-22.4 @time-scale
   Scenario: The binding never lapses, and no nonce count comes twice
     Given a phone
     And registrations last 60 s

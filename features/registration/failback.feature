@@ -94,7 +94,7 @@ Feature: The way back to the primary
     When the faults at "primary" end
     Then the phone is registered with "primary" within 156 s
 
-  @YL-16
+  @YL-16 @time-scale
   Scenario: Mode duration with 0, only a failover brings the phone back
     Given a phone with profile "yealink-t5x" and settings
       | failback.mode      | duration |
@@ -104,7 +104,7 @@ Feature: The way back to the primary
     When the phone registers
     Then the phone is registered with "secondary" within 4 s
     When the faults at "primary" end
-    Then the phone sends no REGISTER to "primary" for 600 s
+    Then the phone sends no REGISTER to "primary" for 660 s
     When "secondary" has fault "closed"
     Then the phone is registered with "primary" within 70 s
 

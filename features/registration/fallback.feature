@@ -15,7 +15,7 @@ Feature: Registration with the fallback, beside the first server or after it
     Then the phone is registered with "primary" within 2 s
     And the phone is registered with "fallback" within 2 s
 
-  @YL-18
+  @YL-18 @time-scale
   Scenario: Each of the two bindings is refreshed by itself
     Given a phone with profile "yealink-t5x" and settings
       | registration.method | concurrent |
@@ -89,7 +89,7 @@ Feature: Registration with the fallback, beside the first server or after it
     When the phone is left alone
     Then the phone sends REGISTER to "primary" within 140 s
 
-  @YL-23 @YL-16
+  @YL-23 @YL-16 @time-scale
   Scenario: One after the other, and back when the first server answers again
     Given a phone with profile "yealink-t5x" and settings
       | registration.method           | successive                                  |
@@ -106,6 +106,21 @@ Feature: Registration with the fallback, beside the first server or after it
     Then the phone sends REGISTER to "primary" within 132 s
     When the faults at "primary" end
     Then the phone is registered with "primary" within 140 s
+
+  @YL-23 @YL-16 @time-scale
+  Scenario: One after the other, refreshes that begin at the first server are tries, too
+    Given a phone with profile "yealink-t5x" and settings
+      | registration.method           | successive   |
+      | registration.fallback_probe_s | 120          |
+      | failback.mode                 | new_requests |
+    And registrations last 60 s
+    And "primary" has fault "closed"
+    And "secondary" has fault "closed"
+    When the phone registers
+    Then the phone is registered with "fallback" within 4 s
+    When the phone is left alone
+    Then the phone sends REGISTER to "primary" within 62 s
+    And the phone sends no INVITE for 400 s
 
   @YL-24
   Scenario: One after the other, the fallback carries calls out and in

@@ -9,7 +9,7 @@ Feature: Keep-alives at servers that stand by
       | registration.keepalive.form     | register_expires0     |
       | registration.keepalive.period_s | 60                    |
 
-  @CC-02 @CC-03
+  @CC-02 @CC-03 @time-scale
   Scenario: The first of the group serves the phone, and no other has a binding
     When the phone registers
     Then the phone is registered with "primary" within 2 s

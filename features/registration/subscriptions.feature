@@ -17,7 +17,7 @@ Feature: Subscriptions
     And the phone answers NOTIFY from "primary" with 200
     And the phone sends no SUBSCRIBE to "secondary" for 60 s
 
-  @rfc6665-4.1.2
+  @rfc6665-4.1.2 @time-scale
   Scenario: A subscription is refreshed before it runs out
     Given a phone with settings
       | subscriptions.packages  | [message-summary] |

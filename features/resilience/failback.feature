@@ -14,7 +14,7 @@ Feature: The way home, and what does not come along
     And the far end answers
     And registrations last 60 s
 
-  @AR-26
+  @AR-26 @time-scale
   Scenario: The phone goes home when its system has been in sight for ten minutes
     Given "primary" and "secondary" are a resilience group
     And the phone is registered with "primary"

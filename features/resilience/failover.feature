@@ -13,7 +13,7 @@ Feature: A phone whose system is gone becomes a guest of another one
     And the far end answers
     And registrations last 60 s
 
-  @AR-01 @AR-02 @AR-05
+  @AR-01 @AR-02 @AR-05 @time-scale
   Scenario: The alternate opens three minutes after the home was lost
     Given "primary" and "secondary" are a resilience group
     And the phone is registered with "primary"
@@ -27,7 +27,7 @@ Feature: A phone whose system is gone becomes a guest of another one
     And "secondary" notes "hunt group resilience begins" within 266 s
     And "secondary" notes "voicemail resilience begins" within 266 s
 
-  @AR-04
+  @AR-04 @time-scale
   Scenario Outline: As long as the home is in sight, the alternate does not take its phones (<response>)
     Given "primary" and "secondary" are a resilience group with settings
       | block_response | <response> |
@@ -44,11 +44,11 @@ Feature: A phone whose system is gone becomes a guest of another one
       | 403      | 403  |
       | 503      | 503  |
 
-  @AR-03
+  @AR-03 @time-scale
   Scenario Outline: A phone that is refused goes on asking (<response>)
     Given "primary" and "secondary" are a resilience group with settings
       | block_response   | <response> |
-      | failover_delay_s | 3600       |
+      | failover_delay_s | 7200       |
     And the phone is registered with "primary"
     When "primary" has fault "kill"
     Then the phone sends REGISTER to "primary", then "secondary", in 10 rounds
@@ -59,7 +59,7 @@ Feature: A phone whose system is gone becomes a guest of another one
       | 503      |
       | silent   |
 
-  @AR-06 @AR-07
+  @AR-06 @AR-07 @time-scale
   Scenario: Softphones alone do not open the alternate
     Given "primary" and "secondary" are a resilience group with settings
       | phone_kind | softphone |
@@ -149,7 +149,7 @@ Feature: A phone whose system is gone becomes a guest of another one
     And the phone sends REGISTER to "primary", then "secondary", in 3 rounds
     And "secondary" has not noted "guest registered"
 
-  @AR-13 @AR-14 @AR-15
+  @AR-13 @AR-14 @AR-15 @time-scale
   Scenario: An alternate that restarts has lost its guests until their home is back
     Given "primary" and "secondary" are a resilience group with settings
       | failover_delay_s | 5  |

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use sipfarm_core::profile::{Profile, SERVERS_MAX};
+use sipfarm_core::profile::{Profile, SERVERS_MAX, check_time_scale};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Scene;
 use sipfarm_judge::{Finding, Mark, Timeline, Verdict, judge, verdict};
@@ -62,7 +62,8 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
     let mut recording = read(&args.file).map_err(|error| unreadable(args, &error))?;
     let scene = only_scene(args, &recording.timeline)?;
     let profile = match (&args.profile, &scene) {
-        (Some(name), _) => super::check::profile(name)?,
+        (Some(name), Some(scene)) => super::check::profile(name)?.at_scale(scene.time_scale),
+        (Some(name), None) => super::check::profile(name)?.at_own_scale(),
         (None, Some(scene)) => scene.profile.clone(),
         (None, None) => Profile::default(),
     };
@@ -97,6 +98,9 @@ fn only_scene(args: &AuditArgs, timeline: &Timeline) -> Result<Option<Scene>> {
 fn sound(args: &AuditArgs, scene: &Scene) -> Result<Scene> {
     let problem = match scene.profile.out_of_range() {
         Some((path, problem)) => format!("{path}: {problem}"),
+        None if check_time_scale(scene.time_scale).is_err() => {
+            format!("the time scale {} is none", scene.time_scale)
+        }
         None if scene.servers.len() > SERVERS_MAX => {
             format!("the phone knows more than {SERVERS_MAX} servers")
         }
@@ -157,6 +161,7 @@ fn as_result(args: &AuditArgs, audit: &Audit, timeline: &Timeline) -> ScenarioRe
         name: audit.scenario.clone().unwrap_or_else(|| "a capture without a scenario".to_owned()),
         tags: scene.map(|scene| scene.tags.clone()).unwrap_or_default(),
         phone: audit.profile.clone(),
+        time_scale: None,
         known_issues: BTreeMap::new(),
         verdict: audit.verdict,
         findings: audit.findings.clone(),

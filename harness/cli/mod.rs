@@ -11,6 +11,7 @@ mod run;
 mod schema;
 
 use clap::{Parser, Subcommand};
+use sipfarm_core::profile::check_time_scale;
 
 use crate::error::{Exit, Result};
 
@@ -76,6 +77,12 @@ pub fn main() -> Exit {
 /// Reads a number for an option.
 fn whole_number(text: &str) -> std::result::Result<u64, String> {
     text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
+}
+
+/// Reads by what policy times are multiplied.
+fn time_scale(text: &str) -> std::result::Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "write a number such as 0.1".to_owned())?;
+    check_time_scale(scale).map(|()| scale)
 }
 
 /// Reads how many of something an option asks for.

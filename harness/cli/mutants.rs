@@ -130,6 +130,7 @@ fn run_one(selected: Selected, defects: Defects, seed: u64) -> Result<Option<Vec
         tap: None,
         program: std::env::current_exe().map_err(unfit)?,
         scenario_limit: None,
+        time_scale: None,
         capture_of: Box::new(|_| None),
     };
     let execution = Execution {

@@ -57,7 +57,7 @@ pub struct PhoneArgs {
 pub fn phone(args: PhoneArgs) -> Result<Exit> {
     check_servers(&args)?;
     let mut input = Lines::new(std::io::stdin().lock());
-    let profile = profile(&args.profile, &mut input)?;
+    let profile = profile(&args.profile, &mut input)?.at_own_scale();
     let local = args.local;
     let mut servers = args.servers;
     // How to speak to a name is for DNS to say (RFC 3263 section 4.1); nobody says it of an address.

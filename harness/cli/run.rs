@@ -61,6 +61,10 @@ pub struct RunArgs {
     /// How many scenarios may run at once [default: all on real sockets, in virtual time one]
     #[arg(long, value_parser = super::at_least_one)]
     jobs: Option<u32>,
+    /// Multiply the policy times of scenarios with the tag @time-scale, which the timers of RFC 3261 are not,
+    /// from 0.1 to 1 [default: what the profile says, else 0.1 on real sockets, in virtual time 1]
+    #[arg(long, value_name = "SCALE", value_parser = super::time_scale)]
+    time_scale: Option<f64>,
     /// How many seconds one scenario may take as a whole on real sockets; one that takes longer is ended and is
     /// inconclusive
     #[arg(long, value_name = "SECONDS", default_value_t = SCENARIO_LIMIT_S, value_parser = super::at_least_one)]
@@ -113,6 +117,16 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         "reference" => PhoneChoice::Reference,
         name => PhoneChoice::Profile(Box::new(profile(name)?)),
     };
+    if let (Some(_), PhoneChoice::Profile(profile), NetArg::Loopback) = (args.time_scale, &phone, args.net)
+        && profile.control.driver == "process"
+    {
+        let id = &profile.id;
+        let why = format!("--time-scale cannot shorten the times of a program: they are what \"{id}\" says");
+        return Err(Error::usage(
+            why,
+            "leave it out, or write time_scale into the profile, and let the program's files follow",
+        ));
+    }
     if args.list {
         return Ok(list(&selected));
     }
@@ -138,6 +152,7 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         defects: args.defects.iter().copied().collect(),
         tap,
         program,
+        time_scale: args.time_scale,
         scenario_limit: (net != NetKind::Virtual).then(|| Span::from_secs(args.scenario_limit.into())),
         capture_of: Box::new(move |place: &Place| {
             Some(match place.run_seed == first {
@@ -332,6 +347,9 @@ fn repeat_command(args: &RunArgs) -> CommandOf {
     }
     if let Some(link) = &args.link {
         options += &format!(" --link {link}");
+    }
+    if let Some(scale) = args.time_scale {
+        options += &format!(" --time-scale {scale}");
     }
     for defect in &args.defects {
         options += &format!(" --defect {defect}");

@@ -166,6 +166,10 @@ fn names_that_nobody_bears_are_found() {
         ["unknown-requirement 1:8"]
     );
     assert_eq!(codes(&format!("@yl-04 @qa-17\n{}", with_step("And a phone"))), ["unknown-requirement 1:1"]);
+    assert_eq!(
+        codes(&format!("@time_scale @time-scale @a-scale\n{}", with_step("And a phone"))),
+        ["tag-time-scale 1:1"]
+    );
     assert_eq!(codes(&format!("@retry(3).after(1s)\n{}", with_step("And a phone"))), ["tag-retry 1:1"]);
     let farmless = "Feature: F\n  Scenario: s\n    Given a phone\n    When the phone dials the far end\n    Then the phone sends INVITE to \"primary\"\n";
     assert_eq!(codes(farmless), ["unknown-node 5:36"]);

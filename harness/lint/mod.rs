@@ -22,6 +22,7 @@
 //! | `unknown-node`, `unknown-fault`, `unknown-profile`, `unknown-setting`, `unknown-requirement` | nothing bears this name |
 //! | `tag-without-at` | an id that is meant as a tag and is only description |
 //! | `tag-retry` | a tag that would try failures away |
+//! | `tag-time-scale` | a tag that is meant to shorten times, and does not |
 
 use std::collections::BTreeMap;
 

@@ -6,6 +6,12 @@ use regex::Regex;
 
 use super::{Complaint, FileLint};
 use crate::requirements::is_meant_as_id;
+use crate::world::TIME_SCALE;
+
+/// The letters of a tag, which a slip leaves as they are.
+fn letters(tag: &str) -> String {
+    tag.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase()
+}
 
 impl FileLint<'_> {
     /// A tag in the form of a requirement id must be one, letter by letter. `@retry` is cucumber's: it runs a scenario
@@ -23,6 +29,12 @@ impl FileLint<'_> {
                     Some(("tag-retry", "a failure is a fact; it is not tried away".into()))
                 } else if is_meant_as_id(tag) || ID.as_ref().is_some_and(|form| form.is_match(tag)) {
                     (self.facts.requirement)(tag).err().map(|complaint| ("unknown-requirement", complaint))
+                } else if tag != TIME_SCALE && letters(tag) == letters(TIME_SCALE) {
+                    let message = format!("@{tag} shortens no times");
+                    Some((
+                        "tag-time-scale",
+                        Complaint { message, help: Some(format!("write @{TIME_SCALE}")) },
+                    ))
                 } else {
                     None
                 };

@@ -86,7 +86,7 @@ fn told_by(findings: &[&Finding], step: &FailedStep) -> bool {
 }
 
 fn headline(result: &ScenarioResult) -> String {
-    format!("{:<5} {}   ({})\n", label(result), clean(&result.name), result.phone)
+    format!("{:<5} {}   ({})\n", label(result), clean(&result.name), result.held_to())
 }
 
 /// `features/a.feature:18`, as editors and CI systems make a link of it; nothing for a capture without a

@@ -182,7 +182,7 @@ impl<W: Write> Terminal<W> {
             [] => String::new(),
             calls => format!("   left a call up, now ended: {}", cut(&clean(&calls.join(", ")), 60)),
         };
-        format!("{line}  {}{reason}{left}\n", result.phone)
+        format!("{line}  {}{reason}{left}\n", result.held_to())
     }
 
     fn interrupted_line(&self, id: ScenarioId, name: &str, place: &str, real_time: Span) -> String {

@@ -110,6 +110,9 @@ pub struct ScenarioResult {
     pub tags: Vec<String>,
     /// The profile that the phone was held to.
     pub phone: String,
+    /// By what its policy times were multiplied; none where they were as long as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_scale: Option<f64>,
     /// What that profile says is broken: rule and reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub known_issues: BTreeMap<String, String>,
@@ -149,6 +152,7 @@ impl ScenarioResult {
                 Mark::Scenario(scene) => {
                     self.started = at;
                     self.known_issues.clone_from(&scene.profile.known_issues);
+                    self.time_scale = Some(scene.time_scale).filter(|scale| *scale != 1.0);
                 }
                 Mark::Step { keyword, text, line } => self.steps.push(StepTaken {
                     keyword: keyword.clone(),
@@ -173,6 +177,12 @@ impl ScenarioResult {
         if stopped || troubled {
             self.verdict = Inconclusive;
         }
+    }
+
+    /// The profile that the phone was held to, and how its times were.
+    pub fn held_to(&self) -> String {
+        let scaled = self.time_scale.map(|scale| format!(", policy times × {scale}"));
+        format!("{}{}", self.phone, scaled.unwrap_or_default())
     }
 
     /// Whether there is nothing that anybody might want to look into.

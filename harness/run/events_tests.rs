@@ -27,6 +27,7 @@ pub(crate) fn result(id: ScenarioId, verdicts: &[Verdict]) -> ScenarioResult {
         name: format!("scenario {id}"),
         tags: Vec::new(),
         phone: "rfc3261".into(),
+        time_scale: None,
         known_issues: BTreeMap::new(),
         verdict: Verdict::Pending,
         findings: verdicts.iter().map(|verdict| finding(*verdict, Some(1))).collect(),

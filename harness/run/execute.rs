@@ -268,6 +268,7 @@ impl Ledger {
             name: place.name.clone(),
             tags: place.tags.clone(),
             phone: String::new(),
+            time_scale: None,
             known_issues: BTreeMap::new(),
             verdict: Verdict::NotExercised,
             findings: Vec::new(),

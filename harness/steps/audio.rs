@@ -24,8 +24,9 @@ async fn flows(world: &mut World, #[step] step: &Step, within: String) -> StepRe
 /// RTP both ways without a gap, from this step on.
 #[then(regex = r"^audio keeps flowing both ways for (\S+) s$")]
 async fn keeps_flowing(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
-    let during = span(&during).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::AudioKeepsFlowing { during }).await
+    world.begin(step);
+    let during = lasting(world, &during).await?;
+    world.expect(Expectation::AudioKeepsFlowing { during }).await
 }
 
 /// A node sends no RTP, from a moment after this step on; says nothing of the phone.
@@ -48,8 +49,9 @@ async fn far_end_mute(world: &mut World, #[step] step: &Step, during: String) ->
 /// No RTP of the phone, from this step on.
 #[then(regex = r"^the phone sends no audio for (\S+) s$")]
 async fn silent(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
-    let during = span(&during).map_err(|failure| world.stop(failure))?;
-    expect(world, step, Expectation::SendsNoAudio { during }).await
+    world.begin(step);
+    let during = lasting(world, &during).await?;
+    world.expect(Expectation::SendsNoAudio { during }).await
 }
 
 /// No RTP of the phone's went there or came from there since the last trigger.
@@ -74,7 +76,7 @@ async fn off_hold(world: &mut World, #[step] step: &Step, within: String) -> Ste
 
 /// Whether a host sends no RTP for so long.
 async fn is_mute(world: &mut World, host: Option<SocketAddr>, who: &str, during: &str) -> StepResult {
-    let during = span(during).map_err(|failure| world.stop(failure))?;
+    let during = lasting(world, during).await?;
     world.wait(UNDER_WAY).await?;
     let from = world.lab().await?.now();
     world.wait(during).await?;
@@ -92,6 +94,7 @@ async fn expect(world: &mut World, step: &Step, expectation: Expectation) -> Ste
     world.expect(expectation).await
 }
 
-fn span(text: &str) -> Result<Span, StepFailure> {
-    Ok(seconds(text)?.unwrap_or(Span::ZERO))
+async fn lasting(world: &mut World, text: &str) -> Result<Span, StepFailure> {
+    let said = seconds(text).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
+    world.lasting(said).await
 }

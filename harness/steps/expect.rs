@@ -206,5 +206,6 @@ async fn during_from_now(
 ) -> Result<Span, crate::world::StepFailure> {
     world.begin(step);
     let during = seconds(during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
+    let during = world.lasting(during).await?;
     Ok(world.since_trigger().await? + during)
 }

@@ -3,6 +3,7 @@
 use cucumber::gherkin::Step;
 use cucumber::{given, when};
 
+use sipfarm_core::profile::scaled_s;
 use sipfarm_judge::Mark;
 
 use super::text::{self, names};
@@ -118,6 +119,8 @@ async fn status_retry_after(
     retry_after: u32,
 ) -> StepResult {
     world.begin(step);
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    let retry_after = scaled_s(retry_after, world.lab().await?.time_scale());
     switch_on(world, &node, &format!("status code={code} retry-after={retry_after} method={method}")).await
 }
 

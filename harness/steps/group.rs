@@ -62,6 +62,7 @@ async fn notes_no(
 ) -> StepResult {
     world.begin(step);
     let during = seconds(&during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
+    let during = world.lasting(during).await?;
     world.wait(during).await?;
     never_noted(world, &node, &what).await
 }

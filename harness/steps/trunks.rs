@@ -102,6 +102,7 @@ async fn sends_no(
 ) -> StepResult {
     world.begin(step);
     let during = seconds(&during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
+    let during = world.lasting(during).await?;
     let sent = sent(world, &node, method.clone(), &party).await?;
     world.wait(during).await?;
     let what = format!("no {method} from \"{node}\" to {party}");

@@ -149,6 +149,7 @@ fn scene() -> Scene {
         nodes: vec![node("primary", PRIMARY), node("secondary", PRIMARY_V6)],
         servers: Vec::new(),
         profile: Profile::default(),
+        time_scale: 1.0,
     }
 }
 

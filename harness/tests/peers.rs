@@ -152,6 +152,7 @@ fn scene(slice: &Slice, servers: &[&str]) -> Scene {
         nodes,
         servers: Vec::new(),
         profile: Profile::default(),
+        time_scale: 1.0,
     }
 }
 

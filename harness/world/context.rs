@@ -58,6 +58,8 @@ pub struct Context {
     pub program: PathBuf,
     /// How long a scenario may take as a whole, on its own clock.
     pub scenario_limit: Option<Span>,
+    /// By what policy times are multiplied in scenarios that allow it, unless profile and network say.
+    pub time_scale: Option<f64>,
     /// Where a scenario's capture goes.
     pub capture_of: CaptureOf,
 }

@@ -2,6 +2,7 @@
 
 mod build;
 mod program;
+mod scale;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use sipfarm_core::{Instant, Key, Span};
 use sipfarm_judge::{Mark, Timeline, mark};
 use tokio::sync::Notify;
 
+pub use self::scale::TIME_SCALE;
 use super::{Context, DNS_NODE, StepFailure};
 use crate::capture::recorder::Recorder;
 use crate::capture::tap::{Loss, Subscription, TapError};
@@ -107,6 +109,7 @@ pub struct Lab {
     /// Taken as long as the lab stands.
     _slice: Option<Arc<Slice>>,
     profile: Profile,
+    time_scale: f64,
     nodes: BTreeMap<String, (MachineId, SocketAddr)>,
     far_end: MachineId,
     far_end_addr: SocketAddr,
@@ -143,6 +146,11 @@ impl Lab {
     /// Since when it stands.
     pub fn begun(&self) -> Instant {
         self.begun
+    }
+
+    /// By what the policy times of the scenario are multiplied; those of the profile are already.
+    pub fn time_scale(&self) -> f64 {
+        self.time_scale
     }
 
     /// What the phone is held to.

@@ -2,7 +2,7 @@
 
 use sipfarm_core::Span;
 use sipfarm_core::machine::Transport;
-use sipfarm_core::profile::{Profile, SERVERS_MAX};
+use sipfarm_core::profile::{Profile, SERVERS_MAX, scaled_s};
 
 use super::group::GroupPlan;
 use super::trunks::TrunkPlan;
@@ -92,6 +92,19 @@ impl Plan {
             nodes => format!("the farm has {}", nodes.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ")),
         };
         Err(StepFailure::Setup(format!("there is no node \"{name}\"; {there}")))
+    }
+
+    /// The same with what the farm grants and how long its systems take multiplied by that scale. What people
+    /// do and what DNS says keeps its time, and so do sessions, which RFC 4028 lets nobody shorten.
+    pub fn at_scale(&self, scale: f64) -> Plan {
+        let shrunk = |seconds: u32| scaled_s(seconds, scale);
+        let mut plan = Plan {
+            granted_s: self.granted_s.map(shrunk),
+            min_expires_s: self.min_expires_s.map(shrunk),
+            ..self.clone()
+        };
+        plan.group.iter_mut().for_each(|group| group.settings = group.settings.at_scale(scale));
+        plan
     }
 
     /// The profile with the scenario's settings, and with its servers cut to those of the farm.

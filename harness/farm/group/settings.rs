@@ -2,6 +2,7 @@
 
 use sipfarm_core::Span;
 use sipfarm_core::nearest::nearest;
+use sipfarm_core::profile::scaled_s;
 
 use super::Admission;
 
@@ -109,6 +110,17 @@ impl GroupSettings {
             }
         }
         Ok(())
+    }
+
+    /// The same with its times multiplied by that scale; they are policy, all of them.
+    pub fn at_scale(&self, scale: f64) -> GroupSettings {
+        GroupSettings {
+            failover_delay: self.failover_delay.scale(scale),
+            failback_after: self.failback_after.scale(scale),
+            homeless_grace: self.homeless_grace.scale(scale),
+            retry_after_s: self.retry_after_s.map(|seconds| scaled_s(seconds, scale)),
+            ..self.clone()
+        }
     }
 
     /// The alternate's SIP domain, where it is another than the home's.

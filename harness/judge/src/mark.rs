@@ -180,8 +180,20 @@ pub struct Scene {
     /// that is every server by its address.
     #[serde(default)]
     pub servers: Vec<String>,
-    /// The profile that the phone is held to.
+    /// The profile that the phone is held to, with its times as they were in this scenario.
     pub profile: Profile,
+    /// By what its policy times were multiplied to become so.
+    #[serde(default = "real_time", skip_serializing_if = "is_real_time")]
+    pub time_scale: f64,
+}
+
+/// The scale of a scenario whose policy times are as long as its profile says.
+fn real_time() -> f64 {
+    1.0
+}
+
+fn is_real_time(scale: &f64) -> bool {
+    *scale == real_time()
 }
 
 /// Who is who, as far as somebody says so.

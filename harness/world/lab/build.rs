@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::super::trunks::Parties;
 use super::super::{Context, DNS_NODE, NetKind, PhoneChoice, Place, Plan, StepFailure};
-use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, program, trouble};
+use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, program, scale, trouble};
 use crate::capture::recorder::{Mode, Recorder};
 use crate::capture::tap::Subscription;
 use crate::farm::{Account, FarEnd, FarEndConfig, Node, NodeConfig};
@@ -109,6 +109,9 @@ impl Lab {
         } else {
             (plan, plan.resolve(base)?)
         };
+        // Here and nowhere else: phone, farm and judge are handed times that are scaled already.
+        let time_scale = scale::of(&context, place, plan, &profile)?;
+        let (plan, profile) = (&plan.at_scale(time_scale), profile.at_scale(time_scale));
         if plan.link.is_some() && context.net != NetKind::Virtual {
             let why = "the link can be made worse in the simulated network only (--net virtual)";
             return Err(StepFailure::NotExercised(why.to_owned()));
@@ -126,7 +129,7 @@ impl Lab {
         let (mut bench, subscription) = open_bench(&context, place, &addresses, &record)?;
 
         let dns_addr = addresses.dns();
-        let scene = scene(&context, place, plan, &profile, &addresses, dns_addr);
+        let scene = scene(&context, place, plan, (&profile, time_scale), &addresses, dns_addr);
         let latency = scene.sight.latency;
         let begun = bench.now();
         if let Some(recorder) = record.lock().as_mut() {
@@ -204,6 +207,7 @@ impl Lab {
             subscription,
             _slice: addresses.slice,
             profile,
+            time_scale,
             nodes,
             far_end,
             far_end_addr,
@@ -284,7 +288,7 @@ fn scene(
     context: &Context,
     place: &Place,
     plan: &Plan,
-    profile: &Profile,
+    (profile, time_scale): (&Profile, f64),
     addresses: &Addresses,
     dns_addr: SocketAddr,
 ) -> mark::Scene {
@@ -330,6 +334,7 @@ fn scene(
         nodes,
         servers: plan.servers.clone(),
         profile: profile.clone(),
+        time_scale,
     }
 }
 

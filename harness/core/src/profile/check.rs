@@ -13,6 +13,7 @@ impl Profile {
     pub fn out_of_range(&self) -> Option<(&'static str, String)> {
         let checks = [
             head,
+            super::scale::check,
             timers,
             tolerance,
             servers,

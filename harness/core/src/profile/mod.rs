@@ -17,6 +17,7 @@ mod handling;
 mod load;
 mod plain;
 mod policy;
+mod scale;
 mod schema;
 mod session_timer;
 mod subscriptions;
@@ -27,6 +28,7 @@ pub use check::SERVERS_MAX;
 pub use handling::*;
 pub use load::{LoadError, Place, Source, check_rule, load, load_for};
 pub use policy::*;
+pub use scale::{TIME_SCALE_LEAST, check_time_scale, scaled_s};
 pub use schema::schema;
 pub use session_timer::{RefreshMethod, SessionTimer};
 pub use subscriptions::Subscriptions;
@@ -45,6 +47,9 @@ pub struct Profile {
     pub r#match: Match,
     /// Physical or software (AR-06).
     pub kind: Kind,
+    /// By how much its policy times are shortened, from 0.1 to 1, such as expiries and pauses; `null`: not,
+    /// unless the run says so. Timers of RFC 3261 never are.
+    pub time_scale: Option<f64>,
     /// RFC 3261 timers.
     pub timers: Timers,
     /// How far times may be off.
@@ -87,6 +92,7 @@ impl Default for Profile {
             extends: None,
             r#match: Match::default(),
             kind: Kind::Softphone,
+            time_scale: None,
             timers: Timers::default(),
             tolerance: Tolerance::default(),
             servers: Servers::default(),

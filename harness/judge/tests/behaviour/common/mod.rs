@@ -317,6 +317,7 @@ impl Story {
             nodes: nodes.chain(dns).collect(),
             servers: self.listed.iter().map(|&name| name.to_owned()).collect(),
             profile: self.profile.clone(),
+            time_scale: 1.0,
         }))
     }
 

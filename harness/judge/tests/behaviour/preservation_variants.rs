@@ -196,6 +196,19 @@ fn a_call_that_hears_nothing_any_more_may_end() {
     assert_eq!(verdict(131.0), Verdict::Fail);
 }
 
+/// The audio of a phone that ends its call at once ends with the packet before the refusal.
+#[test]
+fn a_bye_at_once_leaves_no_audio_behind_the_refusal() {
+    for code in [408, 481] {
+        let mut story = registered(keeps(), 45.09);
+        story.audio(FAR_EAR, EAR, 45.09, 60.0);
+        story.at(45.0).phone().sends("UPDATE", "primary");
+        story.at(45.1).node("primary").answers("UPDATE", code);
+        bye(&mut story, 45.1);
+        assert_eq!(story.verdict(BYE, 60.0), Verdict::Fail, "{code}");
+    }
+}
+
 /// A limit of 300 s, give or take 5 s (AM-17), that runs from the first sign of the loss at the earliest.
 #[test]
 fn the_limit_ends_a_call_within_its_tolerance() {

@@ -32,13 +32,13 @@ impl Rule for ByeAfterLoss {
         if !case.profile.mcp.supported || case.notes.scene.is_none() {
             return docket.close();
         }
-        for call in case.calls_to_keep().iter().filter(|call| is_to_be_kept(call)) {
+        for call in case.calls_to_keep().iter().filter(|call| is_to_be_kept(case, call)) {
             let Some(bye) = bye_of_the_phone(case, call) else {
                 docket.kept(&call.loss.shown.0);
                 continue;
             };
             let since = call.loss.since;
-            if !was_heard(case, call, bye.t0()) {
+            if !was_heard(case, bye.t0()) {
                 continue;
             }
             let draft = docket
@@ -53,9 +53,11 @@ impl Rule for ByeAfterLoss {
     }
 }
 
-/// Whether a call was neither on hold nor silent when its server was lost.
-fn is_to_be_kept(call: &LostCall<'_>) -> bool {
-    call.hold == Hold::No && call.heard_until.is_some()
+/// Whether a call was neither on hold nor silent when its server was lost. The audio may end in the very instant.
+fn is_to_be_kept(case: &Case<'_>, call: &LostCall<'_>) -> bool {
+    let since = call.loss.since;
+    let was_heard = || case.stretches(true).iter().any(|s| s.touches(since - case.longest_gap(), since));
+    call.hold == Hold::No && was_heard()
 }
 
 /// The phone's BYE that no user has asked for, while the call has no signalling and before the profile's longest
@@ -74,8 +76,7 @@ fn bye_of_the_phone<'c, 'a>(case: &'c Case<'a>, call: &LostCall<'c>) -> Option<&
 }
 
 /// Whether the phone heard the other side until it sent its BYE: without media a call need not go on (AM-06).
-fn was_heard(case: &Case<'_>, call: &LostCall<'_>, bye: Instant) -> bool {
-    let longest = case.longest_gap();
-    let from = (bye - longest * 2).max(call.loss.since);
+fn was_heard(case: &Case<'_>, bye: Instant) -> bool {
+    let from = bye - case.longest_gap() * 2;
     case.stretches(false).iter().any(|stretch| stretch.touches(from, bye))
 }

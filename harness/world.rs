@@ -26,6 +26,9 @@ pub use self::lab::{Closed, Lab, Look, TIME_SCALE};
 pub use self::plan::Plan;
 pub use self::trunks::TrunkPlan;
 
+/// The name of the far end where a step names it as it names a node.
+pub const FAR_END_NODE: &str = "far end";
+
 /// How long the harness waits for what its own farm does. Not a time of the phone.
 const FARM_PATIENCE: Span = Span::from_secs(10);
 

@@ -35,6 +35,19 @@ Feature: A call outlives its server
     Then the phone sends REGISTER to "primary" within 94 s
     And the phone sends REGISTER to "secondary" within 140 s
 
+  @AM-05 @AM-06 @AM-14
+  Scenario: The way of the audio is cut for a while, too
+    Given the phone is registered with "primary"
+    When the phone dials the far end
+    Then the call is established through "primary"
+    When "primary" has fault "silent"
+    Then audio keeps flowing both ways for 100 s
+    # Whoever hears nothing may end the call; whoever does not has a call that goes on.
+    When "far end" has fault "media-loss"
+    Then no audio comes from the far end for 30 s
+    When the faults at "far end" end
+    Then the phone sends no INVITE for 60 s
+
   @AM-14 @AM-15 @AM-16
   Scenario: The server closes its ports, and an ICMP error tells
     Given the phone speaks UDP

@@ -14,6 +14,7 @@ use sipfarm_core::nearest::nearest;
 use super::catalogue::keyword;
 use super::{Complaint, FileLint, at_line};
 use crate::error::Diagnostic;
+use crate::world::FAR_END_NODE;
 
 /// The methods that SIP has.
 const METHODS: &[&str] = &[
@@ -41,6 +42,9 @@ const DECLARES_DNS: &str = "DNS for ";
 
 /// How a step ends whose table holds settings of a resilience group.
 const GROUP_SETTINGS: &str = "a resilience group with settings";
+
+/// How steps go on, or begin, that may name the far end beside the nodes: it has faults of its own.
+const MAY_NAME_FAR_END: [&str; 2] = [" has fault ", "the faults at "];
 
 /// The types of records that a step may ask for.
 const RECORDS: &[&str] = &["AAAA", "SRV", "NAPTR", "CNAME"];
@@ -187,6 +191,7 @@ impl FileLint<'_> {
                 Name::Profile => ("unknown-profile", (self.facts.profile)(&word.text)),
                 Name::Note => ("unknown-note", (self.facts.note)(&word.text)),
                 Name::Header => ("no-header-field", check_header(&word.text)),
+                Name::Node if may_be_far_end(step, &word.text) => continue,
                 Name::Node => ("unknown-node", check_node(&word.text, nodes)),
             };
             if let Err(complaint) = checked {
@@ -326,6 +331,11 @@ fn outside_of_quotes(text: &str) -> String {
 fn is_domain(step: &Step, word: &str) -> bool {
     let about_names = step.value.contains("DNS for") || step.value.starts_with("the phone's server");
     about_names && word.contains('.')
+}
+
+/// Whether a name is that of the far end, in a step that may name it.
+fn may_be_far_end(step: &Step, name: &str) -> bool {
+    name == FAR_END_NODE && MAY_NAME_FAR_END.iter().any(|part| step.value.contains(part))
 }
 
 fn check_node(name: &str, nodes: &[String]) -> Result<(), Complaint> {

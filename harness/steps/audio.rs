@@ -29,7 +29,7 @@ async fn keeps_flowing(world: &mut World, #[step] step: &Step, during: String) -
     world.expect(Expectation::AudioKeepsFlowing { during }).await
 }
 
-/// A node sends no RTP, from a moment after this step on; says nothing of the phone.
+/// A node or the far end sends no RTP, from a moment after this step on; says nothing of the phone.
 #[then(regex = r#"^no audio comes from "([^"]+)" for (\S+) s$"#)]
 async fn none_comes(world: &mut World, #[step] step: &Step, node: String, during: String) -> StepResult {
     world.begin(step);

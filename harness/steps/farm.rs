@@ -143,14 +143,14 @@ async fn resets_phone(world: &mut World, #[step] step: &Step, node: String) -> S
 #[when(regex = r#"^the faults at "([^"]+)" end$"#)]
 async fn faults_end(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
     world.begin(step);
-    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.plan.check_faulty(&node).map_err(|failure| world.stop(failure))?;
     world.come_to_rest().await?;
     let ended = world.lab().await?.faults_off(&node);
     ended.map_err(|failure| world.stop(failure))
 }
 
 async fn switch_on(world: &mut World, node: &str, fault: &str) -> StepResult {
-    world.plan.check_node(node).map_err(|failure| world.stop(failure))?;
+    world.plan.check_faulty(node).map_err(|failure| world.stop(failure))?;
     let spec: FaultSpec = match fault.parse() {
         Ok(spec) => spec,
         Err(error) => return Err(world.stop(StepFailure::Setup(format!("{error}")))),

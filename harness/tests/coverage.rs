@@ -9,7 +9,6 @@ use sipfarm::requirements::{Class, Requirements};
 
 /// Requirements that wait for something, and for what. One that has a scenario may not stand here.
 const WAITING: &[(&str, &str)] = &[
-    ("AM-06", "a fault that cuts the way of the audio between the two parties"),
     ("AM-22", "conferences"),
     ("AM-30", "two phones in one scenario"),
 ];

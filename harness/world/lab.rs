@@ -20,7 +20,7 @@ use sipfarm_judge::{Mark, Timeline, mark};
 use tokio::sync::Notify;
 
 pub use self::scale::TIME_SCALE;
-use super::{Context, DNS_NODE, StepFailure};
+use super::{Context, DNS_NODE, FAR_END_NODE, StepFailure};
 use crate::capture::recorder::Recorder;
 use crate::capture::tap::{Loss, Subscription, TapError};
 use crate::farm::{DnsNode, FarEnd, FaultSpec, Group, Member, Node, NodeKind, Trunks};
@@ -195,9 +195,10 @@ impl Lab {
         self.bench.command(self.far_end, command)
     }
 
-    /// The address of a node.
+    /// The address of a node, or of the far end.
     pub fn node_addr(&self, name: &str) -> Option<SocketAddr> {
-        self.nodes.get(name).map(|(_, addr)| *addr)
+        let far_end = Some(self.far_end_addr).filter(|_| name == FAR_END_NODE);
+        self.nodes.get(name).map(|(_, addr)| *addr).or(far_end)
     }
 
     /// The address of the far end.
@@ -226,8 +227,7 @@ impl Lab {
     /// # Errors
     /// The node has none such.
     pub fn fault_on(&mut self, node: &str, fault: &FaultSpec) -> Result<(), StepFailure> {
-        let place = self.place(node).ok_or_else(|| StepFailure::bug("unchecked node"))?;
-        let kind = if place.1 { NodeKind::Dns } else { NodeKind::Sip };
+        let (id, kind) = self.place(node).ok_or_else(|| StepFailure::bug("unchecked node"))?;
         fault.fits(kind).map_err(|error| StepFailure::Setup(error.to_string()))?;
         if fault.is_of_tls() && !self.profile.transport.allowed.contains(&Transport::Tls) {
             let help =
@@ -242,12 +242,15 @@ impl Lab {
             self.mark(Mark::Trouble { what, since: None });
         }
         let spec = fault.clone();
-        let switched = match place {
-            (id, true) => {
+        let switched = match kind {
+            NodeKind::Dns => {
                 self.bench.command(id, move |node: &mut DnsNode, now| node.fault_on(&spec, now).map(|_| ()))
             }
-            (id, false) => {
+            NodeKind::Sip => {
                 self.bench.command(id, move |node: &mut Node, now| node.fault_on(&spec, now).map(|_| ()))
+            }
+            NodeKind::FarEnd => {
+                self.bench.command(id, move |far_end: &mut FarEnd, _| far_end.fault_on(&spec).map(|_| ()))
             }
         };
         switched.map_err(|error| StepFailure::Setup(error.to_string()))?;
@@ -260,19 +263,23 @@ impl Lab {
     /// # Errors
     /// A port that a fault had closed was taken by somebody else.
     pub fn faults_off(&mut self, node: &str) -> Result<(), StepFailure> {
-        if let Some((id, is_dns)) = self.place(node) {
-            let ended: Vec<String> = if is_dns {
-                self.bench.command(id, |node: &mut DnsNode, now| {
+        if let Some((id, kind)) = self.place(node) {
+            let ended: Vec<String> = match kind {
+                NodeKind::Dns => self.bench.command(id, |node: &mut DnsNode, now| {
                     let on = node.faults().map(|(_, fault)| fault.to_string()).collect();
                     node.faults_off(now);
                     on
-                })
-            } else {
-                self.bench.command(id, |node: &mut Node, now| {
+                }),
+                NodeKind::Sip => self.bench.command(id, |node: &mut Node, now| {
                     let on = node.faults().map(|(_, fault)| fault.to_string()).collect();
                     node.faults_off(now);
                     on
-                })
+                }),
+                NodeKind::FarEnd => self.bench.command(id, |far_end: &mut FarEnd, now| {
+                    let on = far_end.faults().map(|(_, fault)| fault.to_string()).collect();
+                    far_end.faults_off(now);
+                    on
+                }),
             };
             for fault in ended {
                 self.mark(Mark::Fault { node: node.to_owned(), fault, on: false });
@@ -284,7 +291,7 @@ impl Lab {
 
     /// Has a node reset the phone. False when the phone is not registered there.
     pub fn reset_phone(&mut self, node: &str) -> bool {
-        let id = self.place(node).filter(|(_, is_dns)| !is_dns).map(|(id, _)| id);
+        let id = self.place(node).filter(|(_, kind)| *kind == NodeKind::Sip).map(|(id, _)| id);
         id.is_some_and(|id| self.bench.command(id, |node: &mut Node, now| node.reset_phone(now)))
     }
 
@@ -301,10 +308,11 @@ impl Lab {
         }
     }
 
-    /// A node's machine, and whether it speaks DNS rather than SIP.
-    fn place(&self, node: &str) -> Option<(MachineId, bool)> {
-        let dns = self.dns.filter(|_| node == DNS_NODE).map(|id| (id, true));
-        self.nodes.get(node).map(|(id, _)| (*id, false)).or(dns)
+    /// The machine of a node or of the far end, and what it is.
+    fn place(&self, node: &str) -> Option<(MachineId, NodeKind)> {
+        let dns = self.dns.filter(|_| node == DNS_NODE).map(|id| (id, NodeKind::Dns));
+        let far_end = Some((self.far_end, NodeKind::FarEnd)).filter(|_| node == FAR_END_NODE);
+        self.nodes.get(node).map(|(id, _)| (*id, NodeKind::Sip)).or(dns).or(far_end)
     }
 
     /// Looks at the timeline until the look is done: whenever something new was seen, and at the

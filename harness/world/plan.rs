@@ -6,7 +6,7 @@ use sipfarm_core::profile::{Profile, SERVERS_MAX, scaled_s};
 
 use super::group::GroupPlan;
 use super::trunks::TrunkPlan;
-use super::{DNS_NODE, DnsPlan, StepFailure};
+use super::{DNS_NODE, DnsPlan, FAR_END_NODE, StepFailure};
 use crate::farm::{Behaviour, FarEndKind, Sessions};
 use crate::net::Link;
 
@@ -75,6 +75,14 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// Whether the farm has that node, or it is the far end, which has faults of its own.
+    ///
+    /// # Errors
+    /// As [`Plan::check_node`].
+    pub fn check_faulty(&self, name: &str) -> Result<(), StepFailure> {
+        if name == FAR_END_NODE { Ok(()) } else { self.check_node(name) }
+    }
+
     /// Whether the farm has that node.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use sipfarm_core::sdp::Session;
 use sipfarm_core::sip::{Message, Method};
 use sipfarm_core::{Instant, Span};
 
+use super::faults::{FaultError, FaultId, FaultSpec, NodeKind};
 use super::stack::{Event, Schedule, Stack};
 use dialog::{Call, State};
 pub use kind::FarEndKind;
@@ -114,6 +115,25 @@ impl FarEnd {
         self.behaviour = self.config.kind.behaves(behaviour);
     }
 
+    /// Switches a fault on, behind those that are on already.
+    ///
+    /// # Errors
+    /// The fault is none of a far end's.
+    pub fn fault_on(&mut self, fault: &FaultSpec) -> Result<FaultId, FaultError> {
+        fault.fits(NodeKind::FarEnd)?;
+        self.stack.fault_on(fault)
+    }
+
+    /// Switches all faults off.
+    pub fn faults_off(&mut self, now: Instant) {
+        self.stack.faults_off(|_, _| true, now);
+    }
+
+    /// The faults that are on, in order.
+    pub fn faults(&self) -> impl Iterator<Item = (FaultId, &FaultSpec)> {
+        self.stack.faults()
+    }
+
     /// Ends every call that is established, with BYE; one whose ACK has not come yet as soon as it
     /// comes (RFC 3261 section 15).
     pub fn hang_up(&mut self, now: Instant) -> bool {
@@ -172,6 +192,9 @@ impl FarEnd {
         }
         for call in self.calls.values_mut() {
             while let Some((remote, payload)) = call.talker.packet(now) {
+                if self.stack.audio_is_cut() {
+                    continue; // It was said, and is lost on its way.
+                }
                 self.outputs.push_back(Output::Datagram { local, remote, payload });
             }
         }
@@ -198,7 +221,7 @@ impl FarEnd {
         let local = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT + 1);
         let name = format!("{}@{}", self.config.user, self.config.addr.ip());
         let goodbye = self.calls.get_mut(key).and_then(|call| call.talker.goodbye(&name, now));
-        if let Some((remote, payload)) = goodbye {
+        if let Some((remote, payload)) = goodbye.filter(|_| !self.stack.audio_is_cut()) {
             self.outputs.push_back(Output::Datagram { local, remote, payload });
         }
         for due in [Due::Answer, Due::Ring, Due::Repeat, Due::GiveUp, Due::Refresh] {

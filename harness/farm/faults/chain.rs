@@ -110,6 +110,11 @@ impl Chain {
         self.active.iter().any(|fault| fault.rule.is_mute())
     }
 
+    /// Whether audio finds its way no more.
+    pub(in crate::farm) fn cuts_audio(&self) -> bool {
+        self.active.iter().any(|fault| fault.rule.cuts_audio())
+    }
+
     /// What the port is to do: the first fault that has a wish decides.
     pub(in crate::farm) fn port_state(&self, transport: Transport) -> PortState {
         self.active.iter().find_map(|fault| fault.rule.port_state(transport)).unwrap_or(PortState::Open)

@@ -29,8 +29,8 @@ impl Rule for Closed {
         Some(Action::Drop)
     }
 
-    fn fits(&self, _: NodeKind) -> bool {
-        true
+    fn fits(&self, node: NodeKind) -> bool {
+        node != NodeKind::FarEnd
     }
 
     fn port_state(&self, _: Transport) -> Option<PortState> {

@@ -21,8 +21,8 @@ impl Rule for Delay {
         Some(DnsAction::Delay(self.ms.0))
     }
 
-    fn fits(&self, _: NodeKind) -> bool {
-        true
+    fn fits(&self, node: NodeKind) -> bool {
+        node != NodeKind::FarEnd
     }
 }
 

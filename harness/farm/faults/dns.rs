@@ -16,6 +16,8 @@ pub enum NodeKind {
     Sip,
     /// DNS.
     Dns,
+    /// The other party of a call.
+    FarEnd,
 }
 
 impl fmt::Display for NodeKind {
@@ -23,6 +25,7 @@ impl fmt::Display for NodeKind {
         f.write_str(match self {
             NodeKind::Sip => "a SIP server",
             NodeKind::Dns => "a DNS server",
+            NodeKind::FarEnd => "the far end",
         })
     }
 }

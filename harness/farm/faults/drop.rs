@@ -32,8 +32,8 @@ impl Rule for Drop {
         self.loses().then_some(DnsAction::Drop)
     }
 
-    fn fits(&self, _: NodeKind) -> bool {
-        true
+    fn fits(&self, node: NodeKind) -> bool {
+        node != NodeKind::FarEnd
     }
 }
 

@@ -31,8 +31,8 @@ impl Rule for Duplicate {
         Some(DnsAction::Duplicate { count: self.count.0, every: self.after_ms.0 })
     }
 
-    fn fits(&self, _: NodeKind) -> bool {
-        true
+    fn fits(&self, node: NodeKind) -> bool {
+        node != NodeKind::FarEnd
     }
 }
 

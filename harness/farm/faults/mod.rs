@@ -25,6 +25,7 @@ mod duplicate;
 mod icmp;
 mod kill;
 mod loss;
+mod media_loss;
 mod restart;
 mod silent;
 mod status;
@@ -67,6 +68,7 @@ const FAULTS: &[Declaration] = &[
     delay::Delay::DECLARATION,
     drop::Drop::DECLARATION,
     loss::Loss::DECLARATION,
+    media_loss::MediaLoss::DECLARATION,
     duplicate::Duplicate::DECLARATION,
     cut_short::CutShort::DECLARATION,
     closed::Closed::DECLARATION,
@@ -247,6 +249,11 @@ pub(in crate::farm) trait Rule: fmt::Debug + Send {
     /// Whether what it does cannot be seen from the node's sockets: ICMP, RST, a SYN that vanishes.
     fn hides_from_sockets(&self) -> bool {
         [Transport::Udp, Transport::Tcp].into_iter().any(|transport| self.port_state(transport).is_some())
+    }
+
+    /// Whether audio finds its way no more, neither in nor out.
+    fn cuts_audio(&self) -> bool {
+        false
     }
 
     /// Whether keep-alives that are no SIP messages stay unanswered too.

@@ -21,8 +21,8 @@ impl Rule for Silent {
         Some(DnsAction::Drop)
     }
 
-    fn fits(&self, _: NodeKind) -> bool {
-        true
+    fn fits(&self, node: NodeKind) -> bool {
+        node != NodeKind::FarEnd
     }
 
     fn is_mute(&self) -> bool {

@@ -11,8 +11,8 @@ fault! {
 }
 
 impl Rule for TcpBlackhole {
-    fn fits(&self, _: NodeKind) -> bool {
-        true
+    fn fits(&self, node: NodeKind) -> bool {
+        node != NodeKind::FarEnd
     }
 
     fn port_state(&self, transport: Transport) -> Option<PortState> {

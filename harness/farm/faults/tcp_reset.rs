@@ -29,8 +29,8 @@ impl Rule for TcpReset {
         (self.when == When::Request && seen.transport.is_reliable()).then_some(DnsAction::Reset)
     }
 
-    fn fits(&self, _: NodeKind) -> bool {
-        true
+    fn fits(&self, node: NodeKind) -> bool {
+        node != NodeKind::FarEnd
     }
 
     fn hides_from_sockets(&self) -> bool {

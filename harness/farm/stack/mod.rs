@@ -420,6 +420,11 @@ impl Stack {
         gone.len()
     }
 
+    /// Whether a fault cuts the way of the audio.
+    pub(super) fn audio_is_cut(&self) -> bool {
+        self.chain.cuts_audio()
+    }
+
     /// The faults that are on, in order.
     pub(super) fn faults(&self) -> impl Iterator<Item = (FaultId, &FaultSpec)> {
         self.chain.active()

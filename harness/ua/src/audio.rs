@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use sipfarm_core::machine::{Input, Output, PortState, Transport};
+use sipfarm_core::{Instant, Span};
 
 /// The port that our session descriptions name. RTCP has the one after it (RFC 3550 section 11).
 const PORT: u16 = 4000;
+
+/// Whoever is not heard for so long is noticed to be gone.
+const PAUSE: Span = Span::from_secs(1);
 
 /// The phone's ear: one port for RTP and one for RTCP, open from the first call on. There is one call
 /// at a time, and what is heard is listened to by nobody.
@@ -14,12 +18,13 @@ const PORT: u16 = 4000;
 pub struct AudioPort {
     local: SocketAddr,
     open: bool,
+    heard_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
 
 impl AudioPort {
     pub fn new(ip: IpAddr) -> Self {
-        AudioPort { local: SocketAddr::new(ip, PORT), open: false, outputs: VecDeque::new() }
+        AudioPort { local: SocketAddr::new(ip, PORT), open: false, heard_at: None, outputs: VecDeque::new() }
     }
 
     /// Where the other side sends audio to; opened if need be.
@@ -44,6 +49,11 @@ impl AudioPort {
             }
             _ => false,
         }
+    }
+
+    /// Something was heard. Says since when nothing was, if that is long.
+    pub fn hear(&mut self, now: Instant) -> Option<Instant> {
+        self.heard_at.replace(now).filter(|before| now - *before > PAUSE)
     }
 
     /// Sends a packet of RTP.

@@ -308,6 +308,8 @@ defects! {
     TriesStandbyPort = "tries-standby-port", caught by ["standby-left-alone"];
     /// Ends a call whose session could not be refreshed, where it is to keep it.
     ByeAfterFailedRefresh = "bye-after-failed-refresh", caught by ["bye-after-loss"];
+    /// Ends a preserved call 40 s after it has stopped hearing the far end, although it hears it again.
+    ForgetsAudioIsBack = "forgets-audio-is-back", caught by ["bye-after-loss"];
     /// Preserves a call that is on hold.
     KeepsAHeldCall = "keeps-a-held-call", caught by ["held-call-lost"];
     /// Lets its user hold a preserved call.

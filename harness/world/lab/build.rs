@@ -13,7 +13,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::sync::Notify;
 
 use super::super::trunks::Parties;
-use super::super::{Context, DNS_NODE, NetKind, PhoneChoice, Place, Plan, StepFailure};
+use super::super::{Context, DNS_NODE, FAR_END_NODE, NetKind, PhoneChoice, Place, Plan, StepFailure};
 use super::{FAR_END_USER, Lab, PHONE_USER, Record, SOCKET_PATIENCE, program, scale, trouble};
 use crate::capture::recorder::{Mode, Recorder};
 use crate::capture::tap::Subscription;
@@ -301,7 +301,7 @@ fn scene(
     };
     let mut nodes: Vec<mark::Node> = plan.nodes.iter().enumerate().map(server).collect();
     nodes.push(mark::Node {
-        name: "far end".to_owned(),
+        name: FAR_END_NODE.to_owned(),
         addr: addresses.far_end(),
         tls: None,
         server: false,

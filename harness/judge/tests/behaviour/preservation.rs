@@ -1,7 +1,7 @@
 //! Calls that outlive their server: `preserved-registration`, `preserved-failover`, `standby-left-alone`,
 //! `bye-after-loss`, `held-call-lost`, `recovery`, `preservation-limit`, `preserved-keys`, and what counts as
 //! the instant at which the phone knows.
-use crate::audio::{EAR, FAR_EAR, description, talking};
+use crate::audio::{EAR, FAR_EAR, call, description, talking};
 use crate::common::Story;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{CallAction, CallKind, SignallingLoss};
@@ -191,6 +191,31 @@ fn bye_of_the_phones_own_accord_breaks_it() {
     let mut story = lost(keeps(), 340.0);
     story.at(350.0).phone().sends("BYE", "primary");
     assert_eq!(story.verdict(rule, 360.0), Verdict::Pass, "its time was over");
+}
+
+/// The way of the audio is cut from 100 s to 130 s: what the phone does then is its own affair, and what it
+/// does when it hears the far end again is not (AM-06).
+#[test]
+fn a_phone_that_hears_nothing_may_end_the_call() {
+    let cut = |bye: Option<f64>| {
+        let end = bye.unwrap_or(200.0);
+        let mut story = call(keeps());
+        story.at(50.0).phone().sends("REGISTER", "primary");
+        story.audio(EAR, FAR_EAR, 1.0, end);
+        story.audio(FAR_EAR, EAR, 1.01, 100.0);
+        story.audio(FAR_EAR, EAR, 130.0, 200.0);
+        if let Some(at) = bye {
+            story.at(at).phone().sends("BYE", "primary");
+        }
+        story.verdict("bye-after-loss", 210.0)
+    };
+    assert_eq!(cut(None), Verdict::Pass, "it keeps the call");
+    assert_eq!(cut(Some(95.0)), Verdict::Fail, "it still hears the far end");
+    assert_eq!(cut(Some(100.1)), Verdict::Fail, "no gap yet");
+    assert_eq!(cut(Some(101.0)), Verdict::NotExercised);
+    assert_eq!(cut(Some(129.9)), Verdict::NotExercised);
+    assert_eq!(cut(Some(130.05)), Verdict::NotExercised, "it had made up its mind");
+    assert_eq!(cut(Some(135.0)), Verdict::Fail, "it hears the far end again");
 }
 
 #[test]

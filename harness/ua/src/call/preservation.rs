@@ -16,6 +16,9 @@ use crate::phone::Report;
 /// How often a phone with that defect tries the standby.
 const PROBE: Span = Span::from_secs(30);
 
+/// How long after the last that it has heard a phone with that defect ends the call.
+const MISSES_AUDIO: Span = Span::from_secs(40);
+
 /// A call that lives on without its signalling.
 #[derive(Debug)]
 pub(super) struct Preserved {
@@ -67,6 +70,13 @@ impl Call {
             probes_at: core.has(Defect::TriesStandbyPort).then_some(now),
         });
         core.report(Report::CallPreserved);
+    }
+
+    /// The far end is heard again. That is all right, but for a phone with a defect.
+    pub fn hear_again(&mut self, core: &Core, silent_since: Instant) {
+        if let Some(preserved) = self.preserved.as_mut().filter(|_| core.has(Defect::ForgetsAudioIsBack)) {
+            preserved.ends_at = Some(silent_since + MISSES_AUDIO);
+        }
     }
 
     pub(super) fn fire_preserved(&mut self, core: &mut Core, now: Instant) {

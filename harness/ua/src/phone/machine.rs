@@ -15,6 +15,10 @@ use crate::tx::{ClientId, Failure, TxEvent};
 impl Machine for Phone {
     fn handle(&mut self, input: Input, now: Instant) {
         if self.core.audio.takes(&input) {
+            if let Some(silent_since) = self.core.audio.hear(now) {
+                let core = &self.core;
+                self.calls.iter_mut().for_each(|call| call.hear_again(core, silent_since));
+            }
             return;
         }
         let is_wake = input == Input::Wake;

@@ -19,7 +19,7 @@ impl Rule for ByeAfterLoss {
     }
 
     fn requirements(&self) -> &'static [&'static str] {
-        &["AM-14", "AM-01", "AM-05"]
+        &["AM-14", "AM-01", "AM-05", "AM-06"]
     }
 
     fn about(&self) -> &'static str {
@@ -75,8 +75,13 @@ fn bye_of_the_phone<'c, 'a>(case: &'c Case<'a>, call: &LostCall<'c>) -> Option<&
     })
 }
 
-/// Whether the phone heard the other side until it sent its BYE: without media a call need not go on (AM-06).
+/// Whether the phone heard the other side until it sent its BYE, and until so shortly before that the BYE may be
+/// its answer to what it heard then: without media a call need not go on (AM-06).
 fn was_heard(case: &Case<'_>, bye: Instant) -> bool {
-    let from = bye - case.longest_gap() * 2;
-    case.stretches(false).iter().any(|stretch| stretch.touches(from, bye))
+    let stretches = case.stretches(false);
+    let hears = |at: Instant| {
+        let from = at - case.longest_gap() * 2;
+        stretches.iter().any(|stretch| stretch.touches(from, at))
+    };
+    hears(bye) && hears(bye - case.limits.reaction())
 }

@@ -14,7 +14,8 @@ use std::sync::Arc;
 
 use cucumber::gherkin;
 use sipfarm_core::{Instant, Key, Span};
-use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one, mark};
+use sipfarm_judge::mark::Which;
+use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one_of, mark};
 
 use crate::farm::FaultSpec;
 
@@ -197,8 +198,17 @@ impl World {
     /// # Errors
     /// The phone does not take it; then the scenario was not exercised.
     pub async fn press(&mut self, key: Key) -> StepResult {
+        self.press_of(Which::First, key).await
+    }
+
+    /// Presses a key of either phone.
+    ///
+    /// # Errors
+    /// As [`World::press`]; and there may be no second phone.
+    pub async fn press_of(&mut self, which: Which, key: Key) -> StepResult {
+        self.check_phones(&[which])?;
         self.react().await?;
-        let pressed = self.lab().await?.press(key).await;
+        let pressed = self.lab().await?.press(which, key).await;
         pressed.map_err(|failure| self.stop(failure))
     }
 
@@ -249,26 +259,47 @@ impl World {
     /// # Errors
     /// The finding, when it is not a pass.
     pub async fn expect(&mut self, expectation: Expectation) -> StepResult {
+        self.expect_of(&[Which::First], expectation).await
+    }
+
+    /// Expects the same of these phones, of each by itself and from the same moment on.
+    ///
+    /// # Errors
+    /// The first finding that is not a pass.
+    pub async fn expect_of(&mut self, phones: &[Which], expectation: Expectation) -> StepResult {
+        self.check_phones(phones)?;
         if !self.triggered {
             let help = "nothing has been done yet that this could be counted from: write a When before it";
             return Err(self.stop(StepFailure::Setup(help.to_owned())));
         }
         self.check_nodes(&expectation)?;
         self.check_servers(&expectation).await?;
-        self.expected += 1;
-        let expected = self.expectation(expectation);
-        let progress = self.progress.clone();
-        let lab = self.lab().await?;
-        lab.mark(Mark::Expect(expected.clone()));
-        let finding =
-            decide(lab, &expected, progress.as_ref()).await.map_err(|failure| self.stop(failure))?;
-        self.live.push(finding.clone());
-        match finding.verdict {
-            Verdict::Fail | Verdict::Inconclusive | Verdict::NotExercised => {
-                Err(self.stop(StepFailure::Finding(Box::new(finding))))
-            }
-            _ => Ok(()),
+        let mut asked = Vec::new();
+        for which in phones {
+            self.expected += 1;
+            let expected = self.expectation(expectation.clone());
+            self.lab().await?.mark(which.concerned_by(Mark::Expect(expected.clone())));
+            asked.push((*which, expected));
         }
+        let progress = self.progress.clone();
+        for (which, expected) in asked {
+            let lab = self.lab().await?;
+            let found = decide(lab, which, &expected, progress.as_ref()).await;
+            let finding = found.map_err(|failure| self.stop(failure))?;
+            self.live.push(finding.clone());
+            if matches!(finding.verdict, Verdict::Fail | Verdict::Inconclusive | Verdict::NotExercised) {
+                return Err(self.stop(StepFailure::Finding(Box::new(finding))));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_phones(&mut self, phones: &[Which]) -> StepResult {
+        if !phones.contains(&Which::Second) || self.plan.second_phone {
+            return Ok(());
+        }
+        let help = "the scenario has one phone: write  Given a second phone";
+        Err(self.stop(StepFailure::Setup(help.to_owned())))
     }
 
     /// Waits for something of the phone on which the rest of the scenario rests.
@@ -276,13 +307,22 @@ impl World {
     /// # Errors
     /// It does not come to pass: nothing more can be judged.
     pub async fn require(&mut self, expectation: Expectation) -> StepResult {
+        self.require_of(Which::First, expectation).await
+    }
+
+    /// As [`World::require`], of either phone.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn require_of(&mut self, which: Which, expectation: Expectation) -> StepResult {
+        self.check_phones(&[which])?;
         self.check_nodes(&expectation)?;
         self.lab().await?;
         let expected = self.expectation(expectation);
         let progress = self.progress.clone();
         let lab = self.lab().await?;
         let finding =
-            decide(lab, &expected, progress.as_ref()).await.map_err(|failure| self.stop(failure))?;
+            decide(lab, which, &expected, progress.as_ref()).await.map_err(|failure| self.stop(failure))?;
         if matches!(finding.verdict, Verdict::Pass | Verdict::Warn) {
             return Ok(());
         }
@@ -446,6 +486,7 @@ impl World {
 /// Waits until an expectation is decided, and says once for what.
 async fn decide(
     lab: &mut Lab,
+    which: Which,
     expected: &mark::Expected,
     progress: Option<&Progress>,
 ) -> Result<Finding, StepFailure> {
@@ -453,7 +494,7 @@ async fn decide(
     let (begun, asked) = (lab.begun(), lab.now());
     let mut told = false;
     lab.watch(|timeline, now| {
-        let finding = judge_one(timeline, &profile, expected, now);
+        let finding = judge_one_of(which, timeline, &profile, expected, now);
         let (Verdict::Pending, Some(until)) = (finding.verdict, finding.until) else {
             return Look::Done(finding);
         };

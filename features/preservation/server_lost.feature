@@ -169,3 +169,20 @@ Feature: A call outlives its server
     Then the phone sends no INVITE for 60 s
     And the phone sends no UPDATE for 1 s
     And the phone sends no OPTIONS for 1 s
+
+  @AM-01 @AM-14 @AM-15 @AM-16 @AM-30
+  Scenario: Two phones lose their server at once, and both keep their calls
+    Given a second phone
+    And the phone is registered with "primary"
+    And the second phone is registered with "primary"
+    When the phone dials the far end
+    Then the call is established through "primary"
+    When the second phone dials the far end
+    Then the call of the second phone is established through "primary"
+    When "primary" has fault "silent"
+    Then audio of both phones keeps flowing both ways for 200 s
+    And neither phone sends BYE for 1 s
+    And neither phone sends INVITE for 1 s
+    When the phone hangs up
+    And the second phone hangs up
+    Then the phone sends REGISTER to "primary" within 94 s

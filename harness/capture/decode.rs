@@ -100,6 +100,9 @@ impl Decoder {
 
     fn mark(&mut self, packet_number: u32, frame: &Frame) -> Option<Event> {
         let mark = marks::from_frame(frame)?;
+        if let Mark::SecondPhone { addresses } = &mark {
+            self.whose.also(addresses);
+        }
         if let Mark::Scenario(scene) = &mark {
             self.whose.read(scene);
             for node in &scene.nodes {

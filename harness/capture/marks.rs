@@ -67,6 +67,8 @@ pub fn words(mark: &Mark) -> String {
             format!("scenario {} ({}:{}), seed {}", scene.name, scene.feature, scene.line, scene.seed)
         }
         Mark::Cast(_) => "who is who, as told".to_owned(),
+        Mark::SecondPhone { .. } => "there is a second phone".to_owned(),
+        Mark::OfSecondPhone { of } => format!("of the second phone: {}", words(of)),
         Mark::Step { keyword, text, line } => format!("{keyword} {text} (line {line})"),
         Mark::Command { command, .. } => format!("the phone is told: {command}"),
         Mark::CommandFailed { command, reason } => {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use sipfarm_judge::mark::Scene;
 
-/// The phone and the nodes. Before a scene is known, and in captures without one, anybody may be either.
+/// The phones and the nodes. Before a scene is known, and in captures without one, anybody may be either.
 #[derive(Debug, Clone, Default)]
 pub struct Whose {
     phone: BTreeSet<IpAddr>,
@@ -17,6 +17,11 @@ impl Whose {
     pub fn read(&mut self, scene: &Scene) {
         self.phone.extend(&scene.phone);
         self.nodes.extend(scene.nodes.iter().map(|node| node.addr.ip()));
+    }
+
+    /// Takes note of the addresses of one more phone.
+    pub fn also(&mut self, phone: &[IpAddr]) {
+        self.phone.extend(phone);
     }
 
     /// Whether a message between two addresses, either way, may be evidence: of the phone with anybody, or

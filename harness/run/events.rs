@@ -161,6 +161,11 @@ impl ScenarioResult {
                     at,
                 }),
                 Mark::Expect(expected) => self.expected.push(expected.clone()),
+                Mark::OfSecondPhone { of } => {
+                    if let Mark::Expect(expected) = &**of {
+                        self.expected.push(expected.clone());
+                    }
+                }
                 _ => {}
             }
         }

@@ -9,5 +9,6 @@ mod far_end;
 mod farm;
 mod group;
 mod phone;
+mod second_phone;
 mod text;
 mod trunks;

@@ -7,7 +7,7 @@ use sipfarm_core::{Key, Span};
 use sipfarm_judge::Expectation;
 
 use super::text::settings;
-use crate::world::{StepResult, World};
+use crate::world::{StepFailure, StepResult, World};
 
 /// A phone after RFC 3261.
 #[given(regex = r"^a phone$")]
@@ -84,6 +84,10 @@ async fn left_alone(world: &mut World, #[step] step: &Step) -> StepResult {
 fn describe(world: &mut World, step: &Step, profile: Option<String>) -> StepResult {
     world.begin(step);
     world.still_planning()?;
+    if world.plan.second_phone {
+        let help = "a second phone is there already, and it is as the first: describe the first before it";
+        return Err(world.stop(StepFailure::Setup(help.to_owned())));
+    }
     world.plan.profile = profile;
     world.plan.settings.clear();
     world.plan.transport = None;

@@ -8,10 +8,7 @@ use std::path::Path;
 use sipfarm::requirements::{Class, Requirements};
 
 /// Requirements that wait for something, and for what. One that has a scenario may not stand here.
-const WAITING: &[(&str, &str)] = &[
-    ("AM-22", "conferences"),
-    ("AM-30", "two phones in one scenario"),
-];
+const WAITING: &[(&str, &str)] = &[("AM-22", "conferences")];
 
 /// The beginnings of the ids that this is about.
 const SOURCES: &[&str] = &["AM-", "AR-", "CC-", "YL-"];

@@ -16,6 +16,7 @@ use sipfarm_core::frame::Frame;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Key, Span};
+use sipfarm_judge::mark::Which;
 use sipfarm_judge::{Mark, Timeline, mark};
 use tokio::sync::Notify;
 
@@ -117,6 +118,7 @@ pub struct Lab {
     group: Option<Group>,
     trunks: Option<Trunks>,
     phone: PhoneDriver,
+    second_phone: Option<PhoneDriver>,
     /// How the phone was lost.
     lost: Option<StepFailure>,
     noted: trouble::Noted,
@@ -170,17 +172,22 @@ impl Lab {
         self.record.mark(mark, now);
     }
 
-    /// Presses a key of the phone.
+    /// Presses a key of a phone.
     ///
     /// # Errors
     /// The phone refuses, or is lost.
-    pub async fn press(&mut self, key: Key) -> Result<(), StepFailure> {
+    pub async fn press(&mut self, which: Which, key: Key) -> Result<(), StepFailure> {
         let command = key.to_string();
-        tracing::debug!(command, "the phone is told");
+        tracing::debug!(command, ?which, "the phone is told");
         let unconfirmed = !self.phone.confirms();
-        self.mark(Mark::Command { command: mark::Command::Key(key.clone()), unconfirmed });
-        let Err(error) = self.phone.press(&mut self.bench, key).await else { return Ok(()) };
-        self.mark(Mark::CommandFailed { command, reason: error.to_string() });
+        let told = Mark::Command { command: mark::Command::Key(key.clone()), unconfirmed };
+        self.mark(which.concerned_by(told));
+        let phone = match which {
+            Which::First => &mut self.phone,
+            Which::Second => self.second_phone.as_mut().ok_or_else(|| StepFailure::bug("unchecked phone"))?,
+        };
+        let Err(error) = phone.press(&mut self.bench, key).await else { return Ok(()) };
+        self.mark(which.concerned_by(Mark::CommandFailed { command, reason: error.to_string() }));
         Err(match error {
             PressError::Refused { .. } | PressError::NoKey { .. } | PressError::Profile(_) => error.into(),
             PressError::Lost(_) | PressError::Bug(_) => self.lose(error),
@@ -438,6 +445,7 @@ impl Lab {
             }
             () = tokio::time::sleep(left) => Ok(self.settle().await),
             lost = self.phone.lost() => Err(self.lose(lost)),
+            lost = second_lost(&mut self.second_phone) => Err(self.lose(lost)),
         }
     }
 
@@ -487,10 +495,16 @@ impl Lab {
     }
 
     async fn stop_phone(&mut self) {
-        match self.phone.stop().await {
-            Ok(lateness) => self.note_late_phone(lateness),
-            Err(lost) if self.lost.is_none() => _ = self.lose(lost),
-            Err(_) => {}
+        let mut stopped = vec![self.phone.stop().await];
+        if let Some(second) = &mut self.second_phone {
+            stopped.push(second.stop().await);
+        }
+        for stopped in stopped {
+            match stopped {
+                Ok(lateness) => self.note_late_phone(lateness),
+                Err(lost) if self.lost.is_none() => _ = self.lose(lost),
+                Err(_) => {}
+            }
         }
     }
 
@@ -504,6 +518,14 @@ impl Lab {
         let Bench::Real(lab) = &self.bench else { return Ok(()) };
         let failed = lab.troubles().into_iter().find(|trouble| matches!(trouble, Trouble::BindFailed { .. }));
         failed.map_or(Ok(()), |trouble| Err(StepFailure::Lab(trouble.to_string())))
+    }
+}
+
+/// As [`PhoneDriver::lost`], of a phone that may not be there.
+async fn second_lost(phone: &mut Option<PhoneDriver>) -> PressError {
+    match phone {
+        Some(phone) => phone.lost().await,
+        None => std::future::pending().await,
     }
 }
 

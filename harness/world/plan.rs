@@ -19,6 +19,8 @@ pub struct Plan {
     pub ipv6: bool,
     /// The profile that the scenario asks for.
     pub profile: Option<String>,
+    /// Whether there is a second phone, of the same user and profile.
+    pub second_phone: bool,
     /// Changes to that profile: dotted path and value.
     pub settings: Vec<(String, String)>,
     /// What the phone speaks, unless its profile's default holds.
@@ -56,6 +58,7 @@ impl Default for Plan {
             nodes: Vec::new(),
             ipv6: false,
             profile: None,
+            second_phone: false,
             settings: Vec::new(),
             transport: None,
             granted_s: None,

@@ -8,11 +8,11 @@ use sipfarm_core::sip::Method;
 
 use crate::case::Case;
 use crate::finding::{Finding, Verdict};
-use crate::mark::Expected;
+use crate::mark::{Expected, Which};
 use crate::rules::{expectations, occasion, standing};
 use crate::timeline::Timeline;
 
-/// Judges a whole capture: every standing rule, then every [`crate::Mark::Expect`] on the timeline,
+/// Judges a whole capture, each phone of it by itself: every standing rule, then every [`crate::Mark::Expect`] on the timeline,
 /// then what kept the scenario from going on.
 ///
 /// `now` is the time until which the wire is known: the end of the capture, if it has no
@@ -21,20 +21,50 @@ use crate::timeline::Timeline;
 /// verdict rests only on packets that had been seen by then; only trouble of ours that was noted
 /// later can make it inconclusive.
 pub fn judge(timeline: &Timeline, profile: &Profile, now: Instant) -> Vec<Finding> {
-    let case = Case::new(timeline, profile, now, false);
-    let standing = standing::ALL.iter().flat_map(|rule| rule.judge(&case));
-    let asked = case.notes.expected.iter().map(|(_, expected)| expectations::judge(&case, expected));
-    let mut findings: Vec<_> = standing.chain(asked).chain(occasion::findings(&case)).collect();
+    let first = Case::new(timeline, profile, now, false);
+    let mut findings = judge_case(&first);
+    findings.extend(occasion::findings(&first));
+    if !first.notes.second_phone.is_empty() {
+        let second = Case::of(Which::Second, timeline, profile, now, false);
+        // What keeps the scenario from going on is told once, but for the keys of this phone.
+        let occasions = occasion::findings(&second).into_iter();
+        let failed_keys = occasions.filter(|finding| finding.rule == occasion::COMMAND.id);
+        findings.extend(judge_case(&second).into_iter().chain(failed_keys).map(of_second_phone));
+    }
     accept_known_issues(&mut findings, profile);
     findings
+}
+
+/// Every standing rule and every expectation for one phone.
+fn judge_case(case: &Case<'_>) -> Vec<Finding> {
+    let standing = standing::ALL.iter().flat_map(|rule| rule.judge(case));
+    let asked = case.notes.expected.iter().map(|(_, expected)| expectations::judge(case, expected));
+    standing.chain(asked).collect()
+}
+
+/// Says of which phone a finding is.
+fn of_second_phone(finding: Finding) -> Finding {
+    Finding { expected: format!("of the second phone: {}", finding.expected), ..finding }
 }
 
 /// Judges one expectation for a step that waits: [`Verdict::Pending`] says in `until` when to ask
 /// again at the latest, if no packet comes before. `now` must not be ahead of what the tap has
 /// delivered.
 pub fn judge_one(timeline: &Timeline, profile: &Profile, expected: &Expected, now: Instant) -> Finding {
-    let case = Case::new(timeline, profile, now, true);
-    let mut finding = [expectations::judge(&case, expected)];
+    judge_one_of(Which::First, timeline, profile, expected, now)
+}
+
+/// As [`judge_one`], of either phone.
+pub fn judge_one_of(
+    which: Which,
+    timeline: &Timeline,
+    profile: &Profile,
+    expected: &Expected,
+    now: Instant,
+) -> Finding {
+    let case = Case::of(which, timeline, profile, now, true);
+    let finding = expectations::judge(&case, expected);
+    let mut finding = [if which == Which::Second { of_second_phone(finding) } else { finding }];
     accept_known_issues(&mut finding, profile);
     let [finding] = finding;
     finding

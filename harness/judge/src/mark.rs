@@ -19,6 +19,16 @@ pub enum Mark {
     Scenario(Box<Scene>),
     /// Who is who in a capture without a scenario, as the one who audits it says. Never saved.
     Cast(Cast),
+    /// There is a second phone, held to the same profile. Follows the scene.
+    SecondPhone {
+        /// Its addresses.
+        addresses: Vec<IpAddr>,
+    },
+    /// A mark that concerns the second phone rather than the first: a command, or what is expected.
+    OfSecondPhone {
+        /// The mark as it would stand for the first.
+        of: Box<Mark>,
+    },
     /// A step begins.
     Step {
         /// `Given`, `When` or `Then`.
@@ -97,6 +107,26 @@ pub enum Mark {
     },
     /// The scenario is over.
     End,
+}
+
+/// Which phone of a scenario. Each is judged by itself, as if the other were nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Which {
+    /// The phone; most scenarios have no other.
+    #[default]
+    First,
+    /// The second phone (AM-30).
+    Second,
+}
+
+impl Which {
+    /// The mark as it stands on the timeline when it concerns that phone.
+    pub fn concerned_by(self, mark: Mark) -> Mark {
+        match self {
+            Which::First => mark,
+            Which::Second => Mark::OfSecondPhone { of: Box::new(mark) },
+        }
+    }
 }
 
 /// What the phone was told to do. In a capture it stands in the words of [`Key`].

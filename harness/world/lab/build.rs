@@ -85,6 +85,9 @@ impl Addresses {
     fn phone(&self) -> SocketAddr {
         self.host(200)
     }
+    fn second_phone(&self) -> SocketAddr {
+        self.host(201)
+    }
 }
 
 impl Lab {
@@ -109,6 +112,10 @@ impl Lab {
         } else {
             (plan, plan.resolve(base)?)
         };
+        if plan.second_phone && program::is_phone(&context, &profile) {
+            let why = "this phone is a program, and of those a scenario has one";
+            return Err(StepFailure::NotExercised(why.to_owned()));
+        }
         // Here and nowhere else: phone, farm and judge are handed times that are scaled already.
         let time_scale = scale::of(&context, place, plan, &profile)?;
         let (plan, profile) = (&plan.at_scale(time_scale), profile.at_scale(time_scale));
@@ -134,9 +141,15 @@ impl Lab {
         let begun = bench.now();
         if let Some(recorder) = record.lock().as_mut() {
             recorder.mark(Mark::Scenario(Box::new(scene)), begun);
+            if plan.second_phone {
+                let addresses = vec![addresses.second_phone().ip()];
+                recorder.mark(Mark::SecondPhone { addresses }, begun);
+            }
         }
         if let (Some(link), Bench::Virtual(driver)) = (link, &mut bench) {
-            driver.net().set_link(addresses.phone().ip(), link);
+            for phone in [addresses.phone(), addresses.second_phone()] {
+                driver.net().set_link(phone.ip(), link);
+            }
             record.mark(link_mark(&link), begun);
         }
         let far_end_addr = addresses.far_end();
@@ -194,9 +207,13 @@ impl Lab {
             }
             None => None,
         };
-        let phone = {
-            let dns = dns.map(|_| dns_addr);
-            start_phone(&context, &mut bench, place, &profile, plan, &nodes, dns, &addresses).await?
+        let dns_addr = dns.map(|_| dns_addr);
+        let servers = servers(plan, &profile, &nodes)?;
+        let start = Start { context: &context, profile: &profile, servers: &servers, dns: dns_addr };
+        let phone = start.phone(&mut bench, addresses.phone(), place.seed).await?;
+        let second_phone = match plan.second_phone {
+            true => Some(start.phone(&mut bench, addresses.second_phone(), place.seed ^ 0x2D).await?),
+            false => None,
         };
         tracing::info!(scenario = place.name, phone = %addresses.phone(), profile = profile.id, "the lab stands");
         let noted = trouble::Noted::from_here(context.tap.as_ref());
@@ -215,6 +232,7 @@ impl Lab {
             group,
             trunks,
             phone,
+            second_phone,
             lost: None,
             noted,
             latency,
@@ -355,30 +373,47 @@ fn link_mark(link: &Link) -> Mark {
     Mark::Link { delay, jitter, loss, duplicate, reorder }
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that stands by now, once")]
+/// What every phone of the scenario is told when it starts. They are of one user.
+struct Start<'s> {
+    context: &'s Context,
+    profile: &'s Profile,
+    servers: &'s [Server],
+    dns: Option<SocketAddr>,
+}
+
+impl Start<'_> {
+    async fn phone(
+        &self,
+        bench: &mut Bench,
+        local: SocketAddr,
+        seed: u64,
+    ) -> Result<PhoneDriver, StepFailure> {
+        let &Start { context, profile, servers, dns } = self;
+        start_phone(context, bench, profile, servers, dns, local, seed).await
+    }
+}
+
 async fn start_phone(
     context: &Context,
     bench: &mut Bench,
-    place: &Place,
     profile: &Profile,
-    plan: &Plan,
-    nodes: &BTreeMap<String, (MachineId, SocketAddr)>,
+    servers: &[Server],
     dns: Option<SocketAddr>,
-    addresses: &Addresses,
+    local: SocketAddr,
+    seed: u64,
 ) -> Result<PhoneDriver, StepFailure> {
-    let servers = servers(plan, profile, nodes)?;
     if context.net == NetKind::Virtual {
         return Ok(PhoneDriver::reference(
             bench,
             PhoneConfig {
                 profile: profile.clone(),
-                servers,
+                servers: servers.to_vec(),
                 dns: dns.into_iter().collect(),
-                local: addresses.phone(),
+                local,
                 user: PHONE_USER.to_owned(),
                 password: PASSWORD.to_owned(),
                 domain: DOMAIN.to_owned(),
-                seed: place.seed,
+                seed,
                 defects: context.defects.clone(),
             },
         ));
@@ -386,9 +421,9 @@ async fn start_phone(
     if program::is_phone(context, profile) {
         let options = ProgramOptions {
             profile,
-            servers: &servers,
+            servers,
             dns,
-            local: addresses.phone(),
+            local,
             user: PHONE_USER,
             password: PASSWORD,
             domain: DOMAIN,
@@ -403,13 +438,13 @@ async fn start_phone(
     let process = ReferenceProcess::start(ProcessOptions {
         program: &context.program,
         profile_yaml: &profile_yaml,
-        servers: &servers,
+        servers,
         dns: dns.filter(|_| by_name),
-        local: addresses.phone(),
+        local,
         user: PHONE_USER,
         password: PASSWORD,
         domain: DOMAIN,
-        seed: place.seed,
+        seed,
         defects: &context.defects,
     })
     .await?;

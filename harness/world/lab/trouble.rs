@@ -7,7 +7,7 @@ use sipfarm_judge::Mark;
 use super::{Lab, StepFailure};
 use crate::capture::tap::Tap;
 use crate::net::Trouble;
-use crate::phone::Lateness;
+use crate::phone::{Lateness, PhoneDriver};
 
 /// How much of what went wrong has been noted.
 #[derive(Debug, Default)]
@@ -49,8 +49,9 @@ impl Lab {
         for loss in losses {
             self.record.lost(loss);
         }
-        let late = self.phone.take_lateness();
-        self.note_late_phone(late);
+        let second = self.second_phone.as_mut().map(PhoneDriver::take_lateness);
+        let late = self.phone.take_lateness().into_iter().chain(second.into_iter().flatten());
+        self.note_late_phone(late.collect());
     }
 
     /// Notes when the machine under the phone was late.

@@ -39,7 +39,7 @@ use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Key, Span};
 
 use crate::audio::Stream;
-use crate::mark::Sight;
+use crate::mark::{Sight, Which};
 use crate::timeline::{EventKind, IcmpEvent, TcpEvent, TcpStep, Timeline};
 
 pub use agreement::Agreement;
@@ -110,10 +110,15 @@ pub struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Derives the case. Nothing after `now` and nothing after [`crate::Mark::End`] is known.
+    /// Derives the case of the first phone. Nothing after `now` and nothing after [`crate::Mark::End`] is known.
     pub fn new(timeline: &'a Timeline, profile: &'a Profile, now: Instant, live: bool) -> Self {
-        let notes = Notes::read(timeline);
-        let names = Names::new(&notes, timeline, profile);
+        Case::of(Which::First, timeline, profile, now, live)
+    }
+
+    /// As [`Case::new`], of either phone.
+    pub fn of(which: Which, timeline: &'a Timeline, profile: &'a Profile, now: Instant, live: bool) -> Self {
+        let notes = Notes::read(timeline, which);
+        let names = Names::new(&notes, timeline, profile, which);
         let sight = notes.scene.map_or_else(|| foreign_sight(&notes), |scene| scene.sight.clone());
         let horizon = notes.end.map_or(now, |end| end.min(now));
         let live = live && notes.end.is_none();
@@ -290,6 +295,7 @@ fn strangers<'a>(
             event.at <= horizon
                 && sip.message.status().is_none()
                 && !names.is_phone(sip.src)
+                && !names.is_other_phone(sip.src.ip())
                 && !names.is_host_of_node(sip.src.ip())
                 && names.node_at(sip.dst, sip.transport).is_some()
                 && (own.is_empty() || sender(&sip.message).is_some_and(|from| own.contains(&from)))

@@ -8,13 +8,15 @@ use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::Method;
 
 use super::notes::Notes;
-use crate::mark::{Node, Scene};
+use crate::mark::{Node, Scene, Which};
 use crate::timeline::Timeline;
 
 /// Addresses and their names.
 #[derive(Debug, Clone)]
 pub struct Names {
     phone: BTreeSet<IpAddr>,
+    /// The addresses of the other phone of the scenario.
+    other_phone: BTreeSet<IpAddr>,
     nodes: Vec<Node>,
     order: Vec<String>,
 }
@@ -22,10 +24,11 @@ pub struct Names {
 impl Names {
     /// From the scene. A capture without one has the names that somebody tells, and where nobody tells
     /// the phone it is [`Guess`]ed.
-    pub fn new(notes: &Notes<'_>, timeline: &Timeline, profile: &Profile) -> Self {
+    pub fn new(notes: &Notes<'_>, timeline: &Timeline, profile: &Profile, which: Which) -> Self {
         match notes.scene {
             Some(scene) => Names {
-                phone: scene.phone.iter().copied().collect(),
+                phone: addresses_of(notes, scene, which == Which::First),
+                other_phone: addresses_of(notes, scene, which == Which::Second),
                 nodes: scene.nodes.clone(),
                 order: server_order(scene, profile),
             },
@@ -33,6 +36,7 @@ impl Names {
                 let cast = notes.cast.cloned().unwrap_or_default();
                 let told: BTreeSet<_> = cast.phone.into_iter().collect();
                 Names {
+                    other_phone: BTreeSet::new(),
                     phone: if told.is_empty() { Guess::of(timeline).phone } else { told },
                     order: cast.servers.iter().map(|node| node.name.clone()).collect(),
                     nodes: cast.servers,
@@ -44,6 +48,11 @@ impl Names {
     /// Whether that address is the phone's.
     pub fn is_phone(&self, addr: SocketAddr) -> bool {
         self.phone.contains(&addr.ip()) && !self.nodes.iter().any(|node| node.is_at(addr))
+    }
+
+    /// Whether that address is the other phone's: nobody's, as far as this one is judged.
+    pub fn is_other_phone(&self, addr: IpAddr) -> bool {
+        self.other_phone.contains(&addr)
     }
 
     /// The phone's addresses.
@@ -59,6 +68,7 @@ impl Names {
     /// Whether what goes from `from` to `to` comes to a node from neither the phone nor a node.
     pub fn is_stranger(&self, from: SocketAddr, to: SocketAddr) -> bool {
         !self.is_phone(from)
+            && !self.is_other_phone(from.ip())
             && !self.is_host_of_node(from.ip())
             && self.nodes.iter().any(|node| node.is_at(to))
     }
@@ -110,6 +120,12 @@ impl Names {
             None => format!("\"{name}\""),
         }
     }
+}
+
+/// The addresses of the first phone, or of the second.
+fn addresses_of(notes: &Notes<'_>, scene: &Scene, first: bool) -> BTreeSet<IpAddr> {
+    let addresses = if first { scene.phone.as_slice() } else { notes.second_phone };
+    addresses.iter().copied().collect()
 }
 
 /// The profile's order, without servers that the scene does not have. A scene whose servers have

@@ -1,8 +1,10 @@
 //! The harness's marks, sorted.
 
+use std::net::IpAddr;
+
 use sipfarm_core::{Instant, Key, Span};
 
-use crate::mark::{Cast, Command, Expected, Mark, Scene};
+use crate::mark::{Cast, Command, Expected, Mark, Scene, Which};
 use crate::timeline::Timeline;
 
 /// How far apart the marks of one and the same doing may lie.
@@ -15,6 +17,8 @@ pub struct Notes<'a> {
     pub scene: Option<&'a Scene>,
     /// Who is who, as somebody says who audits a capture without a scene.
     pub cast: Option<&'a Cast>,
+    /// The addresses of the second phone; empty where there is none.
+    pub second_phone: &'a [IpAddr],
     /// Faults with their time.
     pub faults: Vec<FaultWindow<'a>>,
     /// Commands that were given to the phone.
@@ -67,12 +71,15 @@ impl<'a> Notes<'a> {
         self.steps.iter().rev().find(|(begun, _)| *begun <= at).map(|&(_, line)| line)
     }
 
-    pub(super) fn read(timeline: &'a Timeline) -> Self {
+    pub(super) fn read(timeline: &'a Timeline, which: Which) -> Self {
         let mut notes = Notes::default();
         for (at, mark) in timeline.marks() {
+            let Some(mark) = of_phone(mark, which) else { continue };
             match mark {
                 Mark::Scenario(scene) => notes.scene = Some(scene),
                 Mark::Cast(cast) => notes.cast = Some(cast),
+                Mark::SecondPhone { addresses } => notes.second_phone = addresses,
+                Mark::OfSecondPhone { .. } => {}
                 Mark::Step { line, .. } => notes.steps.push((at, *line)),
                 Mark::Command { command, unconfirmed } => {
                     notes.commands.push((at, command));
@@ -151,6 +158,17 @@ impl<'a> Notes<'a> {
     /// When such a key of the phone may have been pressed.
     pub fn when_commanded(&self, is_it: impl Fn(&Key) -> bool) -> impl Iterator<Item = Instant> {
         self.commands.iter().filter(move |(_, command)| command.may_be(&is_it)).map(|(at, _)| *at)
+    }
+}
+
+/// A mark as it concerns that phone; none where it concerns the other.
+fn of_phone(mark: &Mark, which: Which) -> Option<&Mark> {
+    let of_one = matches!(mark, Mark::Command { .. } | Mark::CommandFailed { .. } | Mark::Expect(_));
+    match (mark, which) {
+        (Mark::OfSecondPhone { of }, Which::Second) => Some(of),
+        (Mark::OfSecondPhone { .. }, Which::First) => None,
+        (_, Which::Second) if of_one => None,
+        _ => Some(mark),
     }
 }
 

@@ -36,4 +36,5 @@ mod session_timer;
 mod subscriptions;
 mod tls;
 mod transactions;
+mod two_phones;
 mod verdicts;

@@ -13,7 +13,7 @@ use sipfarm_core::rtp::{PACKET, RtpHeader};
 use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::audio::RtpPacket;
-use sipfarm_judge::mark::{Expected, Node, Scene, Sight};
+use sipfarm_judge::mark::{Expected, Node, Scene, Sight, Which};
 use sipfarm_judge::timeline::{DnsEvent, IcmpEvent, SipEvent, TcpEvent, TcpStep, TlsEvent, TlsStep};
 use sipfarm_judge::{Event, EventKind, Expectation, Finding, Mark, Timeline, Verdict, judge, judge_one};
 
@@ -21,6 +21,8 @@ pub use phone::Dialled;
 
 /// The phone's address.
 pub const PHONE: &str = "10.0.0.5:5060";
+/// The address of the other phone, where there are two.
+pub const OTHER_PHONE: &str = "10.0.0.6:5060";
 /// Where the story begins, in seconds since the epoch.
 const START: i64 = 1_000_000;
 
@@ -211,6 +213,28 @@ impl Story {
             }
             timeline.insert(event);
         }
+        self.hear(&mut timeline, Instant::FAR_FUTURE);
+        timeline
+    }
+
+    /// The same where the story's phone is one of two: the first, or the second.
+    pub fn beside_another(&self, which: Which) -> Timeline {
+        let [phone, other] = [PHONE, OTHER_PHONE].map(|addr| addr.parse::<SocketAddr>().unwrap().ip());
+        let (first, second) = if which == Which::First { (phone, other) } else { (other, phone) };
+        let mut timeline = Timeline::default();
+        for event in self.timeline().events() {
+            let of_one = |mark: &Mark| matches!(mark, Mark::Command { .. } | Mark::Expect(_));
+            let kind = match event.kind.clone() {
+                EventKind::Mark(Mark::Scenario(scene)) => {
+                    EventKind::Mark(Mark::Scenario(Box::new(Scene { phone: vec![first], ..*scene })))
+                }
+                EventKind::Mark(mark) if of_one(&mark) => EventKind::Mark(which.concerned_by(mark)),
+                kind => kind,
+            };
+            timeline.insert(Event { kind, ..event.clone() });
+        }
+        let kind = EventKind::Mark(Mark::SecondPhone { addresses: vec![second] });
+        timeline.insert(Event { at: when(-1.0), packets: Vec::new(), kind });
         self.hear(&mut timeline, Instant::FAR_FUTURE);
         timeline
     }

@@ -106,7 +106,7 @@ fn an_interruption_leaves_a_complete_bundle_and_nothing_else(signal: &str) {
 fn ctrl_c_is_heard_in_virtual_time_too() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("out");
-    let rows = "      | 486 |\n".repeat(5_000);
+    let rows = "      | 486 |\n".repeat(1_500);
     let path = feature(
         folder.path(),
         &format!(

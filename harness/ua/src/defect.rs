@@ -125,7 +125,7 @@ defects! {
     RetransmitsAfterProvisional = "retransmits-after-provisional",
         caught by ["repetition-after-response", "transmissions"];
     /// Takes responses that are not whole.
-    TakesBrokenResponses = "takes-broken-responses", caught by ["transmissions"];
+    TakesBrokenResponses = "takes-broken-responses", caught by ["cut-response"];
     /// Repeats requests over TCP, too.
     RetransmitsOverTcp = "retransmits-over-tcp", caught by ["repetition-over-tcp", "transmissions"];
     /// Counts the sends of a request in the request.

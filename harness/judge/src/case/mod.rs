@@ -305,7 +305,7 @@ fn strangers<'a>(
 }
 
 fn ended_before(exchange: &ClientExchange<'_>, at: Instant) -> bool {
-    exchange.final_response().is_some_and(|response| response.at <= at)
+    exchange.finals().any(|response| response.at <= at && !response.is_cut())
 }
 
 /// What we assume of a capture that we did not make: everything may be in it, nothing must, unless

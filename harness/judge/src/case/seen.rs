@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use sipfarm_core::Instant;
 use sipfarm_core::machine::Transport;
-use sipfarm_core::sip::{Message, Method};
+use sipfarm_core::sip::{DefectKind, Message, Method};
 
 use crate::timeline::{Event, SipEvent};
 
@@ -59,6 +59,11 @@ impl<'a> Seen<'a> {
             from_tag: message.from().and_then(|from| from.tag().map(str::to_owned)),
             to_tag: message.to().and_then(|to| to.tag().map(str::to_owned)),
         }
+    }
+
+    /// Whether its datagram ends before its body does; a response is to be discarded then (RFC 3261 section 18.3).
+    pub fn is_cut(&self) -> bool {
+        self.message.defects.iter().any(|defect| defect.kind == DefectKind::BodyTooShort)
     }
 
     /// Whether it is a request of that method.

@@ -9,6 +9,7 @@ mod audio_hold;
 mod call_manager_variants;
 mod call_managers;
 mod cancelled;
+mod cut_response;
 mod dialog_route;
 mod dialogs;
 mod dns;

@@ -16,6 +16,7 @@ mod cancel_timing;
 mod cancel_transaction;
 mod cancelled_call;
 mod cseq;
+mod cut_response;
 mod dead_dialog;
 mod dialog_identifiers;
 mod dialog_route;
@@ -76,6 +77,7 @@ pub const ALL: &[&dyn Rule] = &[
     &non_invite_schedule::NonInviteSchedule,
     &transmission_count::TransmissionCount,
     &repetition_after_response::RepetitionAfterResponse,
+    &cut_response::CutResponse,
     &repetition_over_tcp::RepetitionOverTcp,
     &identical_repetition::IdenticalRepetition,
     &branch::Branch,

@@ -199,6 +199,19 @@ impl NodeAt<'_> {
         story.push_sip(at, addr, PHONE.parse().unwrap(), message);
     }
 
+    /// Answers in a datagram that ends before its body does.
+    pub fn answers_cut(self, method: &str, code: u16, change: impl FnOnce(MessageBuilder) -> MessageBuilder) {
+        let NodeAt(Moment { story, at }, name) = self;
+        let request = &story.memory.requests[&(method.to_owned(), name.clone())];
+        let tag = format!("{name}-tag");
+        let builder = MessageBuilder::response_to(request, code, "Because", Some(tag.as_str()));
+        let octets = change(builder).body("text/plain", "the end is missing").to_bytes();
+        let message = Message::parse(&octets[..octets.len() - 4]);
+        story.memory.responses.insert(name.clone(), message.clone());
+        let addr = story.addr(&name);
+        story.push_sip(at, addr, PHONE.parse().unwrap(), message);
+    }
+
     /// The last response once more.
     pub fn repeats_answer(self) {
         let NodeAt(Moment { story, at }, name) = self;

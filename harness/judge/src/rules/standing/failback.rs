@@ -137,13 +137,11 @@ impl<'c, 'a> Stay<'c, 'a> {
             }
             return next.map(|next| (next.t0(), self.end(next)));
         };
-        if next.t0() >= window.from {
-            docket.kept(next.first().packets);
-        } else if bases
-            .iter()
-            .map(|base| window_of(*base))
-            .any(|due| next.t0() >= due.from && next.t0() <= due.to)
-        {
+        let due = |base: &(Instant, Instant)| {
+            let due = window_of(*base);
+            next.t0() >= due.from && next.t0() <= due.to
+        };
+        if bases.iter().any(due) {
             docket.kept(next.first().packets);
         } else if !self.has_reason(moved, base.0, next.t0()) {
             let seen = format!("{:.2} too early", window.from - next.t0());

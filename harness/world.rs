@@ -23,7 +23,7 @@ pub use self::context::{Context, NetKind, PhoneChoice};
 pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::StepFailure;
 pub use self::group::GroupPlan;
-pub use self::lab::{Closed, Lab, Look, TIME_SCALE};
+pub use self::lab::{Closed, FAR_END_USER, Lab, Look, PHONE_USER, TIME_SCALE};
 pub use self::plan::Plan;
 pub use self::trunks::TrunkPlan;
 
@@ -302,6 +302,20 @@ impl World {
         Err(self.stop(StepFailure::Setup(help.to_owned())))
     }
 
+    /// For what a node or the far end does to *the* phone: two phones have one user, and whoever registered last
+    /// would be taken for it.
+    ///
+    /// # Errors
+    /// There is a second phone.
+    pub fn the_only_phone(&mut self) -> StepResult {
+        if !self.plan.second_phone {
+            return Ok(());
+        }
+        let help = "a scenario with a second phone cannot say which of the two this is for: \
+                    write it with one phone";
+        Err(self.stop(StepFailure::Setup(help.to_owned())))
+    }
+
     /// Waits for something of the phone on which the rest of the scenario rests.
     ///
     /// # Errors
@@ -434,7 +448,7 @@ impl World {
     /// # Errors
     /// That node anchors the audio.
     pub async fn check_audio_past(&mut self, node: &str, fault: &FaultSpec) -> StepResult {
-        let takes_away = matches!(fault.name(), "silent" | "closed" | "restart");
+        let takes_away = matches!(fault.name(), "silent" | "closed" | "restart" | "kill");
         if !takes_away || !self.plan.anchors.iter().any(|anchor| anchor == node) {
             return Ok(());
         }

@@ -59,6 +59,13 @@ Feature: Registration
     When the phone registers
     Then the phone is registered with "primary"
 
+  @rfc3261-18.3
+  Scenario: A server whose answers are all cut short has given none
+    Given a phone
+    And "primary" has fault "cut-short direction=out"
+    When the phone registers
+    Then the phone is registered with "secondary" within 40 s
+
   @rfc3261-10.2
   Scenario: Registration over TCP
     Given a phone that speaks TCP

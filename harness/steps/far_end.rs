@@ -65,6 +65,7 @@ fn sessions_last(world: &mut World, #[step] step: &Step, seconds: u32) -> StepRe
 async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
     world.begin(step);
     world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.the_only_phone()?;
     world.react().await?;
     let lab = world.lab().await?;
     let user = lab.phone_user();
@@ -78,6 +79,7 @@ async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResu
 async fn calls_user(world: &mut World, #[step] step: &Step, user: String, node: String) -> StepResult {
     world.begin(step);
     world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.the_only_phone()?;
     world.react().await?;
     let lab = world.lab().await?;
     let through = lab.node_addr(&node).ok_or_else(|| StepFailure::bug("unchecked node"))?;

@@ -129,6 +129,7 @@ async fn status_retry_after(
 async fn resets_phone(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
     world.begin(step);
     world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.the_only_phone()?;
     world.react().await?;
     let lab = world.lab().await?;
     if lab.reset_phone(&node) {

@@ -8,7 +8,7 @@ use sipfarm_judge::{Mark, Timeline};
 
 use super::text::{names, seconds};
 use crate::farm::{FarEndKind, Switch, Trunk};
-use crate::world::{StepFailure, StepResult, World};
+use crate::world::{FAR_END_USER, PHONE_USER, StepFailure, StepResult, World};
 
 /// Calls between the two run over a line that each governs at its end.
 #[given(regex = r#"^"([^"]+)" and "([^"]+)" are linked systems$"#)]
@@ -56,6 +56,13 @@ fn hunt_group(world: &mut World, #[step] step: &Step, system: String, number: St
     world.begin(step);
     world.still_planning()?;
     world.plan.check_node(&system).map_err(|failure| world.stop(failure))?;
+    let taken = [PHONE_USER, FAR_END_USER].contains(&number.as_str())
+        || world.plan.trunks.hunt_groups.iter().any(|(_, other)| *other == number);
+    if taken {
+        let problem =
+            format!("{number} is somebody's number already: give the hunt group another, such as 300");
+        return Err(world.stop(StepFailure::Setup(problem)));
+    }
     world.plan.trunks.hunt_groups.push((system, number));
     Ok(())
 }

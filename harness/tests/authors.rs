@@ -50,6 +50,18 @@ fn a_server_that_the_phone_does_not_know_is_nobodys_failure() {
     assert!(ran.out.contains(unknown) && ran.out.contains("1 not exercised"), "{}", ran.out);
 }
 
+/// Two phones have one user, so nobody can say which of them a node is to reach.
+#[test]
+fn what_is_done_to_the_phone_is_done_to_the_only_one() {
+    for step in ["\"primary\" resets the phone", "the far end calls the phone through \"primary\""] {
+        let step = format!("When {step}");
+        let then = "Then the phone sends REGISTER to \"primary\"";
+        let ran = run(&[FARM, "And a phone", "And a second phone", &step, then], &[]);
+        assert_eq!(ran.code, 2, "{step}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains("which of the two this is for"), "{step}: {}", ran.out);
+    }
+}
+
 /// A preserved call needs audio that runs past the server that dies.
 #[test]
 fn a_call_cannot_outlive_the_server_that_its_audio_runs_through() {

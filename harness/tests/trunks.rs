@@ -65,6 +65,7 @@ fn systems_that_do_not_fit_together_are_the_authors_mistake() {
         (&[AT_BRANCH][..], "nobody reaches the far end at \"branch\": write"),
         (&[LINK, TRUNK_OFF], "\"primary\" and \"branch\" are joined already"),
         (&["And \"branch\" and \"branch\" are linked systems"], "a trunk joins two systems"),
+        (&["And \"branch\" has hunt group 1002"], "1002 is somebody's number already"),
         (&["And the far end is a voicemail"], "did you mean voicemail box?"),
         (&[], "\"branch\" notes nothing, being in no resilience group and on no trunk"),
     ] {

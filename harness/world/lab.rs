@@ -28,8 +28,10 @@ use crate::farm::{DnsNode, FarEnd, FaultSpec, Group, Member, Node, NodeKind, Tru
 use crate::net::{Bench, MachineId, Slice, Trouble};
 use crate::phone::{PhoneDriver, PressError};
 
-const PHONE_USER: &str = "1001";
-const FAR_END_USER: &str = "1002";
+/// The phone's user.
+pub const PHONE_USER: &str = "1001";
+/// The far end's.
+pub const FAR_END_USER: &str = "1002";
 /// How long the tap may take to hand over what it has seen; it takes milliseconds.
 const TAP_PATIENCE: Duration = Duration::from_secs(2);
 /// For so many times as long as a look took, nobody looks again: under a flood the record belongs to the

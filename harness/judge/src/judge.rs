@@ -12,8 +12,8 @@ use crate::mark::{Expected, Which};
 use crate::rules::{expectations, occasion, standing};
 use crate::timeline::Timeline;
 
-/// Judges a whole capture, each phone of it by itself: every standing rule, then every [`crate::Mark::Expect`] on the timeline,
-/// then what kept the scenario from going on.
+/// Judges a whole capture, each phone of it by itself: every standing rule, then every
+/// [`crate::Mark::Expect`] on the timeline, then what kept the scenario from going on.
 ///
 /// `now` is the time until which the wire is known: the end of the capture, if it has no
 /// [`crate::Mark::End`]. Nothing is pending here; what would need a longer capture is inconclusive.

@@ -116,7 +116,7 @@ impl Lab {
             let why = "this phone is a program, and of those a scenario has one";
             return Err(StepFailure::NotExercised(why.to_owned()));
         }
-        // Here and nowhere else: phone, farm and judge are handed times that are scaled already.
+        // Before anything is built of them: phone, farm and judge are handed times that are scaled already.
         let time_scale = scale::of(&context, place, plan, &profile)?;
         let (plan, profile) = (&plan.at_scale(time_scale), profile.at_scale(time_scale));
         if plan.link.is_some() && context.net != NetKind::Virtual {

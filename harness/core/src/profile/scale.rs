@@ -11,6 +11,9 @@ const DURATION_LEAST_S: u32 = 60;
 /// Who asks again sooner than `tolerance.giveup_hi_ms` asks at once, which a pause must not come down to.
 const PAUSE_LEAST_S: u32 = 3;
 
+/// The end of a preserved call may be off by 5 s, in which a limit must not get lost.
+const PRESERVED_LEAST_S: u32 = 20;
+
 impl Profile {
     /// This profile with its policy times multiplied by that scale, and nothing left to be scaled: its
     /// `time_scale` is `null`.
@@ -42,7 +45,7 @@ impl Profile {
         let session = &mut profile.session_timer;
         let least_s = session.min_se_s;
         session.expires_s.iter_mut().for_each(|expires_s| *expires_s = shrunk(*expires_s, scale, least_s));
-        profile.mcp.max_s.iter_mut().for_each(shrink);
+        profile.mcp.max_s.iter_mut().for_each(|max_s| *max_s = shrunk(*max_s, scale, PRESERVED_LEAST_S));
         profile
     }
 
@@ -169,6 +172,8 @@ mod tests {
         assert_eq!(shrunk(120, 90), (60, Some(90)));
         assert_eq!(shrunk(10, 100), (10, Some(90)));
         assert_eq!(shrunk(0, 9_000), (0, Some(900)));
+        profile.mcp.max_s = Some(50);
+        assert_eq!(profile.at_scale(0.1).mcp.max_s, Some(20));
         profile.registration.retry.base_s = 2;
         profile.registration.retry.max_s = 20;
         let retry = profile.at_scale(0.1).registration.retry;

@@ -31,9 +31,11 @@ pub enum Outcome {
 }
 
 impl ClientExchange<'_> {
-    /// How it ended, as far as the packets tell.
+    /// How it ended, as far as the packets tell. A response that was cut short has not come.
     pub fn outcome(&self) -> Outcome {
-        match (self.code(), self.failures.first(), self.response()) {
+        let code = self.finals().find(|response| !response.is_cut()).map(|response| status(response));
+        let answered = self.responses.iter().find(|response| !response.is_cut());
+        match (code, self.failures.first(), answered) {
             (Some(code), _, _) => Outcome::Final(code),
             (None, Some(_), _) => Outcome::Unreachable,
             (None, None, Some(_)) => Outcome::Provisional,

@@ -9,6 +9,7 @@ use sipfarm_core::{Instant, Span};
 use super::attempt::Outcome;
 use super::connect::{Connect, Connected};
 use super::exchange::{ClientExchange, status};
+use super::seen::Seen;
 
 /// What a REGISTER is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,12 +162,17 @@ fn asked(message: &Message, contact: &Contact) -> Option<u32> {
     own.or_else(|| message.number("Expires"))
 }
 
+/// Whether a response grants a binding: one that was cut short does not (RFC 3261 section 18.3).
+fn is_acceptance(response: &Seen<'_>) -> bool {
+    (200..300).contains(&status(response)) && !response.is_cut()
+}
+
 /// The time that a 2xx grants: `expires` of the phone's own contact in it, else its Expires, else
 /// what was asked for (RFC 3261 section 10.2.4).
 fn granted(exchange: &ClientExchange<'_>) -> Option<Grant> {
     let request = exchange.first().message;
     let own = request.contact()?;
-    let accepted: Vec<_> = exchange.finals().filter(|r| (200..300).contains(&status(r))).collect();
+    let accepted: Vec<_> = exchange.finals().filter(|r| is_acceptance(r)).collect();
     let (first, last) = (accepted.first()?, accepted.last()?);
     let same = |listed: &Contact| match listed {
         Contact::Addr(addr) => addr.uri == own.uri || addr.sip_uri() == own.sip_uri(),
@@ -189,7 +195,7 @@ fn remember(
     purpose: Purpose,
     granted: Option<Grant>,
 ) {
-    let Some(accepted) = exchange.final_response().filter(|r| (200..300).contains(&status(r))) else {
+    let Some(accepted) = exchange.finals().find(|r| !r.is_cut()).filter(|r| is_acceptance(r)) else {
         return;
     };
     let contacts = exchange.first().message.contacts();

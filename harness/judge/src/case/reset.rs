@@ -48,18 +48,27 @@ impl Case<'_> {
     }
 
     /// The first REGISTER after an instant that shows that the phone is still what it was when it was asked: it
-    /// goes on with a Call-ID of before and its CSeq numbers.
+    /// goes on with a Call-ID of before and its CSeq numbers, one after the other. A phone that keeps its
+    /// Call-ID over a start begins with a number of its own (RFC 3261 section 10.2).
     pub fn shows_old_life(&self, reset: &Reset, after: Instant) -> Option<&ClientExchange<'_>> {
         let registers = || self.registrations.iter().map(|registration| &self.client[registration.exchange]);
         registers().find(|exchange| {
             exchange.t0() > after
                 && reset.shown.is_none_or(|shown| exchange.t0() < self.client[shown].t0())
-                && registers().any(|before| {
-                    before.t0() < reset.asked
-                        && before.first().call_id == exchange.first().call_id
-                        && before.cseq() < exchange.cseq()
-                })
+                && self.goes_on(reset.asked, exchange)
         })
+    }
+
+    /// Whether the numbers of a Call-ID have no break from the last REGISTER before an instant to that one.
+    fn goes_on(&self, since: Instant, exchange: &ClientExchange<'_>) -> bool {
+        let registers = self.registrations.iter().map(|registration| &self.client[registration.exchange]);
+        let same = registers
+            .filter(|other| other.first().call_id == exchange.first().call_id && other.t0() <= exchange.t0());
+        let (before, after): (Vec<_>, Vec<_>) = same.partition(|other| other.t0() < since);
+        let chain: Vec<Option<u32>> =
+            before.last().into_iter().chain(&after).map(|register| register.cseq()).collect();
+        let follows = |pair: &[Option<u32>]| pair[0].is_some_and(|last| last.checked_add(1) == pair[1]);
+        !before.is_empty() && chain.windows(2).all(follows)
     }
 
     /// Whether only a phone that has just started sends that REGISTER: its Call-ID, or its port over UDP, is

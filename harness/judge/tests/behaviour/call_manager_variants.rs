@@ -47,6 +47,36 @@ fn when_the_standby_fails_the_next_one_stands_by() {
 }
 
 #[test]
+fn the_next_standby_may_be_asked_at_once() {
+    let story = |third: f64| {
+        let mut story = managed();
+        registers(&mut story, 0.0, "primary", 200, 3600);
+        registers(&mut story, 60.0, "secondary", 503, 0);
+        registers(&mut story, 60.2, "fallback", 200, 0);
+        registers(&mut story, third, "fallback", 200, 0);
+        story.verdict(KEEPALIVE, 130.0)
+    };
+    assert_eq!(story(120.2), Verdict::Pass);
+    assert_eq!(story(80.0), Verdict::Fail, "the same server, too early");
+}
+
+#[test]
+fn a_standby_that_says_when_to_come_back_is_not_left_alone_for_ever() {
+    let story = |again: &[f64]| {
+        let mut story = managed();
+        registers(&mut story, 0.0, "primary", 200, 3600);
+        story.at(60.0).phone().sends_with("REGISTER", "secondary", |b| b.set("Expires", 0));
+        let node = story.at(60.1).node("secondary");
+        node.answers_with("REGISTER", 503, |b| b.header("Retry-After", 10));
+        again.iter().for_each(|at| registers(&mut story, *at, "secondary", 200, 0));
+        story.verdict(KEEPALIVE, 200.0)
+    };
+    assert_eq!(story(&[]), Verdict::Fail);
+    assert_ne!(story(&[71.0, 131.0, 191.0]), Verdict::Fail, "as it was told");
+    assert_ne!(story(&[130.0, 190.0]), Verdict::Fail, "in its own time after that");
+}
+
+#[test]
 fn each_line_sends_its_own_keepalives() {
     let second = |b: MessageBuilder| {
         b.set("From", "<sip:1009@example.com>;tag=second").set("To", "<sip:1009@example.com>")
@@ -276,6 +306,31 @@ fn over_udp_a_reset_may_be_silent() {
     assert_eq!(idle(Some(45.0)), Verdict::Fail, "after 10 s it is still what it was");
 }
 
+/// A REGISTER with a CSeq number of its own.
+fn numbered(story: &mut Story, at: f64, cseq: u32) {
+    story.at(at).phone().sends_with("REGISTER", "primary", |b| {
+        b.set("Call-ID", "mac").set("CSeq", format!("{cseq} REGISTER")).set("Expires", 3600)
+    });
+    story.at(at + 0.05).node("primary").answers("REGISTER", 200);
+}
+
+/// A Call-ID that is made of the hardware's address lasts for ever, and its numbers may be the time.
+#[test]
+fn a_phone_that_keeps_its_call_id_over_a_start_lives_anew_with_numbers_of_its_own() {
+    let verdict = |cseq: &[u32]| {
+        let mut story = managed();
+        numbered(&mut story, 0.0, 7);
+        told_to_reset(&mut story, "check-sync");
+        for (n, cseq) in cseq.iter().enumerate() {
+            numbered(&mut story, 50.0 + n as f64, *cseq);
+        }
+        story.verdict("reset", 200.0)
+    };
+    assert_eq!(verdict(&[8]), Verdict::Fail, "it goes on");
+    assert_eq!(verdict(&[1_000]), Verdict::Inconclusive, "the time as its number");
+    assert_eq!(verdict(&[1, 2, 8]), Verdict::Inconclusive, "from 1 again");
+}
+
 /// A phone may be cut off without a word, and its connection with it.
 #[test]
 fn over_tcp_a_reset_may_cut_the_connection_off() {
@@ -291,6 +346,15 @@ fn over_tcp_a_reset_may_cut_the_connection_off() {
     };
     assert_eq!(verdict(false), Verdict::Pass);
     assert_eq!(verdict(true), Verdict::Fail);
+
+    // Who closes it in good order after 40 s was not cut off, and lived until then.
+    let mut late = managed().tcp();
+    registers_as(&mut late, 0.0, "primary", 200, 3600, "life");
+    told_to_reset(&mut late, "check-sync");
+    let primary = late.addr("primary");
+    late.at(70.0).tcp(PHONE, primary, TcpStep::Fin);
+    registers_as(&mut late, 75.0, "primary", 200, 3600, "another");
+    assert_eq!(late.verdict("reset", 200.0), Verdict::Fail);
 
     let mut closed = managed().tcp();
     registers_as(&mut closed, 0.0, "primary", 200, 3600, "life");

@@ -112,3 +112,21 @@ fn a_whole_response_before_decides() {
     story.at(0.11).node("primary").answers_cut("REGISTER", 200, same);
     assert_eq!(story.verdict("cut-response", 20.0), Verdict::NotExercised);
 }
+
+/// Who discards every answer of a server has been left without one, and goes on to the next.
+#[test]
+fn a_server_whose_answers_are_all_cut_has_failed() {
+    let mut story = Story::new();
+    story.at(0.0).phone().sends("REGISTER", "primary");
+    story.at(0.1).node("primary").answers_cut("REGISTER", 200, same);
+    for at in [0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5] {
+        story.at(at).phone().repeats("REGISTER", "primary");
+        story.at(at + 0.1).node("primary").answers_cut("REGISTER", 200, same);
+    }
+    story.at(32.0).phone().sends("REGISTER", "secondary");
+    story.at(32.1).node("secondary").answers("REGISTER", 200);
+    for rule in ["server-order", "failback", "failover-cause", "give-up"] {
+        assert_ne!(story.verdict(rule, 100.0), Verdict::Fail, "{rule}");
+    }
+    assert_eq!(story.verdict("cut-response", 100.0), Verdict::Pass);
+}

@@ -78,20 +78,26 @@ impl<'c, 'a> Watched<'c, 'a> {
     /// that fails; elsewhere home.
     fn judge_times(&self, docket: &mut Docket<'c, 'a>) {
         let (case, stay) = (self.case, &self.stay);
-        let mut base = Touch { at: stay.from, until: stay.from, is_keepalive: false, may_wait: false };
+        let mut base = Touch {
+            place: stay.place,
+            at: stay.from,
+            until: stay.from,
+            is_keepalive: false,
+            told_to_wait: false,
+        };
         for touch in self.touches() {
             let window = self.window(&base);
-            if base.is_keepalive && touch.is_keepalive && touch.at < window.from {
+            if touch.at < window.from && touch.repeats(&base) {
                 let draft = docket.draft("a keep-alive in its time").window(window);
                 let seen = format!("{:.2} too early", window.from - touch.at);
                 docket.add(draft.seen(seen).fail_unless_lossy("keep-alives may have been lost"));
-            } else if touch.at > window.to && !base.may_wait {
+            } else if touch.at > window.to {
                 return self.missing(docket, window);
             }
             base = touch;
         }
         let window = self.window(&base);
-        if self.to > window.to && !base.may_wait {
+        if self.to > window.to {
             self.missing(docket, window);
         } else if base.at > stay.from {
             docket.kept(case.client[stay.exchange].first().packets);
@@ -107,7 +113,7 @@ impl<'c, 'a> Watched<'c, 'a> {
         let behind: Vec<usize> = case.set_of(stay.place).filter(|place| *place > stay.place).collect();
         let first = self.touches_at(&behind).into_iter().next();
         match first {
-            Some((place, _)) if !case.may_have_failed(place, stay.from, self.to) => vec![place],
+            Some(Touch { place, .. }) if !case.may_have_failed(place, stay.from, self.to) => vec![place],
             _ => behind,
         }
     }
@@ -143,11 +149,11 @@ impl<'c, 'a> Watched<'c, 'a> {
 
     /// When the phone asked anything of the servers that it is to watch: whatever it asks shows it that they live.
     fn touches(&self) -> Vec<Touch> {
-        self.touches_at(&self.watched()).into_iter().map(|(_, touch)| touch).collect()
+        self.touches_at(&self.watched())
     }
 
-    /// The same for servers at some places, each with its place, in order of time.
-    fn touches_at(&self, places: &[usize]) -> Vec<(usize, Touch)> {
+    /// The same for servers at some places, in order of time.
+    fn touches_at(&self, places: &[usize]) -> Vec<Touch> {
         let (case, stay) = (self.case, &self.stay);
         let within = |at: Instant| at > stay.from && at <= self.to;
         let asked = case.client.iter().enumerate().filter(|(_, exchange)| {
@@ -157,7 +163,7 @@ impl<'c, 'a> Watched<'c, 'a> {
         });
         let asked = asked.filter_map(|(at, exchange)| {
             let place = case.place_of(exchange).filter(|place| places.contains(place))?;
-            Some((place, self.touch_by(at, exchange)))
+            Some(self.touch_by(place, at, exchange))
         });
         let connects = case.connects.iter().filter(|connect| within(connect.at)).filter_map(|connect| {
             let place =
@@ -168,14 +174,14 @@ impl<'c, 'a> Watched<'c, 'a> {
                 Connected::Unanswered => connect.at + patience,
                 Connected::Open(at) | Connected::Refused(at) => at,
             };
-            Some((place, Touch { at: connect.at, until, is_keepalive: false, may_wait: false }))
+            Some(Touch { place, at: connect.at, until, is_keepalive: false, told_to_wait: false })
         });
-        let mut touches: Vec<(usize, Touch)> = asked.chain(connects).collect();
-        touches.sort_by_key(|(place, touch)| (touch.at, *place));
+        let mut touches: Vec<Touch> = asked.chain(connects).collect();
+        touches.sort_by_key(|touch| (touch.at, touch.place));
         touches
     }
 
-    fn touch_by(&self, at: usize, exchange: &ClientExchange<'_>) -> Touch {
+    fn touch_by(&self, place: usize, at: usize, exchange: &ClientExchange<'_>) -> Touch {
         let case = self.case;
         let is_keepalive = case.registration(at).is_some_and(|registration| {
             registration.purpose == Purpose::Keepalive
@@ -185,19 +191,30 @@ impl<'c, 'a> Watched<'c, 'a> {
         let answer = exchange.final_response();
         let silent = || case.limits.give_up(exchange.t0(), case.timeout_of(exchange)).to;
         let until = answer.map(|answer| answer.at).or(exchange.failures.first().map(|failure| failure.at));
-        let may_wait = answer.is_some_and(|answer| answer.message.header("Retry-After").is_some());
-        Touch { at: exchange.t0(), until: until.unwrap_or_else(silent), is_keepalive, may_wait }
+        let wait = answer.and_then(|answer| answer.message.number("Retry-After"));
+        let until = until.unwrap_or_else(silent) + Span::from_secs(wait.unwrap_or(0).into());
+        let told_to_wait = answer.is_some_and(|answer| answer.message.header("Retry-After").is_some());
+        Touch { place, at: exchange.t0(), until, is_keepalive, told_to_wait }
     }
 }
 
 /// What the phone asked of a server.
 #[derive(Debug, Clone, Copy)]
 struct Touch {
+    /// Where in the order the server stands.
+    place: usize,
     at: Instant,
-    /// When it had an answer, or knew that there is none.
+    /// When it had an answer, or knew that there is none, and may ask again by that answer.
     until: Instant,
     /// Whether it is a keep-alive of the line.
     is_keepalive: bool,
-    /// Whether the server has told the phone to come back later.
-    may_wait: bool,
+    /// Whether the server has said itself when to come back.
+    told_to_wait: bool,
+}
+
+impl Touch {
+    /// Whether it is the next keep-alive to the same server, in the phone's own time.
+    fn repeats(&self, base: &Touch) -> bool {
+        self.is_keepalive && base.is_keepalive && self.place == base.place && !base.told_to_wait
+    }
 }

@@ -114,6 +114,10 @@ fn judge_window<'c, 'a>(
         shown.t0() > window.to
             && shown.t0() <= since + AFTER_CALL + case.limits.reaction()
             && case.messages.iter().all(silent)
+            && !case
+                .closes
+                .iter()
+                .any(|close| close.by_phone && close.at > window.to && close.at < shown.t0())
     });
     if let Some(shown) = cut_off {
         return docket.kept(shown.first().packets);

@@ -198,7 +198,7 @@ impl Running {
             if !said.wait_for(expected, within).await {
                 let last = said.last().await;
                 return Err(PressError::Lost(format!(
-                    "{} has not said {ready:?} within {} s{last}",
+                    "{} has said nothing that the regular expression \"{ready}\" of control.process.ready matches within {} s{last}",
                     control.program,
                     within.as_secs()
                 )));
@@ -247,9 +247,9 @@ fn cannot_start(program: &str, error: &std::io::Error) -> PressError {
         std::io::ErrorKind::NotFound if program.is_empty() => {
             PressError::Profile("control.process.program names no program".to_owned())
         }
-        std::io::ErrorKind::NotFound => {
-            PressError::Lost(format!("there is no program {program}; install it"))
-        }
+        std::io::ErrorKind::NotFound => PressError::Lost(format!(
+            "there is no program {program}; install it, or give its path in control.process.program"
+        )),
         _ => PressError::Lost(format!("{program} cannot be started: {error}")),
     }
 }

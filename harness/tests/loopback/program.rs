@@ -155,7 +155,12 @@ fn what_its_files_follow_is_told_to_the_program() {
 #[test]
 fn a_program_that_does_not_come_up_is_the_labs_and_says_its_last_words() {
     for (from, to, code, reason) in [
-        ("'^ready$'", "'^never$'\n    ready_within_s: 1", 5, "has not said \"^never$\" within 1 s: ready"),
+        (
+            "'^ready$'",
+            "'^never$'\n    ready_within_s: 1",
+            5,
+            "\"^never$\" of control.process.ready matches within 1 s: ready",
+        ),
         (env!("CARGO_BIN_EXE_sipfarm"), "no-such-softphone", 5, "there is no program no-such-softphone"),
         ("--local,", "--lokal,", 5, "--lokal"),
         ("{{ target }}", "{{ tarjet }}", 2, "a template can name"),

@@ -11,7 +11,11 @@ pub fn is_broken_request(request: &Message) -> bool {
     let tolerated = |defect: &Defect| {
         let untidy = matches!(
             defect.kind,
-            DefectKind::BareLineFeed | DefectKind::NotUtf8 | DefectKind::MissingTag | DefectKind::EmptyBranch
+            DefectKind::BareLineFeed
+                | DefectKind::NotUtf8
+                | DefectKind::MissingTag
+                | DefectKind::EmptyBranch
+                | DefectKind::UnquotedText
         );
         untidy || defect.kind.is_noise()
     };

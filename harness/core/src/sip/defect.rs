@@ -79,6 +79,11 @@ pub enum DefectKind {
     /// A parameter stands twice, of a header field's value (section 7.3.1) or of a URI (section
     /// 19.1.1).
     RepeatedParameter,
+    /// Resource-Priority has the same namespace twice, in one field or in several (RFC 4412 section 3.1).
+    RepeatedNamespace,
+    /// The text of a Reason stands without quotes (RFC 3326 section 2), as in the examples of RFC 4542. What it
+    /// says is clear all the same.
+    UnquotedText,
     /// A quoted string or an angle bracket is not closed.
     Unbalanced,
     /// A display name is neither quoted nor made of tokens (RFC 4475 section 3.1.2.15).

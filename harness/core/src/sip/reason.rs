@@ -29,6 +29,7 @@ pub fn reason_phrase(code: u16) -> &'static str {
         414 => "Request-URI Too Long",
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
+        417 => "Unknown Resource-Priority",
         420 => "Bad Extension",
         421 => "Extension Required",
         422 => "Session Interval Too Small",

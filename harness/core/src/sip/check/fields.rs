@@ -1,9 +1,11 @@
 //! Which header field follows which grammar (RFC 3261 section 25.1 and the RFCs of extensions).
 
 use super::super::defect::{Defect, DefectKind};
-use super::super::grammar::{is_digits, is_token, is_word, skip_comment};
+use super::super::grammar::{is_digits, is_quoted_string, is_token, is_word, skip_comment};
 use super::super::header::{Header, canonical_name};
 use super::super::message::Message;
+use super::super::params::Params;
+use super::super::resource_priority::ResourceValue;
 use super::super::text::{is_balanced, split_all};
 use super::address::{self, elements, parameters};
 use super::scalars;
@@ -18,6 +20,7 @@ const GRAMMARS: &[(&str, Grammar)] = &[
     ("Accept", media_ranges),
     ("Accept-Encoding", tokens_with_parameters_or_none),
     ("Accept-Language", tokens_with_parameters_or_none),
+    ("Accept-Resource-Priority", resource_priorities_or_none),
     ("Alert-Info", address::bracketed_list),
     ("Allow", tokens_or_none),
     ("Allow-Events", tokens),
@@ -51,7 +54,7 @@ const GRAMMARS: &[(&str, Grammar)] = &[
     ("Proxy-Require", tokens),
     ("RAck", scalars::rack),
     ("RSeq", scalars::sequence),
-    ("Reason", tokens_with_parameters),
+    ("Reason", reasons),
     ("Record-Route", address::bracketed_list),
     ("Refer-To", address::one),
     ("Referred-By", address::one),
@@ -172,10 +175,26 @@ fn mime_version(value: &str, sink: &mut Sink) {
 /// RFC 4412 section 3.1: `namespace.priority`, where neither part has a dot.
 fn resource_priorities(value: &str, sink: &mut Sink) {
     for element in elements(value, sink) {
-        let sound = element.split_once('.').is_some_and(|(space, priority)| {
-            is_token(space) && is_token(priority) && !priority.contains('.')
-        });
-        sink.require(sound, element, "a namespace and a priority");
+        sink.require(ResourceValue::parse(element).is_some(), element, "a namespace and a priority");
+    }
+}
+
+/// RFC 4412 section 3.2.
+fn resource_priorities_or_none(value: &str, sink: &mut Sink) {
+    if !value.is_empty() {
+        resource_priorities(value, sink);
+    }
+}
+
+/// RFC 3326 section 2.
+fn reasons(value: &str, sink: &mut Sink) {
+    for element in elements(value, sink) {
+        let text = Params::parse(element).value("text").unwrap_or("\"\"").to_owned();
+        if is_quoted_string(&text) {
+            token_with_parameters(element, sink);
+        } else {
+            sink.add(DefectKind::UnquotedText, format!("{text:?} has no quotes around it"));
+        }
     }
 }
 

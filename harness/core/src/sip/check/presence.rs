@@ -1,10 +1,14 @@
 //! Header fields that are missing, stand too often or do not fit together.
 
+use std::collections::BTreeSet;
+
 use super::super::defect::{Defect, DefectKind};
 use super::super::head::{ContentLength, content_length};
 use super::super::header::canonical_name;
 use super::super::message::{Message, StartLine};
 use super::super::method::Method;
+use super::super::resource_priority::ResourceValue;
+use super::super::text::split_all;
 use super::super::via::Via;
 
 /// Those that may stand once and hold one value. Others are lists (section 7.3.1), or not known.
@@ -50,6 +54,7 @@ pub(super) fn check(message: &Message) -> Vec<Defect> {
     contradictory_lengths(message, &mut found);
     cseq_mismatch(message, &mut found);
     empty_branch(message, &mut found);
+    repeated_namespace(message, &mut found);
     found
 }
 
@@ -226,5 +231,18 @@ mod tests {
         assert_eq!(details(&wrong), ["CSeq says INVITE, the request OPTIONS"]);
         let case = request(Method::Options).set("CSeq", "1 options");
         assert_eq!(details(&case).len(), 1, "methods are case-sensitive");
+    }
+}
+
+/// RFC 4412 section 3.1: in a message, a namespace stands once.
+fn repeated_namespace(message: &Message, found: &mut Vec<Defect>) {
+    let mut known = BTreeSet::new();
+    for field in message.fields("Resource-Priority") {
+        for value in split_all(&field.value, b',').into_iter().filter_map(ResourceValue::parse) {
+            if !known.insert(value.namespace.clone()) {
+                let detail = format!("Resource-Priority: namespace {} stands twice", value.namespace);
+                found.push(Defect::new(DefectKind::RepeatedNamespace, field.span.clone(), detail));
+            }
+        }
     }
 }

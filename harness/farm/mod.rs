@@ -13,7 +13,7 @@ mod stack;
 mod testing;
 
 pub use dns::{DnsConfig, DnsNode, Row};
-pub use far_end::{Behaviour, FarEnd, FarEndConfig, FarEndKind, Sessions};
+pub use far_end::{Behaviour, CallOrder, FarEnd, FarEndConfig, FarEndKind, Precedence, Sessions};
 pub use faults::{
     Direction, FaultError, FaultId, FaultInfo, FaultSpec, NodeKind, ParameterInfo, fault_catalogue,
 };

@@ -224,6 +224,14 @@ impl Lab {
         packets.map(|packet| format!("{} > {}", name(packet.src.ip()), name(packet.dst.ip()))).collect()
     }
 
+    /// From which of its ports somebody sends audio, the lowest first.
+    pub fn audio_ports(&self, who: &str) -> Vec<u16> {
+        let decoder = Decoder::default();
+        let packets = self.frames.iter().filter_map(|frame| Some(decoder.audio(1, frame)?.packet));
+        let sent = packets.filter(|packet| name(packet.src.ip()) == who);
+        sent.map(|packet| packet.src.port()).collect::<BTreeSet<u16>>().into_iter().collect()
+    }
+
     /// Lets the phone send a packet of audio to a host's port.
     pub fn talk(&mut self, remote: SocketAddr) {
         let local = SocketAddr::new(PHONE.ip(), AUDIO_PORT);

@@ -6,7 +6,7 @@ use sipfarm_core::Span;
 use sipfarm_judge::Mark;
 
 use super::text::seconds;
-use crate::farm::{Behaviour, FarEnd};
+use crate::farm::{Behaviour, CallOrder, FarEnd};
 use crate::world::{StepFailure, StepResult, World};
 
 /// It answers at once, or rings first for that many seconds.
@@ -70,7 +70,7 @@ async fn calls(world: &mut World, #[step] step: &Step, node: String) -> StepResu
     let lab = world.lab().await?;
     let user = lab.phone_user();
     let through = lab.node_addr(&node).ok_or_else(|| StepFailure::bug("unchecked node"))?;
-    lab.far_end(move |far_end: &mut FarEnd, now| far_end.call(through, user, now));
+    lab.far_end(move |far_end: &mut FarEnd, now| far_end.call(&CallOrder::to(user, through), now));
     Ok(())
 }
 
@@ -83,7 +83,7 @@ async fn calls_user(world: &mut World, #[step] step: &Step, user: String, node: 
     world.react().await?;
     let lab = world.lab().await?;
     let through = lab.node_addr(&node).ok_or_else(|| StepFailure::bug("unchecked node"))?;
-    lab.far_end(move |far_end: &mut FarEnd, now| far_end.call(through, &user, now));
+    lab.far_end(move |far_end: &mut FarEnd, now| far_end.call(&CallOrder::to(&user, through), now));
     Ok(())
 }
 

@@ -15,6 +15,12 @@ use crate::farm::stack::{Key, Path};
 pub(super) struct Call {
     /// As it stands in the header.
     pub call_id: String,
+    /// Where it is reached for this call, with what it says of itself.
+    pub contact: String,
+    /// The port of its audio; RTCP has the one after it.
+    pub media_port: u16,
+    /// Resource-Priority of what it sends in this call, one value for each header field.
+    pub precedence: Vec<String>,
     /// From of what we send, with our tag.
     pub local: String,
     /// To of what we send, with the other side's tag once it is known.
@@ -42,6 +48,8 @@ pub(super) struct Call {
     pub talker: Talker,
     /// BYE follows as soon as it may.
     pub ends: bool,
+    /// It leaves the other side's BYE unanswered.
+    pub ignores_bye: bool,
 }
 
 /// How far a call is.
@@ -83,7 +91,7 @@ impl Call {
             .header("To", &self.remote)
             .header("Call-ID", &self.call_id)
             .header("CSeq", format!("{cseq} {method}"));
-        (builder.build(), path)
+        (prioritised(builder, &self.precedence).build(), path)
     }
 
     /// The next description of our side.
@@ -108,6 +116,11 @@ impl Call {
         }
     }
 
+    /// Where its audio is, on the host of the far end.
+    pub(super) fn audio(&self, addr: SocketAddr) -> SocketAddr {
+        SocketAddr::new(addr.ip(), self.media_port)
+    }
+
     /// The first route, else the target, when it is an address.
     pub(super) fn next_hop(&self) -> Path {
         let route = self.routes.first().and_then(|route| NameAddr::parse(route)?.sip_uri());
@@ -116,4 +129,9 @@ impl Call {
         let transport = uri.transport().unwrap_or(Transport::Udp);
         Path { transport, remote, stream: None }
     }
+}
+
+/// A message with one Resource-Priority for each of the values (RFC 4412 section 3.1).
+pub(super) fn prioritised(builder: MessageBuilder, values: &[String]) -> MessageBuilder {
+    values.iter().fold(builder, |builder, value| builder.header("Resource-Priority", value))
 }

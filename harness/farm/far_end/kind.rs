@@ -25,15 +25,18 @@ pub enum FarEndKind {
     Voicemail,
     /// A member of a hunt group: not the one who was called. For whoever calls it is as a phone (F-08).
     HuntGroup,
+    /// The focus of a conference: it answers at once and mixes those who are in it (AM-22, RFC 4579).
+    Focus,
 }
 
 impl FarEndKind {
     /// Each with its words.
-    pub const NAMES: [(&'static str, FarEndKind); 4] = [
+    pub const NAMES: [(&'static str, FarEndKind); 5] = [
         ("phone", FarEndKind::Phone),
         ("SIP trunk", FarEndKind::SipTrunk),
         ("voicemail box", FarEndKind::Voicemail),
         ("hunt group", FarEndKind::HuntGroup),
+        ("conference", FarEndKind::Focus),
     ];
 
     /// Contact, where it answers for that user.
@@ -44,13 +47,15 @@ impl FarEndKind {
             // Feature tags of RFC 3840 section 10.
             FarEndKind::Voicemail => format!("<sip:{user}@{addr}>;automata;actor=\"msg-taker\""),
             FarEndKind::HuntGroup => format!("<sip:{MEMBER}@{addr}>"),
+            // By this a phone knows a conference (RFC 4579 section 4).
+            FarEndKind::Focus => format!("<sip:{user}@{addr}>;isfocus"),
         }
     }
 
     /// What it does with a call when it is told to do that.
     pub(super) fn behaves(self, told: Behaviour) -> Behaviour {
         match (self, told) {
-            (FarEndKind::Voicemail, Behaviour::Answer { .. } | Behaviour::Ring) => {
+            (FarEndKind::Voicemail | FarEndKind::Focus, Behaviour::Answer { .. } | Behaviour::Ring) => {
                 Behaviour::Answer { after: Span::ZERO }
             }
             _ => told,
@@ -81,15 +86,19 @@ mod tests {
     use crate::farm::testing::{Lab, invite};
 
     #[test]
-    fn a_voicemail_box_does_not_ring_and_says_what_it_is() {
-        let mut lab = Lab::with_far_end(FarEndKind::Voicemail);
-        lab.far_end(|far_end, _| far_end.behave(Behaviour::Ring));
-        lab.say(&invite(1));
-        lab.run_ms(100);
-        let ok = lab.last();
-        assert_eq!(ok.status(), Some(200));
-        assert!(ok.header("Contact").unwrap().ends_with(";automata;actor=\"msg-taker\""));
-        assert!(ok.defects.is_empty(), "{:?}", ok.defects);
+    fn a_machine_does_not_ring_and_says_what_it_is() {
+        for (kind, said) in [
+            (FarEndKind::Voicemail, "<sip:1002@10.0.0.50:5060>;automata;actor=\"msg-taker\""),
+            (FarEndKind::Focus, "<sip:1002@10.0.0.50:5060>;isfocus"),
+        ] {
+            let mut lab = Lab::with_far_end(kind);
+            lab.far_end(|far_end, _| far_end.behave(Behaviour::Ring));
+            lab.say(&invite(1));
+            lab.run_ms(100);
+            let ok = lab.last();
+            assert_eq!((ok.status(), ok.header("Contact")), (Some(200), Some(said)));
+            assert!(ok.defects.is_empty(), "{:?}", ok.defects);
+        }
     }
 
     #[test]

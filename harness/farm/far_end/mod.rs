@@ -2,6 +2,11 @@
 
 mod dialog;
 mod kind;
+mod media;
+mod order;
+#[cfg(test)]
+mod order_tests;
+mod precedence;
 mod session;
 mod uac;
 mod uas;
@@ -10,8 +15,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use sipfarm_core::machine::{Input, Machine, Output, PortState, Transport};
-use sipfarm_core::rtp::Talker;
+use sipfarm_core::machine::{Input, Machine, Output};
 use sipfarm_core::sdp::Session;
 use sipfarm_core::sip::{Message, Method};
 use sipfarm_core::{Instant, Span};
@@ -20,10 +24,10 @@ use super::faults::{FaultError, FaultId, FaultSpec, NodeKind};
 use super::stack::{Event, Schedule, Stack};
 use dialog::{Call, State};
 pub use kind::FarEndKind;
+use media::Ports;
+pub use order::CallOrder;
+pub use precedence::Precedence;
 pub use session::Sessions;
-
-/// The port of its audio on its own address, for all of its calls; RTCP has the one after it.
-const MEDIA_PORT: u16 = 40_000;
 
 /// What a far end is.
 #[derive(Debug, Clone)]
@@ -64,7 +68,9 @@ pub struct FarEnd {
     config: FarEndConfig,
     behaviour: Behaviour,
     sessions: Sessions,
+    precedence: Precedence,
     stack: Stack,
+    ports: Ports,
     calls: BTreeMap<CallKey, Call>,
     timers: Schedule<(CallKey, Due)>,
     /// When the next packet of audio of any call is due.
@@ -93,20 +99,18 @@ enum Due {
 impl FarEnd {
     /// A far end that answers at once.
     pub fn new(config: FarEndConfig) -> Self {
-        let media = [MEDIA_PORT, MEDIA_PORT + 1].map(|port| Output::SetPort {
-            transport: Transport::Udp,
-            local: SocketAddr::new(config.addr.ip(), port),
-            state: PortState::Open,
-        });
+        let (ports, outputs) = Ports::new(config.addr.ip());
         FarEnd {
             stack: Stack::new(config.addr, config.seed),
             config,
             behaviour: Behaviour::Answer { after: Span::ZERO },
             sessions: Sessions::default(),
+            precedence: Precedence::default(),
+            ports,
             calls: BTreeMap::new(),
             timers: Schedule::new(),
             talk_at: None,
-            outputs: media.into(),
+            outputs: outputs.into(),
         }
     }
 
@@ -137,18 +141,10 @@ impl FarEnd {
     /// Ends every call that is established, with BYE; one whose ACK has not come yet as soon as it
     /// comes (RFC 3261 section 15).
     pub fn hang_up(&mut self, now: Instant) -> bool {
-        let mut any = false;
         let keys: Vec<CallKey> = self.calls.keys().cloned().collect();
-        for key in keys {
-            match self.calls.get_mut(&key) {
-                Some(Call { state: State::Established { .. }, .. }) => self.bye(&key, now),
-                Some(call @ Call { state: State::Answered { .. }, .. }) => call.ends = true,
-                _ => continue,
-            }
-            any = true;
-        }
+        let ended = keys.iter().filter(|key| self.end(key, None, now)).count();
         self.serve(now);
-        any
+        ended > 0
     }
 
     /// How many calls are established.
@@ -178,74 +174,52 @@ impl FarEnd {
                 Due::Refresh => self.refresh(&key, now),
                 Due::GiveUp => {
                     self.timers.clear(&(key.clone(), Due::Repeat));
-                    self.bye(&key, now); // section 13.3.1.4
+                    self.bye(&key, None, now); // section 13.3.1.4
                 }
             }
         }
     }
 
-    /// Says what is due to be said in every call.
-    fn talk(&mut self, now: Instant) {
-        let local = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT);
-        if self.talk_at.is_none_or(|at| at > now) {
-            return;
+    /// Ends a call that is answered, now or as soon as that may be; false for any other.
+    fn end(&mut self, key: &CallKey, reason: Option<&str>, now: Instant) -> bool {
+        match self.calls.get_mut(key) {
+            Some(Call { state: State::Established { .. }, .. }) => self.bye(key, reason, now),
+            Some(call @ Call { state: State::Answered { .. }, .. }) => call.ends = true,
+            _ => return false,
         }
-        for call in self.calls.values_mut() {
-            while let Some((remote, payload)) = call.talker.packet(now) {
-                if self.stack.audio_is_cut() {
-                    continue; // It was said, and is lost on its way.
-                }
-                self.outputs.push_back(Output::Datagram { local, remote, payload });
-            }
-        }
-        self.talk_at = self.calls.values().filter_map(|call| call.talker.due()).min();
-    }
-
-    /// Talks as an answered offer lets us.
-    fn agree(&mut self, key: &CallKey, theirs: &[u8], now: Instant) {
-        let Some(call) = self.calls.get_mut(key) else { return };
-        call.talker.talk_to(Session::parse(theirs).sink(call.direction), now);
-        self.talk_at = self.talk_at.into_iter().chain(call.talker.due()).min();
+        true
     }
 
     /// Ends a call with BYE and forgets it.
-    fn bye(&mut self, key: &CallKey, now: Instant) {
+    fn bye(&mut self, key: &CallKey, reason: Option<&str>, now: Instant) {
         let branch = self.stack.token();
         if let Some(mut call) = self.forget(key, now) {
             let (bye, path) = call.request(&Method::Bye, self.config.addr, &branch);
+            let bye = bye.rebuild().header_opt("Reason", reason).build();
             self.stack.request(bye, path, None, now);
         }
     }
 
     fn forget(&mut self, key: &CallKey, now: Instant) -> Option<Call> {
-        let local = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT + 1);
-        let name = format!("{}@{}", self.config.user, self.config.addr.ip());
-        let goodbye = self.calls.get_mut(key).and_then(|call| call.talker.goodbye(&name, now));
-        if let Some((remote, payload)) = goodbye.filter(|_| !self.stack.audio_is_cut()) {
-            self.outputs.push_back(Output::Datagram { local, remote, payload });
-        }
+        self.fall_silent(key, now);
         for due in [Due::Answer, Due::Ring, Due::Repeat, Due::GiveUp, Due::Refresh] {
             self.timers.clear(&(key.clone(), due));
         }
-        self.calls.remove(key)
+        let call = self.calls.remove(key)?;
+        self.ports.give_back(call.media_port);
+        Some(call)
     }
 
-    fn talker(&mut self) -> Talker {
-        let random = u64::from_str_radix(&self.stack.token(), 16).unwrap_or(1);
-        Talker::new((random >> 32) as u32, random as u32)
-    }
-
-    /// The URI at which it is reached, with what it says of itself.
-    fn contact(&self) -> String {
-        self.config.kind.contact(&self.config.user, self.config.addr)
+    /// The URI at which that user of it is reached, with what it says of itself.
+    fn contact(&self, user: &str) -> String {
+        self.config.kind.contact(user, self.config.addr)
     }
 
     /// Our session description: an answer to the offer in a message, or an offer when it has none.
     /// `None` when the two have nothing in common.
     fn describe(&mut self, key: &CallKey, offer: &Message) -> Option<Vec<u8>> {
         let call = self.calls.get_mut(key)?;
-        let media = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT);
-        let local = call.description(media);
+        let local = call.description(call.audio(self.config.addr));
         let session = if offer.body.is_empty() {
             Session::offer(&local)
         } else {

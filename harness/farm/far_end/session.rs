@@ -73,13 +73,13 @@ impl FarEnd {
 
     /// INVITE within the dialog with the description that stands (section 7.4).
     pub(super) fn refresh(&mut self, key: &CallKey, now: Instant) {
-        let (branch, contact, addr) = (self.stack.token(), self.contact(), self.config.addr);
+        let (branch, addr) = (self.stack.token(), self.config.addr);
         let Some(call) = self.calls.get_mut(key) else { return };
         if !matches!(call.state, State::Established { .. }) || call.reinvite.is_some() {
             return;
         }
         let (invite, path) = call.request(&Method::Invite, addr, &branch);
-        let said = call.said.clone();
+        let (said, contact) = (call.said.clone(), call.contact.clone());
         let invite = self.ask_for_timer(invite.rebuild().header("Contact", contact));
         let client = self.stack.request(invite.body("application/sdp", said).build(), path, None, now);
         if let Some(call) = self.calls.get_mut(key) {

@@ -1,96 +1,13 @@
-//! The far end calls.
-
-use std::net::SocketAddr;
+//! What comes of the far end's own requests.
 
 use sipfarm_core::Instant;
-use sipfarm_core::sdp::{Direction, Local, Session};
-use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr, Via};
+use sipfarm_core::sip::{Message, Method, NameAddr};
 
 use super::dialog::{Call, State};
-use super::{CallKey, FarEnd, MEDIA_PORT};
-use crate::farm::stack::{Key, Path};
+use super::{CallKey, FarEnd};
+use crate::farm::stack::Key;
 
 impl FarEnd {
-    /// Calls a user of its domain through a node, over UDP.
-    pub fn call(&mut self, through: SocketAddr, user: &str, now: Instant) {
-        let (tag, call_id, branch) = (self.stack.token(), self.stack.token(), self.stack.token());
-        let (addr, domain) = (self.config.addr, &self.config.domain);
-        let session_id = u64::from_str_radix(&call_id, 16).unwrap_or(1) >> 16;
-        let offer = Session::offer(&Local::g711(SocketAddr::new(addr.ip(), MEDIA_PORT), session_id));
-        let target = format!("sip:{user}@{domain}");
-        let local = format!("<sip:{}@{domain}>;tag={tag}", self.config.user);
-        let remote = format!("<{target}>");
-        let invite = MessageBuilder::request(&Method::Invite, &target)
-            .header("Via", format!("SIP/2.0/UDP {addr};branch={}{branch}", Via::COOKIE))
-            .header("Max-Forwards", 70)
-            .header("From", &local)
-            .header("To", &remote)
-            .header("Call-ID", &call_id)
-            .header("CSeq", "1 INVITE")
-            .header("Contact", self.contact());
-        let said = offer.to_string().into_bytes();
-        let invite = self.ask_for_timer(invite).body("application/sdp", said.clone()).build();
-        let path = Path::udp(through);
-        let Some(client) = self.stack.request(invite, path, None, now) else { return };
-        let call = Call {
-            call_id: call_id.clone(),
-            local,
-            remote,
-            target,
-            routes: Vec::new(),
-            cseq: 1,
-            first_hop: path,
-            state: State::Calling { client },
-            session_id,
-            versions: 1,
-            direction: Direction::SendRecv,
-            said,
-            reinvite: None,
-            talker: self.talker(),
-            ends: false,
-        };
-        self.calls.insert((call_id, tag), call);
-        self.serve(now);
-    }
-
-    /// Takes back every call of its own that is not answered yet: with CANCEL as soon as that may
-    /// be sent, and with BYE if the answer was faster (RFC 3261 section 9.1).
-    pub fn cancel(&mut self, now: Instant) {
-        for call in self.calls.values_mut() {
-            if let State::Calling { client } = &call.state {
-                call.ends = true;
-                self.stack.cancel(client, now);
-            }
-        }
-        self.serve(now);
-    }
-
-    /// Holds every call that is established, or takes it off hold: with INVITE inside the dialog
-    /// (RFC 3264 section 8.4).
-    pub fn hold(&mut self, hold: bool, now: Instant) -> bool {
-        let direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
-        let audio = SocketAddr::new(self.config.addr.ip(), MEDIA_PORT);
-        let is_up = |call: &Call| matches!(call.state, State::Established { .. }) && call.reinvite.is_none();
-        let up = self.calls.iter().filter(|(_, call)| is_up(call) && call.direction != direction);
-        let keys: Vec<CallKey> = up.map(|(key, _)| key.clone()).collect();
-        for key in &keys {
-            let (branch, contact) = (self.stack.token(), self.contact());
-            let Some(call) = self.calls.get_mut(key) else { continue };
-            call.direction = direction;
-            let offer = Session::offer(&call.description(audio));
-            call.said = offer.to_string().into_bytes();
-            let said = call.said.clone();
-            let (invite, path) = call.request(&Method::Invite, self.config.addr, &branch);
-            let invite = self.ask_for_timer(invite.rebuild().header("Contact", contact));
-            let client = self.stack.request(invite.body("application/sdp", said).build(), path, None, now);
-            if let Some(call) = self.calls.get_mut(key) {
-                call.reinvite = client;
-            }
-        }
-        self.serve(now);
-        !keys.is_empty()
-    }
-
     pub(super) fn responded(&mut self, client: &Key, response: &Message, now: Instant) {
         let Some(key) = self.call_from(response) else { return };
         let Some(call) = self.calls.get_mut(&key) else { return };
@@ -139,7 +56,7 @@ impl FarEnd {
         let ends = call.ends;
         self.stack.send(ack, path, now);
         if ends {
-            self.bye(key, now);
+            self.bye(key, None, now);
         }
     }
 

@@ -4,7 +4,7 @@ use sipfarm_core::sdp::Direction;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
 use sipfarm_core::{Instant, Span};
 
-use super::dialog::{Call, State};
+use super::dialog::{Call, State, prioritised};
 use super::{Behaviour, CallKey, Due, FarEnd};
 use crate::farm::stack::{Key, Path, SIXTY_FOUR_T1, T1, T2};
 
@@ -58,7 +58,7 @@ impl FarEnd {
             self.timers.clear(&(key.clone(), Due::Repeat));
             self.timers.clear(&(key.clone(), Due::GiveUp));
             if ends {
-                self.bye(&key, now);
+                self.bye(&key, None, now);
             }
         }
     }
@@ -76,7 +76,7 @@ impl FarEnd {
     pub(super) fn ring(&mut self, key: &CallKey, now: Instant) {
         let Some(Call { state: State::Offered { server }, .. }) = self.calls.get(key) else { return };
         let server = server.clone();
-        if let Some(ringing) = self.response(&server, 180) {
+        if let Some(ringing) = self.response(&server, key, 180) {
             self.stack.respond(&server, ringing, now);
         }
         self.timers.set((key.clone(), Due::Ring), now + RING_AGAIN);
@@ -97,6 +97,9 @@ impl FarEnd {
     fn offered(&mut self, server: Key, request: &Message, path: Path, now: Instant) {
         if let Behaviour::Reject { code } = self.behaviour {
             return self.stack.answer(&server, code, now);
+        }
+        if let Some(refusal) = self.refuses_precedence(&server, request) {
+            return self.stack.respond(&server, refusal, now);
         }
         if self.calls.len() >= CALLS_MAX {
             return self.stack.answer(&server, 486, now);
@@ -119,10 +122,14 @@ impl FarEnd {
         let tag = self.stack.to_tag(server)?.to_owned();
         let call_id = request.call_id()?.to_owned();
         let session_id = u64::from_str_radix(&self.stack.token(), 16).unwrap_or(1) >> 16;
+        let (local, remote) = (request.header("To")?, request.header("From")?);
         let call = Call {
-            local: format!("{};tag={tag}", request.header("To")?),
-            remote: request.header("From")?.to_owned(),
+            contact: self.contact(&self.config.user),
             target: request.contact()?.uri,
+            media_port: self.take_port(),
+            precedence: self.precedence.of_answered(request),
+            local: format!("{local};tag={tag}"),
+            remote: remote.to_owned(),
             routes: request.values("Record-Route").into_iter().map(str::to_owned).collect(),
             cseq: 0,
             first_hop: path,
@@ -134,6 +141,7 @@ impl FarEnd {
             reinvite: None,
             talker: self.talker(),
             ends: false,
+            ignores_bye: false,
             call_id: call_id.clone(),
         };
         let key = (call_id, tag);
@@ -169,7 +177,8 @@ impl FarEnd {
             return self.stack.answer(&server, 488, now);
         };
         let Some(ok) = self.stack.response(&server, 200) else { return };
-        let ok = record_routes(ok, &offer).header("Contact", self.contact()).header("Allow", ALLOW);
+        let ok = record_routes(ok, &offer);
+        let ok = self.names_itself(ok, key).header("Allow", ALLOW);
         let ok = self.answer_timer(key, &offer, ok, now).body("application/sdp", sdp).build();
         self.stack.respond(&server, ok.clone(), now);
         if !offer.body.is_empty() {
@@ -183,6 +192,13 @@ impl FarEnd {
     }
 
     fn ended(&mut self, server: &Key, key: &CallKey, now: Instant) {
+        if let Some(call) = self.calls.get_mut(key).filter(|call| call.ignores_bye) {
+            self.stack.abandon(server);
+            if !std::mem::replace(&mut call.ends, true) {
+                self.fall_silent(key, now);
+            }
+            return;
+        }
         self.stack.answer(server, 200, now);
         if let Some(Call { state: State::Offered { server: invite }, .. }) = self.forget(key, now) {
             self.stack.answer(&invite, 487, now); // section 15.1.2
@@ -210,7 +226,8 @@ impl FarEnd {
             call.retarget(request);
         }
         let Some(ok) = self.stack.response(server, 200) else { return };
-        let ok = self.answer_timer(key, request, ok.header("Contact", self.contact()), now);
+        let ok = self.names_itself(ok, key);
+        let ok = self.answer_timer(key, request, ok, now);
         let response = if request.body.is_empty() {
             ok
         } else {
@@ -233,10 +250,21 @@ impl FarEnd {
     }
 
     /// A response that makes a dialog: with Record-Route and Contact (section 12.1.1).
-    fn response(&self, server: &Key, code: u16) -> Option<Message> {
+    fn response(&self, server: &Key, key: &CallKey, code: u16) -> Option<Message> {
         let request = self.stack.request_of(server)?;
         let response = record_routes(self.stack.response(server, code)?, request);
-        Some(response.header("Contact", self.contact()).build())
+        Some(self.names_itself(response, key).build())
+    }
+
+    /// Where it is reached for that call, and the level that the call has when it has changed that.
+    fn names_itself(&self, response: MessageBuilder, key: &CallKey) -> MessageBuilder {
+        let Some(call) = self.calls.get(key) else { return response };
+        let response = response.header("Contact", &call.contact);
+        if self.precedence.answers_with.is_empty() {
+            response
+        } else {
+            prioritised(response, &call.precedence)
+        }
     }
 
     /// The call that a message of the other side belongs to.

@@ -8,10 +8,10 @@ use sipfarm_core::Span;
 use sipfarm_core::machine::Output;
 use sipfarm_core::sip::{Message, MessageBuilder, Method, StartLine};
 
-use crate::farm::Behaviour;
 use crate::farm::testing::{
     FAR_END, Lab, NODE, PHONE, ack_to, in_dialog, invite, over_tcp, register, request,
 };
+use crate::farm::{Behaviour, CallOrder};
 
 const ANSWER_AFTER_2_S: Behaviour = Behaviour::Answer { after: Span::from_secs(2) };
 
@@ -36,7 +36,7 @@ fn established(lab: &mut Lab) -> Message {
 
 /// A call to the phone that rings there; the INVITE.
 fn offered(lab: &mut Lab) -> Message {
-    lab.far_end(|far_end, now| far_end.call(NODE, "1001", now));
+    lab.far_end(|far_end, now| far_end.call(&CallOrder::to("1001", NODE), now));
     lab.run_ms(10);
     lab.last()
 }

@@ -83,6 +83,7 @@ pub fn words(mark: &Mark) -> String {
             reorder * 100.0
         ),
         Mark::Noted { node, what } => format!("{node}: {what}"),
+        Mark::CallNamed { name, call_id } => format!("call {name:?} is {call_id}"),
         Mark::Expect(expected) => format!("expected: {} (line {})", expected.text, expected.line),
         Mark::Trouble { what, since: Some(since) } => {
             format!("trouble since {}: {what}", Span::from_nanos(since.as_nanos()))

@@ -93,6 +93,7 @@ pub fn press(phone: &mut Phone, key: &Key, now: sipfarm_core::Instant) -> Result
         Key::Hold => return phone.hold(true, now),
         Key::Resume => return phone.hold(false, now),
         Key::HangUp => return phone.hang_up(now),
+        Key::Select(_) | Key::Line(_) | Key::Conference | Key::Split => return Err(Refusal::OneCall),
     }
     Ok(())
 }

@@ -99,6 +99,10 @@ impl Program {
             Key::Hold => ("hold", &keys.hold),
             Key::Resume => ("resume", &keys.resume),
             Key::HangUp => ("hang_up", &keys.hang_up),
+            Key::Select(_) => ("select", &keys.select),
+            Key::Line(_) => ("line", &keys.line),
+            Key::Conference => ("conference", &keys.conference),
+            Key::Split => ("split", &keys.split),
             Key::Reboot => ("reboot", &keys.reboot),
         };
         let Some(text) = written.clone() else {
@@ -110,6 +114,8 @@ impl Program {
         let values = match &key {
             Key::Dial(target) => self.values.with("target", target),
             Key::Reject(code) => self.values.with("code", code),
+            Key::Select(call_id) => self.values.with("call", call_id),
+            Key::Line(line) => self.values.with("line", line),
             _ => self.values.clone(),
         };
         let text = values.render(&format!("control.process.keys.{name}"), &text)?;

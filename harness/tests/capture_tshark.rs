@@ -146,6 +146,7 @@ fn scene() -> Scene {
         net: "virtual".into(),
         sight: Sight { frames: true, lossy: false, latency: Span::ZERO },
         phone: vec![addr(PHONE).ip()],
+        lines: Vec::new(),
         nodes: vec![node("primary", PRIMARY), node("secondary", PRIMARY_V6)],
         servers: Vec::new(),
         profile: Profile::default(),

@@ -149,6 +149,7 @@ fn scene(slice: &Slice, servers: &[&str]) -> Scene {
         net: "loopback".to_owned(),
         sight: Sight { frames: true, lossy: false, latency: LATENCY },
         phone: vec![slice.ip(200)],
+        lines: Vec::new(),
         nodes,
         servers: Vec::new(),
         profile: Profile::default(),

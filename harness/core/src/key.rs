@@ -22,6 +22,15 @@ pub enum Key {
     Resume,
     /// End or abandon the call.
     HangUp,
+    /// Highlight the call with that Call-ID, as a user scrolls to it: the keys that concern one call are about it
+    /// from then on, while it lives.
+    Select(String),
+    /// Choose the line, from 1, of the calls that are dialled from now on.
+    Line(u8),
+    /// Join the active call and those on hold of its line into one conference.
+    Conference,
+    /// Take the conference apart into calls.
+    Split,
     /// Switch off and on.
     Reboot,
 }
@@ -45,14 +54,17 @@ impl fmt::Display for Key {
             Key::Hold => f.write_str("hold"),
             Key::Resume => f.write_str("resume"),
             Key::HangUp => f.write_str("hang up"),
+            Key::Select(call_id) => write!(f, "select {call_id}"),
+            Key::Line(line) => write!(f, "line {line}"),
+            Key::Conference => f.write_str("conference"),
+            Key::Split => f.write_str("split"),
             Key::Reboot => f.write_str("reboot"),
         }
     }
 }
 
 /// The words that [`Key`] understands, for help and for errors.
-pub const KEYS: &str =
-    "register, unregister, dial TARGET, answer, reject CODE, hold, resume, hang up, reboot";
+pub const KEYS: &str = "register, unregister, dial TARGET, answer, reject CODE, hold, resume, hang up, select CALL-ID, line NUMBER, conference, split, reboot";
 
 impl FromStr for Key {
     type Err = String;
@@ -73,6 +85,13 @@ impl FromStr for Key {
             ("hold", "") => Ok(Key::Hold),
             ("resume", "") => Ok(Key::Resume),
             ("hang", "up") | ("hangup", "") => Ok(Key::HangUp),
+            ("select", call_id) if !call_id.is_empty() => Ok(Key::Select(call_id.to_owned())),
+            ("line", number) => match number.parse() {
+                Ok(line @ 1..) => Ok(Key::Line(line)),
+                _ => Err(format!("line takes a number from 1, not {number:?}")),
+            },
+            ("conference", "") => Ok(Key::Conference),
+            ("split", "") => Ok(Key::Split),
             ("reboot", "") => Ok(Key::Reboot),
             _ => Err(format!("no such command: {line:?}; there are: {KEYS}")),
         }
@@ -95,6 +114,10 @@ mod tests {
             Key::Hold,
             Key::Resume,
             Key::HangUp,
+            Key::Select("a84b4c76e66710@10.0.0.1".to_owned()),
+            Key::Line(2),
+            Key::Conference,
+            Key::Split,
             Key::Reboot,
         ];
         for key in keys {
@@ -107,5 +130,7 @@ mod tests {
         assert!("dail 1002".parse::<Key>().unwrap_err().contains("dial TARGET"));
         assert!("reject 200".parse::<Key>().unwrap_err().contains("300 to 699"));
         assert!("dial".parse::<Key>().is_err());
+        assert!("line 0".parse::<Key>().unwrap_err().contains("from 1"));
+        assert!("select".parse::<Key>().is_err());
     }
 }

@@ -179,6 +179,77 @@ pub enum Expectation {
         /// The node.
         node: String,
     },
+    /// The phone tears a call down in favour of another (PA-06, PA-07; RFC 4411 section 2).
+    Preempted {
+        /// The call's name.
+        call: String,
+        /// With what: `BYE`, `CANCEL`, or a status code; anything that is right for its state when `None`.
+        with: Option<String>,
+        /// The cause in Reason; that of the profile when `None`.
+        cause: Option<u8>,
+        /// The phone answers this call, with 2xx, no sooner than that.
+        before: Option<String>,
+        /// At the latest; the profile's delay and 2 s when `None`.
+        within: Option<Span>,
+    },
+    /// The phone ends none of the calls that it had at the trigger, but these.
+    CallsUntouched {
+        /// The names of those that may be ended.
+        but: Vec<String>,
+        /// For so long from the step on.
+        during: Span,
+    },
+    /// The phone rings for a call: it answers its INVITE with 180 or 183.
+    CallAlerts {
+        /// The call's name.
+        call: String,
+        /// At the latest; 2 s when `None` (PA-06).
+        within: Option<Span>,
+    },
+    /// The phone answers the INVITE of a call with 2xx.
+    CallAnswered {
+        /// The call's name.
+        call: String,
+        /// At the latest; 2 s when `None`.
+        within: Option<Span>,
+    },
+    /// The phone does not answer the INVITE of a call with 2xx (PA-11).
+    CallUnanswered {
+        /// The call's name.
+        call: String,
+        /// For so long from the step on.
+        during: Span,
+    },
+    /// The phone answers the INVITE of a call with that final status (PA-06c, PA-13; RFC 4412 section 4.6).
+    CallRefused {
+        /// The call's name.
+        call: String,
+        /// The status code, from 300.
+        code: u16,
+        /// A header field that the response has.
+        header: Option<String>,
+        /// At the latest; 2 s when `None` (PA-06c).
+        within: Option<Span>,
+    },
+    /// Every request of that method that the phone sends for a call, repetitions included, has a header field
+    /// with that value, and there is one at least (PA-01 to PA-05).
+    CallCarries {
+        /// The call's name.
+        call: String,
+        /// The method.
+        method: Method,
+        /// The name of the field.
+        header: String,
+        /// One of the values in it, whatever the case of its letters.
+        value: String,
+    },
+    /// Audio of one call flows from the phone and to it without a gap (`tol.rtp_gap`), from the step on (AM-22).
+    CallKeepsAudio {
+        /// The call's name.
+        call: String,
+        /// For how long.
+        during: Span,
+    },
     /// The phone's offer puts the call on hold, or takes it off.
     Held {
         /// On hold.
@@ -214,6 +285,14 @@ impl Expectation {
             | Expectation::AsksDns { .. }
             | Expectation::AudioFlows { .. }
             | Expectation::SendsNoAudio { .. }
+            | Expectation::Preempted { .. }
+            | Expectation::CallsUntouched { .. }
+            | Expectation::CallAlerts { .. }
+            | Expectation::CallAnswered { .. }
+            | Expectation::CallUnanswered { .. }
+            | Expectation::CallRefused { .. }
+            | Expectation::CallCarries { .. }
+            | Expectation::CallKeepsAudio { .. }
             | Expectation::Held { .. }
             | Expectation::AudioKeepsFlowing { .. } => Vec::new(),
         }

@@ -83,6 +83,13 @@ pub enum Mark {
         /// What.
         what: String,
     },
+    /// A call of the phone's got the name by which the scenario speaks of it.
+    CallNamed {
+        /// The name.
+        name: String,
+        /// Its Call-ID.
+        call_id: String,
+    },
     /// Something is expected.
     Expect(Expected),
     /// The harness was not fit to judge from here on or in a stretch of time.
@@ -204,6 +211,10 @@ pub struct Scene {
     pub sight: Sight,
     /// The phone's addresses.
     pub phone: Vec<IpAddr>,
+    /// The phone's lines, from 1 on. Empty when it has one, with as many call appearances as the
+    /// profile says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
     /// The nodes, in the order of their declaration.
     pub nodes: Vec<Node>,
     /// What the phone has been told to use, in order: names of nodes and domain names. Empty when
@@ -235,6 +246,15 @@ pub struct Cast {
     pub servers: Vec<Node>,
     /// Whether nothing is missing in the capture.
     pub complete: bool,
+}
+
+/// A line of the phone: an AOR of its own, with room for some calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The user part of its AOR.
+    pub user: String,
+    /// How many calls it can have at once, in whatever state; a conference counts as one (PA-09).
+    pub appearances: u8,
 }
 
 /// A node of the farm.

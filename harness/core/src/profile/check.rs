@@ -21,6 +21,7 @@ impl Profile {
             registration,
             subscriptions,
             super::session_timer::check,
+            super::lines::check,
             mlpp,
         ];
         checks.iter().find_map(|check| check(self).err())

@@ -99,6 +99,14 @@ section! {
         resume: Option<String> = None,
         /// End or abandon the call.
         hang_up: Option<String> = None,
+        /// Highlight the call with the Call-ID `{{ call }}`.
+        select: Option<String> = None,
+        /// Choose line `{{ line }}`, from 1, for what is dialled next.
+        line: Option<String> = None,
+        /// Join the calls into a conference.
+        conference: Option<String> = None,
+        /// Take it apart.
+        split: Option<String> = None,
         /// Switch off and on; `null`: it is ended, started again, and told to register.
         reboot: Option<String> = None,
         /// End the program; `null`: it is killed.

@@ -14,6 +14,7 @@ mod words;
 mod call;
 mod check;
 mod handling;
+mod lines;
 mod load;
 mod plain;
 mod policy;
@@ -26,6 +27,7 @@ mod yaml;
 pub use call::*;
 pub use check::SERVERS_MAX;
 pub use handling::*;
+pub use lines::Lines;
 pub use load::{LoadError, Place, Source, check_rule, load, load_for};
 pub use policy::*;
 pub use scale::{TIME_SCALE_LEAST, check_time_scale, scaled_s};
@@ -68,6 +70,8 @@ pub struct Profile {
     pub failback: Failback,
     /// The session timer.
     pub session_timer: SessionTimer,
+    /// Its lines.
+    pub lines: Lines,
     /// What holds while a call is up.
     pub call_in_progress: CallInProgress,
     /// Media connection preservation.
@@ -102,6 +106,7 @@ impl Default for Profile {
             subscriptions: Subscriptions::default(),
             failback: Failback::default(),
             session_timer: SessionTimer::default(),
+            lines: Lines::default(),
             call_in_progress: CallInProgress::default(),
             mcp: Mcp::default(),
             mlpp: Mlpp::default(),

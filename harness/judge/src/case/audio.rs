@@ -50,6 +50,21 @@ pub struct Gap {
     pub to: Instant,
 }
 
+impl Gap {
+    /// The first time that is longer than `longest` and in none of these stretches, which are in order.
+    pub fn first(stretches: &[Stretch], from: Instant, to: Instant, longest: Span) -> Option<Gap> {
+        let mut silent_since = from;
+        for stretch in stretches {
+            let until = stretch.from.min(to);
+            if until - silent_since > longest {
+                return Some(Gap { from: silent_since, to: until });
+            }
+            silent_since = silent_since.max(stretch.to);
+        }
+        (to - silent_since > longest).then_some(Gap { from: silent_since, to })
+    }
+}
+
 impl<'a> Case<'a> {
     /// The streams from the phone, or to it.
     pub fn audio(&self, from_phone: bool) -> impl Iterator<Item = &'a Stream> + '_ {
@@ -69,18 +84,17 @@ impl<'a> Case<'a> {
         known
     }
 
-    /// The first time within a stretch that is longer than `longest` and has no audio from the phone,
-    /// or none to it.
-    pub fn gap(&self, from_phone: bool, from: Instant, to: Instant, longest: Span) -> Option<Gap> {
-        let mut silent_since = from;
-        for stretch in self.stretches(from_phone) {
-            let until = stretch.from.min(to);
-            if until - silent_since > longest {
-                return Some(Gap { from: silent_since, to: until });
-            }
-            silent_since = silent_since.max(stretch.to);
-        }
-        (to - silent_since > longest).then_some(Gap { from: silent_since, to })
+    /// The same of one call: what goes to where its session descriptions have said.
+    pub fn stretches_of(&self, call_id: &str, from_phone: bool) -> Vec<Stretch> {
+        let agreements = self.agreements();
+        let of_it = agreements.iter().filter(|agreement| agreement.call_id() == call_id);
+        let ears: BTreeSet<SocketAddr> =
+            of_it.filter_map(|agreement| if from_phone { agreement.to } else { agreement.ear }).collect();
+        let audio = self.audio(from_phone).filter(|stream| ears.contains(&stream.dst));
+        let all = audio.flat_map(|stream| &stream.stretches);
+        let mut known: Vec<Stretch> = all.filter(|stretch| stretch.from <= self.horizon).copied().collect();
+        known.sort_by_key(|stretch| stretch.from);
+        known
     }
 
     /// Where the phone was told to send, in order of time.

@@ -31,6 +31,8 @@ pub struct Notes<'a> {
     pub troubles: Vec<Trouble<'a>>,
     /// Stretches in which somebody of ours was served late.
     pub late: Vec<Trouble<'a>>,
+    /// The names of calls, each with its Call-ID.
+    pub calls: Vec<(&'a str, &'a str)>,
     /// Conditions that did not come to pass.
     pub unmet: Vec<(Instant, &'a str)>,
     /// Expectations, each with the time at which its step began.
@@ -90,6 +92,7 @@ impl<'a> Notes<'a> {
                     notes.faults.push(FaultWindow { node, fault, from: at, to: Instant::FAR_FUTURE });
                 }
                 Mark::Fault { node, fault, on: false } => notes.end_fault(node, fault, at),
+                Mark::CallNamed { name, call_id } => notes.calls.push((name, call_id)),
                 Mark::Expect(expected) => notes.expected.push((at, expected)),
                 // Without a beginning, everything from the mark on is in doubt.
                 Mark::Trouble { what, since: None } => {

@@ -11,7 +11,10 @@ impl Case<'_> {
     /// The latest command before `asked` that nobody saw taken: the phone did not say so, and has by `to`
     /// sent nothing that this key is for. Whether it was pressed at all, nobody knows.
     pub fn without_trace(&self, asked: Instant, to: Instant) -> Option<&Command> {
-        let (at, command) = self.notes.unconfirmed.iter().rfind(|(at, _)| *at <= asked)?;
+        // What is chosen shows in what is done with it.
+        let chooses = |command: &Command| matches!(command, Command::Key(Key::Select(_) | Key::Line(_)));
+        let typed = self.notes.unconfirmed.iter().filter(|(_, command)| !chooses(command));
+        let (at, command) = typed.rev().find(|(at, _)| *at <= asked)?;
         let Command::Key(key) = command else { return None };
         (!self.shows(key, *at, to)).then_some(*command)
     }
@@ -47,7 +50,10 @@ fn is_for(key: &Key, seen: &Seen<'_>) -> bool {
         Key::Dial(_) => is(&Method::Invite),
         Key::Answer => settles_call(200..700),
         Key::Reject(_) => settles_call(300..700),
-        Key::Hold | Key::Resume => (is(&Method::Invite) || is(&Method::Update)) && seen.to_tag.is_some(),
+        Key::Select(_) | Key::Line(_) => true,
+        Key::Hold | Key::Resume | Key::Conference | Key::Split => {
+            (is(&Method::Invite) || is(&Method::Update)) && seen.to_tag.is_some()
+        }
         Key::HangUp => is(&Method::Bye) || is(&Method::Cancel) || settles_call(300..700),
     }
 }

@@ -5,6 +5,7 @@ pub mod acks;
 pub mod draft;
 pub mod expectations;
 pub mod occasion;
+pub mod preemption;
 pub mod repetition;
 pub mod responses;
 pub mod schedule;

@@ -94,6 +94,8 @@ pub enum Refusal {
     CannotResume,
     /// That cannot be dialled.
     BadTarget(String),
+    /// It has one line, and one call at a time.
+    OneCall,
     /// A call is rejected with 300 to 699.
     BadCode(u16),
 }
@@ -107,6 +109,7 @@ impl fmt::Display for Refusal {
             Refusal::CannotHold => f.write_str("the call is not up, on hold already, or being changed"),
             Refusal::CannotResume => f.write_str("the call is not on hold, or being changed"),
             Refusal::NoServers => f.write_str("the phone has no servers"),
+            Refusal::OneCall => f.write_str("it has one line and one call at a time"),
             Refusal::BadTarget(target) => write!(f, "{target:?} cannot be dialled"),
             Refusal::BadCode(code) => write!(f, "a call is not rejected with {code}"),
         }

@@ -23,25 +23,42 @@ pub(super) const RULE: RuleInfo = RuleInfo {
 /// How far from the phone's gap a pause of ours may lie to have the same cause.
 const NEAR: Span = Span::from_secs(1);
 
-pub(super) fn judge(asked: &Asked<'_, '_>, during: Span) -> Finding {
+pub(super) const OF_CALL: RuleInfo = RuleInfo {
+    id: "call-keeps-audio",
+    requirements: &["AM-22", "PA-09"],
+    about: "Audio of the call flows from the phone and to it without a gap, for as long as the step says.",
+    standing: false,
+};
+
+/// Of one call, or of all.
+pub(super) fn judge(asked: &Asked<'_, '_>, call: Option<&str>, during: Span) -> Finding {
     let case = asked.case;
+    let rule = if call.is_some() { &OF_CALL } else { &RULE };
     let window = Window { from: asked.asked_at(), to: asked.asked_at() + during };
     let longest = Span::from_millis(case.profile.tolerance.rtp_gap_ms.into()) + case.limits.latency();
+    let of_call = call.map(|name| format!(" of call \"{name}\"")).unwrap_or_default();
     let sentence = format!(
-        "audio from the phone and to it without a gap of more than {longest:.2}, {}",
+        "audio{of_call} from the phone and to it without a gap of more than {longest:.2}, {}",
         asked.show_window(window)
     );
-    let draft = asked.draft(&RULE, sentence).window(window);
+    let draft = asked.draft(rule, sentence).window(window);
     // What is not known yet is no gap; one that is over is one, whatever comes.
     let known = window.to.min(case.horizon);
-    let gap = |from_phone: bool| case.gap(from_phone, window.from, known, longest);
+    let call_id = call.map(|name| case.call_named(name));
+    if call_id == Some(None) {
+        return draft.inconclusive("no INVITE of that call was seen");
+    }
+    let heard = |from_phone: bool| match call_id.flatten() {
+        Some(call_id) => case.stretches_of(call_id, from_phone),
+        None => case.stretches(from_phone),
+    };
+    let gap = |from_phone: bool| Gap::first(&heard(from_phone), window.from, known, longest);
     let show = |gap: Gap| {
         let seconds = |at: Instant| asked.after(at);
         format!("none for {:.2}, from {} to {}", gap.to - gap.from, seconds(gap.from), seconds(gap.to))
     };
     if let Some(own) = gap(true) {
-        let packets: Vec<u32> = case
-            .stretches(true)
+        let packets: Vec<u32> = heard(true)
             .iter()
             .flat_map(|stretch| [(stretch.to, stretch.packets[1]), (stretch.from, stretch.packets[0])])
             .filter(|(at, _)| *at == own.from || *at == own.to)

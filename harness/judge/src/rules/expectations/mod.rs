@@ -8,6 +8,8 @@ mod answers;
 mod asks_dns;
 mod audio_flows;
 mod audio_keeps_flowing;
+mod call_answer;
+mod call_carries;
 mod call_ends;
 mod call_established;
 mod call_fails;
@@ -17,6 +19,7 @@ mod held;
 mod moves_on;
 mod near;
 mod order;
+mod preempted;
 mod registered;
 mod registration_rounds;
 mod repeats_response;
@@ -60,6 +63,14 @@ pub const ALL: &[RuleInfo] = &[
     sends_no_audio::SILENT,
     sends_no_audio::PAST,
     held::RULE,
+    preempted::RULE,
+    preempted::UNTOUCHED,
+    call_answer::ALERTS,
+    call_answer::ANSWERED,
+    call_answer::UNANSWERED,
+    call_answer::REFUSED,
+    call_carries::RULE,
+    audio_keeps_flowing::OF_CALL,
 ];
 
 /// Judges one expectation.
@@ -99,10 +110,35 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
         Expectation::CallEnds { through, within } => call_ends::judge(&asked, through, *within),
         Expectation::AsksDns { kind, name, within } => asks_dns::judge(&asked, *kind, name, *within),
         Expectation::AudioFlows { within } => audio_flows::judge(&asked, *within),
-        Expectation::AudioKeepsFlowing { during } => audio_keeps_flowing::judge(&asked, *during),
+        Expectation::AudioKeepsFlowing { during } => audio_keeps_flowing::judge(&asked, None, *during),
+        Expectation::CallKeepsAudio { call, during } => {
+            audio_keeps_flowing::judge(&asked, Some(call), *during)
+        }
         Expectation::SendsNoAudio { during } => sends_no_audio::judge(&asked, *during),
         Expectation::AudioPast { node } => sends_no_audio::judge_past(&asked, node),
         Expectation::Held { hold, within } => held::judge(&asked, *hold, *within),
+        Expectation::Preempted { call, with, cause, before, within } => {
+            let (with, before) = (with.as_deref(), before.as_deref());
+            preempted::judge(
+                &asked,
+                &preempted::Wanted { call, with, cause: *cause, before, within: *within },
+            )
+        }
+        Expectation::CallsUntouched { but, during } => preempted::judge_untouched(&asked, but, *during),
+        Expectation::CallAlerts { call, within } => {
+            call_answer::judge(&asked, call, &call_answer::Answer::Alerts, *within)
+        }
+        Expectation::CallAnswered { call, within } => {
+            call_answer::judge(&asked, call, &call_answer::Answer::Accepts, *within)
+        }
+        Expectation::CallUnanswered { call, during } => call_answer::judge_unanswered(&asked, call, *during),
+        Expectation::CallRefused { call, code, header, within } => {
+            let answer = call_answer::Answer::Refuses { code: *code, header: header.as_deref() };
+            call_answer::judge(&asked, call, &answer, *within)
+        }
+        Expectation::CallCarries { call, method, header, value } => {
+            call_carries::judge(&asked, call, method, header, value)
+        }
     }
 }
 

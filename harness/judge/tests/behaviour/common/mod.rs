@@ -338,6 +338,7 @@ impl Story {
             net: self.net.to_owned(),
             sight: self.sight.clone(),
             phone: vec![PHONE.parse::<SocketAddr>().unwrap().ip()],
+            lines: Vec::new(),
             nodes: nodes.chain(dns).collect(),
             servers: self.listed.iter().map(|&name| name.to_owned()).collect(),
             profile: self.profile.clone(),

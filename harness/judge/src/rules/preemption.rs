@@ -1,0 +1,246 @@
+//! What a further call has to do to the others on its line, and what the phone did: shared by the rules about
+//! preemption (PA-06 to PA-09, F-13 to F-16; RFC 4411 section 2, RFC 4412 sections 4.6.6 and 4.7.2.1).
+
+use sipfarm_core::profile::{EqualPrecedence, Mlpp, PreemptState, Tie};
+use sipfarm_core::sip::Reason;
+use sipfarm_core::{Instant, Key, Span};
+
+use crate::case::{CallEnd, CallState, Case, LineCall, Seen, Unit, preempts, status};
+
+/// A teardown may take so long beyond the profile's delay (PA-06).
+const TEARDOWN: Span = Span::from_secs(2);
+
+/// Which of two calls is the newer, or was held for longer, is beyond doubt when they are further apart than
+/// this (PA-08).
+const APART: Span = Span::from_secs(1);
+
+/// How long after the INVITE the phone may take to tear a call down, and to refuse.
+pub fn limit(case: &Case<'_>) -> Span {
+    Span::from_secs(case.profile.mlpp.preempt_delay_s.local.into()) + TEARDOWN + case.limits.grace()
+}
+
+/// How a call was torn down.
+pub struct Teardown {
+    /// `BYE`, `CANCEL`, or the status code of a refusal.
+    pub with: String,
+    /// Its Reason, where that tells of preemption.
+    pub reason: Option<Reason>,
+}
+
+impl Teardown {
+    /// What the end of a call was.
+    pub fn of(end: &CallEnd<'_, '_>) -> Teardown {
+        let with = match status(end.message) {
+            0 => end.message.what(),
+            code => code.to_string(),
+        };
+        Teardown { with, reason: end.message.message.preemption() }
+    }
+}
+
+/// What a further call must lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Demand {
+    /// There is room: it alerts, and nobody is torn down.
+    Room,
+    /// There is none, and it is not above any other: 486, and nobody is torn down.
+    Busy,
+    /// Nobody is torn down; what becomes of it, the profile leaves open.
+    NobodyFalls,
+    /// One of these is torn down, and no other.
+    Falls(Vec<Unit>),
+}
+
+/// What the calls on a line demand when one more of the rank `new` comes.
+pub fn demand(mlpp: &Mlpp, appearances: usize, units: &[Unit], new: usize) -> Demand {
+    let below = |unit: &&Unit| preempts(mlpp, new, unit.rank);
+    if units.len() < appearances {
+        let active: Vec<Unit> =
+            units.iter().filter(|unit| unit.state == CallState::Active).filter(below).cloned().collect();
+        // With room, only a phone after RFC 4412 section 4.7.2.1 ends the call that its user is in (F-14).
+        return if mlpp.requires_all_appearances || active.is_empty() {
+            Demand::Room
+        } else {
+            Demand::Falls(active)
+        };
+    }
+    let Some(lowest) = units.iter().map(|unit| unit.rank).min() else { return Demand::NobodyFalls };
+    if !preempts(mlpp, new, lowest) {
+        return match mlpp.equal_precedence {
+            EqualPrecedence::Reject486 => Demand::Busy,
+            EqualPrecedence::Preempt if new == lowest => Demand::Falls(chosen(mlpp, units, lowest)),
+            EqualPrecedence::Preempt => Demand::Busy,
+            EqualPrecedence::CallWaiting => Demand::NobodyFalls,
+        };
+    }
+    Demand::Falls(chosen(mlpp, units, lowest))
+}
+
+/// Those among the units of that rank that may be torn down (PA-07, PA-08).
+fn chosen(mlpp: &Mlpp, units: &[Unit], rank: usize) -> Vec<Unit> {
+    let candidates = || units.iter().filter(|unit| unit.rank == rank);
+    // Where calls that wait for an answer stand in the order, nobody has said.
+    let mut allowed: Vec<Unit> =
+        candidates().filter(|unit| unit.state == CallState::Dialling).cloned().collect();
+    // A call that the other side holds is held for some phones, and active for others.
+    for as_if in [CallState::Held, CallState::Active] {
+        let state = |unit: &Unit| match unit.state {
+            CallState::HeldByOther => as_if,
+            state => state,
+        };
+        let first = mlpp.order.iter().find_map(|&wanted| {
+            let those: Vec<Unit> = candidates().filter(|unit| state(unit) == of(wanted)).cloned().collect();
+            (!those.is_empty()).then(|| tied(tie(mlpp, wanted), those))
+        });
+        allowed.extend(first.unwrap_or_default());
+    }
+    allowed
+}
+
+fn of(state: PreemptState) -> CallState {
+    match state {
+        PreemptState::Alerting => CallState::Alerting,
+        PreemptState::Held => CallState::Held,
+        PreemptState::Active => CallState::Active,
+    }
+}
+
+fn tie(mlpp: &Mlpp, state: PreemptState) -> Tie {
+    match state {
+        PreemptState::Alerting => mlpp.tie.alerting,
+        PreemptState::Held => mlpp.tie.held,
+        PreemptState::Active => mlpp.tie.active,
+    }
+}
+
+/// Those of several in the same state that the tie-break may mean: the one, and whoever is too near to it in time
+/// for anybody to tell.
+fn tied(tie: Tie, units: Vec<Unit>) -> Vec<Unit> {
+    let key = |unit: &Unit| match tie {
+        Tie::Newest | Tie::Oldest => unit.created,
+        Tie::Shortest | Tie::Longest => unit.since,
+        Tie::Any => Instant::EPOCH,
+    };
+    let latest = matches!(tie, Tie::Newest | Tie::Shortest);
+    let keys = units.iter().map(key);
+    let Some(best) = (if latest { keys.max() } else { keys.min() }) else { return units };
+    units.into_iter().filter(|unit| (key(unit) - best).abs() < APART).collect()
+}
+
+/// A call that came to the phone when its line had others, with what the phone did about it.
+pub struct Arrival<'c, 'a> {
+    /// Its place in the list of calls.
+    pub call: usize,
+    /// What it may have led to: one for each state that the line may have been in when the phone decided.
+    pub demands: Vec<Demand>,
+    /// The calls that the phone tore down in its favour, by place.
+    pub fallen: Vec<usize>,
+    /// The phone's final response, and when.
+    pub refusal: Option<&'c Seen<'a>>,
+    /// Whether the phone rang for it or took it.
+    pub let_in: bool,
+    /// Until when the phone had to act.
+    pub until: Instant,
+}
+
+/// The calls with precedence, or against one, that came to the phone's lines, in order; empty where what the phone
+/// had to do cannot be known.
+pub fn arrivals<'c, 'a>(case: &'c Case<'a>, calls: &'c [LineCall<'c, 'a>]) -> Vec<Arrival<'c, 'a>> {
+    let mut doomed: Vec<usize> = Vec::new();
+    let mut arrivals = Vec::new();
+    for (place, call) in calls.iter().enumerate().filter(|(_, call)| call.incoming) {
+        let Some(appearances) = appearances(case, &call.line) else { continue };
+        let arrival = arrival(case, calls, place, appearances, &doomed);
+        doomed.extend(&arrival.fallen);
+        // A call that was let in where it took somebody's place stands there; the others are judged against it.
+        arrivals.push(arrival);
+    }
+    arrivals
+}
+
+/// How many appearances a line has; known of our own scenarios only.
+pub fn appearances(case: &Case<'_>, line: &str) -> Option<usize> {
+    let scene = case.notes.scene?;
+    if scene.lines.is_empty() {
+        return Some(case.profile.lines.appearances.into());
+    }
+    scene.lines.iter().find(|known| known.user == line).map(|known| known.appearances.into())
+}
+
+fn arrival<'c, 'a>(
+    case: &'c Case<'a>,
+    calls: &'c [LineCall<'c, 'a>],
+    place: usize,
+    appearances: usize,
+    doomed: &[usize],
+) -> Arrival<'c, 'a> {
+    let call = &calls[place];
+    let until = call.created() + limit(case);
+    let exchange = case.server.iter().find(|e| e.first().at == call.created() && call.has(e.first().call_id));
+    let responses = || exchange.into_iter().flat_map(|e| &e.responses);
+    let refusal = responses().find(|r| status(r) >= 300 && r.at <= until).map(|response| &**response);
+    let let_in = responses().any(|r| (101..300).contains(&status(r)) && r.at <= until);
+    let fallen: Vec<usize> = (0..calls.len())
+        .filter(|&other| other != place && !doomed.contains(&other))
+        .filter(|&other| falls_for(case, &calls[other], call.created(), until))
+        .collect();
+    // The phone has decided when it first said something, or tore somebody down.
+    let acted = responses().map(|r| r.at).filter(|at| *at >= call.created());
+    let said = responses().find(|r| status(r) > 100).map(|r| r.at);
+    let fell = fallen.iter().filter_map(|&other| Some(calls[other].end?.at)).min();
+    let decided = said.into_iter().chain(fell).min().or_else(|| acted.max()).unwrap_or(until).min(until);
+    let mut demands = Vec::new();
+    for at in instants(case, calls, call.created(), decided) {
+        let mut units = case.units(calls, &call.line, at);
+        units.retain(|unit| {
+            !unit.calls.contains(&place) && !unit.calls.iter().all(|leg| doomed.contains(leg))
+        });
+        let demand = demand(&case.profile.mlpp, appearances, &units, call.rank(call.created()));
+        if !demands.contains(&demand) {
+            demands.push(demand);
+        }
+    }
+    Arrival { call: place, demands, fallen, refusal, let_in, until }
+}
+
+/// The instants at which the line may have been looked at: before and after each change that came about while the
+/// phone decided, from as long before as the tap's view may be ahead of the phone's.
+fn instants<'a>(
+    case: &Case<'a>,
+    calls: &[LineCall<'_, 'a>],
+    came: Instant,
+    decided: Instant,
+) -> Vec<Instant> {
+    let tick = Span::from_nanos(1);
+    let changes = case.changes(calls, came - case.doubt(), decided - tick);
+    let around = changes.into_iter().filter(|at| *at != came).flat_map(|at| [at - tick, at]);
+    let mut instants: Vec<Instant> = around.chain([came]).collect();
+    instants.sort();
+    instants
+}
+
+/// Whether the phone tore a call down of its own accord within that time: it says that it preempts, or nothing else
+/// explains it. Who pressed which key is known of our own scenarios only.
+fn falls_for(case: &Case<'_>, call: &LineCall<'_, '_>, from: Instant, to: Instant) -> bool {
+    let Some(end) = call.end.filter(|end| end.by_phone && end.at >= from && end.at <= to) else {
+        return false;
+    };
+    if call.created() >= from {
+        return false;
+    }
+    if end.message.message.preemption().is_some() {
+        return true;
+    }
+    let ends = |key: &Key| matches!(key, Key::HangUp | Key::Reject(_) | Key::Reboot);
+    let failed = |end: Instant| {
+        case.client.iter().any(|e| {
+            call.has(e.first().call_id)
+                && e.in_dialog()
+                && e.t0() < end
+                && e.code().is_none_or(|code| code >= 300)
+        })
+    };
+    case.notes.scene.is_some()
+        && !case.notes.commanded(ends, from - case.limits.at_once(), end.at)
+        && !failed(end.at)
+}

@@ -241,8 +241,8 @@ impl<'a> Case<'a> {
         let taken_back = cancelled.map(|message| CallEnd { at: message.at, by_phone: false, message });
         let refused = refused.map(|message| CallEnd { at: message.at, by_phone: true, message });
         let end = match accepted {
-            Some(_) => self.end_of_call(&[call_id]),
-            None => taken_back.or(refused).or_else(|| self.end_of_call(&[call_id])),
+            Some(accepted) => self.end_of_call(&[call_id], Some(accepted.at)),
+            None => taken_back.or(refused).or_else(|| self.end_of_call(&[call_id], None)),
         };
         let line = invite.message.to().and_then(|to| to.sip_uri()).and_then(|uri| uri.user_name());
         LineCall {
@@ -278,7 +278,7 @@ impl<'a> Case<'a> {
             message: last.first(),
         });
         let end = match accepted {
-            Some(_) => self.end_of_call(&call_ids),
+            Some(accepted) => self.end_of_call(&call_ids, Some(accepted.at)),
             None => given_up.or(refused).or(unanswered),
         };
         let line = invite.message.from().and_then(|from| from.sip_uri()).and_then(|uri| uri.user_name());
@@ -294,15 +294,23 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The first BYE of either side.
-    fn end_of_call(&self, call_ids: &[&str]) -> Option<CallEnd<'_, 'a>> {
+    /// The first BYE of either side; or a CANCEL of the phone's, which ends no call that is up, but is meant to.
+    fn end_of_call(&self, call_ids: &[&str], up: Option<Instant>) -> Option<CallEnd<'_, 'a>> {
+        let surely_up = up.map(|up| up + self.doubt());
+        let is_cancel = |e: &&ClientExchange<'a>| {
+            e.method == Method::Cancel
+                && call_ids.contains(&e.first().call_id)
+                && surely_up.is_some_and(|up| e.t0() > up)
+        };
+        let cancels = self.client.iter().filter(is_cancel);
+        let cancels = cancels.map(|e| CallEnd { at: e.t0(), by_phone: true, message: e.first() });
         let is_bye =
             |method: &Method, seen: &Seen<'_>| *method == Method::Bye && call_ids.contains(&seen.call_id);
         let own = self.client.iter().filter(|e| is_bye(&e.method, e.first()));
         let own = own.map(|e| CallEnd { at: e.t0(), by_phone: true, message: e.first() });
         let theirs = self.server.iter().filter(|e| is_bye(&e.method, e.first()));
         let theirs = theirs.map(|e| CallEnd { at: e.first().at, by_phone: false, message: e.first() });
-        own.chain(theirs).min_by_key(|end| end.at)
+        own.chain(theirs).chain(cancels).min_by_key(|end| end.at)
     }
 
     /// The level of the INVITE, and what the server makes of it later, where the profile lets it (PA-05, F-13).

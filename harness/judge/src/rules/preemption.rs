@@ -147,13 +147,24 @@ pub struct Arrival<'c, 'a> {
 /// had to do cannot be known.
 pub fn arrivals<'c, 'a>(case: &'c Case<'a>, calls: &'c [LineCall<'c, 'a>]) -> Vec<Arrival<'c, 'a>> {
     let mut doomed: Vec<usize> = Vec::new();
-    let mut arrivals = Vec::new();
+    let mut arrivals: Vec<Arrival<'c, 'a>> = Vec::new();
     for (place, call) in calls.iter().enumerate().filter(|(_, call)| call.incoming) {
         let Some(appearances) = appearances(case, &call.line) else { continue };
-        let arrival = arrival(case, calls, place, appearances, &doomed);
+        let mut arrival = arrival(case, calls, place, appearances, &doomed);
+        // Of what fell since, it takes what it had to; the rest may have fallen for one that came behind it.
+        arrival.fallen = arrival.share();
         doomed.extend(&arrival.fallen);
-        // A call that was let in where it took somebody's place stands there; the others are judged against it.
         arrivals.push(arrival);
+    }
+    // What fell for nobody, fell for the last that came before.
+    for other in (0..calls.len()).filter(|other| !doomed.contains(other)) {
+        let fell_for = |arrival: &&mut Arrival<'c, 'a>| {
+            other != arrival.call
+                && falls_for(case, &calls[other], calls[arrival.call].created(), arrival.until)
+        };
+        if let Some(last) = arrivals.iter_mut().rev().find(fell_for) {
+            last.fallen.push(other);
+        }
     }
     arrivals
 }
@@ -165,6 +176,19 @@ pub fn appearances(case: &Case<'_>, line: &str) -> Option<usize> {
         return Some(case.profile.lines.appearances.into());
     }
     scene.lines.iter().find(|known| known.user == line).map(|known| known.appearances.into())
+}
+
+impl Arrival<'_, '_> {
+    /// Those of the fallen that it had to bring down.
+    fn share(&self) -> Vec<usize> {
+        let of_unit =
+            |unit: &Unit| self.fallen.iter().copied().filter(|fallen| unit.calls.contains(fallen)).collect();
+        let allowed = self.demands.iter().filter_map(|demand| match demand {
+            Demand::Falls(units) => Some(units),
+            _ => None,
+        });
+        allowed.flatten().map(of_unit).find(|share: &Vec<usize>| !share.is_empty()).unwrap_or_default()
+    }
 }
 
 fn arrival<'c, 'a>(

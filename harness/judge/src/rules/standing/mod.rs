@@ -15,6 +15,7 @@ mod bye_timing;
 mod cancel_timing;
 mod cancel_transaction;
 mod cancelled_call;
+mod conference_preemption;
 mod cseq;
 mod cut_response;
 mod dead_dialog;
@@ -41,6 +42,11 @@ mod no_hammering;
 mod non_invite_responses;
 mod non_invite_schedule;
 mod one_active_server;
+mod precedence_kept;
+mod precedence_refusal;
+mod preemption_occasion;
+mod preemption_teardown;
+mod preemption_victim;
 mod preservation_limit;
 mod preserved_failover;
 mod preserved_keys;
@@ -139,5 +145,11 @@ pub const ALL: &[&dyn Rule] = &[
     &refusal_repetition::RefusalRepetition,
     &acceptance_repetition::AcceptanceRepetition,
     &non_invite_responses::NonInviteResponses,
+    &preemption_occasion::PreemptionOccasion,
+    &preemption_victim::PreemptionVictim,
+    &preemption_teardown::PreemptionTeardown,
+    &conference_preemption::ConferencePreemption,
+    &precedence_kept::PrecedenceKept,
+    &precedence_refusal::PrecedenceRefusal,
     &well_formed::WellFormed,
 ];

@@ -350,7 +350,7 @@ impl Story {
         self.events.push(Event { at: when(at), packets: Vec::new(), kind });
     }
 
-    fn push_sip(&mut self, at: f64, src: SocketAddr, dst: SocketAddr, message: Message) {
+    pub fn push_sip(&mut self, at: f64, src: SocketAddr, dst: SocketAddr, message: Message) {
         let transport = self.transport;
         self.push(at, EventKind::Sip(SipEvent { transport, src, dst, message: Arc::new(message) }));
     }

@@ -1,0 +1,84 @@
+//! How a call is torn down for a higher one: by BYE when it is up, by CANCEL when the other side has not answered,
+//! by a refusal when it rings; each says why (PA-06; RFC 4411 sections 2 and 5).
+
+use crate::case::{CallState, Case, LineCall, status};
+use crate::finding::{Finding, Window};
+use crate::rules::Rule;
+use crate::rules::draft::Docket;
+use crate::rules::preemption::{Teardown, arrivals};
+use sipfarm_core::Span;
+
+/// See the module.
+pub struct PreemptionTeardown;
+
+impl Rule for PreemptionTeardown {
+    fn id(&self) -> &'static str {
+        "preemption-teardown"
+    }
+
+    fn requirements(&self) -> &'static [&'static str] {
+        &["PA-06", "RFC 4411 2", "RFC 4411 5", "RFC 3326 2"]
+    }
+
+    fn about(&self) -> &'static str {
+        "A call is torn down for a higher one in the way of its state, with Reason: preemption and the profile's cause."
+    }
+
+    fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
+        let mut docket = Docket::open(case, self);
+        if !case.profile.mlpp.enabled {
+            return docket.not_applicable("the profile has no precedence (mlpp.enabled)");
+        }
+        let calls = case.line_calls();
+        for arrival in arrivals(case, &calls) {
+            let came = calls[arrival.call].created();
+            for call in arrival.fallen.iter().map(|&other| &calls[other]) {
+                let Some(end) = call.end else { continue };
+                let faults = faults(case, call, &Teardown::of(&end));
+                if faults.is_empty() {
+                    docket.kept(end.message.packets);
+                    continue;
+                }
+                let what = match status(end.message) {
+                    0 => end.message.what(),
+                    code => code.to_string(),
+                };
+                let draft = docket
+                    .draft(format!(
+                        "{} torn down rightly, for {}",
+                        case.show_call(call),
+                        case.show_call(&calls[arrival.call])
+                    ))
+                    .window(Window { from: came, to: arrival.until })
+                    .message(end.message)
+                    .seen(format!("{what} (packet {}): {}", end.message.packet(), faults.join(", ")));
+                docket.add(draft.fail_unless_lossy("the answer to the call may have been lost"));
+            }
+        }
+        docket.close()
+    }
+}
+
+fn faults(case: &Case<'_>, call: &LineCall<'_, '_>, teardown: &Teardown) -> Vec<String> {
+    let mlpp = &case.profile.mlpp;
+    let mut faults = Vec::new();
+    let at = call.end.map_or(call.created(), |end| end.at - Span::from_nanos(1));
+    let right = match case.state(call, at).0 {
+        CallState::Active | CallState::HeldByOther => vec![mlpp.teardown.active.clone()],
+        CallState::Held => vec![mlpp.teardown.held.clone()],
+        CallState::Alerting => mlpp.teardown.alerting_in.iter().map(u16::to_string).collect(),
+        CallState::Dialling => vec![mlpp.teardown.outgoing.clone()],
+    };
+    if !right.contains(&teardown.with) {
+        faults.push(format!("not {}", right.join(" or ")));
+    }
+    match &teardown.reason {
+        None => faults.push("no Reason: preemption in it".to_owned()),
+        Some(reason) if reason.cause != Some(u16::from(mlpp.reason_cause)) => {
+            let cause = reason.cause.map_or("none".to_owned(), |cause| cause.to_string());
+            faults.push(format!("cause {cause} in its Reason, not {}", mlpp.reason_cause));
+        }
+        Some(_) => {}
+    }
+    faults
+}

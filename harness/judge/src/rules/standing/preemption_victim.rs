@@ -26,7 +26,7 @@ impl Rule for PreemptionVictim {
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
         if !case.profile.mlpp.enabled {
-            return docket.not_applicable("the profile has no precedence (mlpp.enabled)");
+            return docket.close();
         }
         let calls = case.line_calls();
         for arrival in arrivals(case, &calls).iter().filter(|arrival| !arrival.fallen.is_empty()) {

@@ -240,6 +240,13 @@ fn two_features_of_one_name_are_a_warning() {
 }
 
 #[test]
+fn seconds_are_no_status_code() {
+    let code = |step: &str| codes(&with_step(step)).into_iter().any(|found| found.contains("no-status-code"));
+    assert!(!code("Then the phone sends no INVITE for 900 s"));
+    assert!(code("Then the phone answers INVITE from \"primary\" with 900"));
+}
+
+#[test]
 fn a_header_field_is_no_node_and_its_value_no_status_code() {
     let codes = |header: &str| {
         let mut codes =

@@ -219,12 +219,30 @@ fn arrival<'c, 'a>(
         units.retain(|unit| {
             !unit.calls.contains(&place) && !unit.calls.iter().all(|leg| doomed.contains(leg))
         });
-        let demand = demand(&case.profile.mlpp, appearances, &units, call.rank(call.created()));
-        if !demands.contains(&demand) {
-            demands.push(demand);
+        for shown in 0..=shown(case, calls, &call.line, at).min(appearances) {
+            let demand = demand(&case.profile.mlpp, appearances - shown, &units, call.rank(call.created()));
+            if !demands.contains(&demand) {
+                demands.push(demand);
+            }
         }
     }
     Arrival { call: place, demands, fallen, refusal, let_in, until }
+}
+
+/// How many calls of a line the other side has preempted just before: a phone may go on to show each for the time
+/// of its profile, and then it may have no room for another yet.
+fn shown(case: &Case<'_>, calls: &[LineCall<'_, '_>], line: &str, at: Instant) -> usize {
+    let lasts = Span::from_secs(case.profile.mlpp.preempt_delay_s.remote.into()) + case.limits.at_once();
+    let is_shown = |call: &&LineCall<'_, '_>| {
+        call.line == line
+            && call.end.is_some_and(|end| {
+                !end.by_phone
+                    && end.at <= at
+                    && end.at + lasts >= at
+                    && end.message.message.preemption().is_some()
+            })
+    };
+    calls.iter().filter(is_shown).count()
 }
 
 /// The instants at which the line may have been looked at: before and after each change that came about while the

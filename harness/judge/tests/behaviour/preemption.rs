@@ -413,6 +413,28 @@ fn what_ends_for_another_reason_was_not_torn_down() {
 }
 
 #[test]
+fn a_call_that_the_other_side_has_preempted_may_be_shown_for_a_while() {
+    let came = |at: f64, code: u16| {
+        let mut line = Line::with(2);
+        line.occupy(&[("a", "flash", "active", 20.0), ("b", "flash", "held", 40.0)]);
+        line.server_says(at - 1.0, "b", "BYE", 2, REASON, "");
+        line.invite(at, "x", "routine");
+        line.answers(at + 0.05, "x", code, "");
+        line.verdict("preemption-occasion")
+    };
+    assert_eq!((came(100.0, 486), came(100.0, 180)), (Verdict::Pass, Verdict::Pass));
+    let later = |code: u16| {
+        let mut line = Line::with(2);
+        line.occupy(&[("a", "flash", "active", 20.0), ("b", "flash", "held", 40.0)]);
+        line.server_says(90.0, "b", "BYE", 2, REASON, "");
+        line.invite(100.0, "x", "routine");
+        line.answers(100.05, "x", code, "");
+        line.verdict("preemption-occasion")
+    };
+    assert_eq!((later(486), later(180)), (Verdict::Fail, Verdict::Pass));
+}
+
+#[test]
 fn two_higher_calls_at_once_take_two_places() {
     let two = |fallen: [&str; 2]| {
         let mut line = Line::holding(&[

@@ -13,7 +13,7 @@ use sipfarm_core::key::KEYS;
 use sipfarm_core::machine::{Input, Machine, Output};
 use sipfarm_core::profile::{Profile, Source, load_for};
 use sipfarm_core::{Instant, Key};
-use sipfarm_ua::{Defect, Destination, Phone, PhoneConfig, Server};
+use sipfarm_ua::{Defect, Destination, Line, Phone, PhoneConfig, Server};
 
 use super::check::{rules, wrong_profile};
 use crate::error::{Error, Exit, Result};
@@ -39,6 +39,10 @@ pub struct PhoneArgs {
     /// The user part of its address of record, also for digest
     #[arg(long, default_value = "1001")]
     user: String,
+    /// A further line: the user part of its address of record, and how many calls it has room for unless that is
+    /// what the profile says
+    #[arg(long = "line", value_name = "USER[:CALLS]", value_parser = further_line)]
+    lines: Vec<FurtherLine>,
     /// The domain of its address of record
     #[arg(long, default_value = "lab.example")]
     domain: String,
@@ -48,6 +52,23 @@ pub struct PhoneArgs {
     /// Do something wrong; `sipfarm mutants --list` names the defects
     #[arg(long = "defect", value_name = "NAME")]
     defects: Vec<Defect>,
+}
+
+/// A line beside the first.
+#[derive(Debug, Clone)]
+struct FurtherLine {
+    user: String,
+    appearances: Option<u8>,
+}
+
+fn further_line(text: &str) -> std::result::Result<FurtherLine, String> {
+    let Some((user, calls)) = text.split_once(':') else {
+        return Ok(FurtherLine { user: text.to_owned(), appearances: None });
+    };
+    match calls.parse() {
+        Ok(calls @ 1..) => Ok(FurtherLine { user: user.to_owned(), appearances: Some(calls) }),
+        _ => Err(format!("a line has room for 1 to 255 calls, not {calls:?}")),
+    }
 }
 
 /// Runs the phone until its input ends. The password comes from `SIPFARM_PASSWORD`.
@@ -64,13 +85,18 @@ pub fn phone(args: PhoneArgs) -> Result<Exit> {
     for server in servers.iter_mut().filter(|server| matches!(server.at, Destination::Address(_))) {
         server.transport.get_or_insert(profile.transport.default);
     }
+    let password = std::env::var("SIPFARM_PASSWORD").unwrap_or_default();
+    let room = profile.lines.appearances;
+    let first = (args.user, room);
+    let further = args.lines.into_iter().map(|line| (line.user, line.appearances.unwrap_or(room)));
+    let line = |(user, appearances)| Line { user, password: password.clone(), appearances };
+    let lines = [first].into_iter().chain(further).map(line).collect();
     let config = PhoneConfig {
         profile,
         servers,
         dns: args.dns,
         local,
-        user: args.user,
-        password: std::env::var("SIPFARM_PASSWORD").unwrap_or_default(),
+        lines,
         domain: args.domain,
         seed: args.seed,
         defects: args.defects.into_iter().collect(),

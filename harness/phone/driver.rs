@@ -93,7 +93,10 @@ pub fn press(phone: &mut Phone, key: &Key, now: sipfarm_core::Instant) -> Result
         Key::Hold => return phone.hold(true, now),
         Key::Resume => return phone.hold(false, now),
         Key::HangUp => return phone.hang_up(now),
-        Key::Select(_) | Key::Line(_) | Key::Conference | Key::Split => return Err(Refusal::OneCall),
+        Key::Select(call_id) => return phone.select(call_id),
+        Key::Line(number) => return phone.use_line(*number),
+        Key::Conference => return phone.join(now),
+        Key::Split => return phone.split(now),
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use sipfarm::net::{Driver, VirtualNet};
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
-use sipfarm_ua::{Defects, Destination, Phone, PhoneConfig, Server};
+use sipfarm_ua::{Defects, Destination, Line, Phone, PhoneConfig, Server};
 
 use super::{Row, quantile};
 
@@ -32,8 +32,7 @@ fn give_up() -> std::time::Duration {
         }],
         dns: Vec::new(),
         local: phone,
-        user: "1001".to_owned(),
-        password: "secret".to_owned(),
+        lines: vec![Line { user: "1001".to_owned(), password: "secret".to_owned(), appearances: 1 }],
         domain: "lab.example".to_owned(),
         seed: 1,
         defects: Defects::default(),

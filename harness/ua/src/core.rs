@@ -6,14 +6,15 @@ use std::net::SocketAddr;
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{FailbackMode, Profile, RetryRule, SignallingLoss};
-use sipfarm_core::sip::{Message, MessageBuilder, Method, Uri, reason_phrase};
+use sipfarm_core::sip::{Message, MessageBuilder, Method, RESOURCE_PRIORITY, Uri, reason_phrase};
 use sipfarm_core::{Instant, Span};
 
-use crate::audio::AudioPort;
+use crate::audio::AudioPorts;
 use crate::auth::Auth;
 use crate::defect::Defect;
 use crate::ids::Ids;
 use crate::locate::{self, Locator};
+use crate::mlpp;
 use crate::phone::{PhoneConfig, Report};
 use crate::places::Places;
 use crate::transport::TransportLayer;
@@ -51,10 +52,13 @@ pub struct Core {
     pub config: PhoneConfig,
     pub ids: Ids,
     pub tx: Transactions,
-    pub auth: Auth,
+    /// What was heard of challenges, by line.
+    pub auth: Vec<Auth>,
     pub locator: Locator,
     pub places: Places,
-    pub audio: AudioPort,
+    pub audio: AudioPorts,
+    /// How many calls there have been.
+    pub calls_made: u64,
     pub reports: VecDeque<Report>,
     pub errands: VecDeque<Errand>,
     /// Whether a call is up or coming about.
@@ -81,10 +85,11 @@ impl Core {
         Core {
             ids: Ids::new(config.seed, defects),
             tx: Transactions::new(transport, habits, tcp_allowed),
-            auth: Auth::new(&config.user, &config.password, defects),
+            auth: config.lines.iter().map(|line| Auth::new(&line.user, &line.password, defects)).collect(),
             locator: Locator::new(config.servers.len()),
             places,
-            audio: AudioPort::new(config.local.ip()),
+            audio: AudioPorts::new(config.local.ip()),
+            calls_made: 0,
             reports: VecDeque::new(),
             errands: VecDeque::new(),
             busy: false,
@@ -135,21 +140,51 @@ impl Core {
         if self.has_session_timer() { format!("{ALLOW}, UPDATE") } else { ALLOW.to_owned() }
     }
 
-    /// The URI at which the phone itself can be reached.
-    pub fn contact_uri(&self, transport: Transport) -> Uri {
-        let mut uri = Uri::at(Some(&self.config.user), transport.beside(self.config.local));
+    /// The user part of a line's address of record.
+    pub fn user(&self, line: usize) -> &str {
+        self.config.lines.get(line).map_or("", |line| &line.user)
+    }
+
+    /// The line of a user part, if it is one of the phone's.
+    pub fn line_of(&self, user: &str) -> Option<usize> {
+        self.config.lines.iter().position(|line| line.user == user)
+    }
+
+    /// The URI at which a line of the phone can be reached.
+    pub fn contact_uri(&self, line: usize, transport: Transport) -> Uri {
+        let mut uri = Uri::at(Some(self.user(line)), transport.beside(self.config.local));
         if let Some(name) = transport.parameter() {
             uri.params.set("transport", Some(name));
         }
         if self.has(Defect::MalformedContact) {
-            uri.user = Some(format!("the {}", self.config.user));
+            uri.user = Some(format!("the {}", self.user(line)));
         }
         uri
     }
 
-    /// The phone's address of record.
-    pub fn aor(&self) -> String {
-        format!("sip:{}@{}", self.config.user, self.config.domain)
+    /// A line's address of record.
+    pub fn aor(&self, line: usize) -> String {
+        format!("sip:{}@{}", self.user(line), self.config.domain)
+    }
+
+    /// Whether the phone has precedence and preemption.
+    pub fn has_mlpp(&self) -> bool {
+        self.profile().mlpp.enabled
+    }
+
+    /// Takes note of a challenge of the server at that address. False when it cannot be answered.
+    pub fn learn(&mut self, addr: SocketAddr, response: &Message) -> bool {
+        let line = self.line_that_asks(response);
+        self.auth.get_mut(line).is_some_and(|auth| auth.learn(addr, response))
+    }
+
+    /// The line that a request, or the response to it, is from.
+    fn line_that_asks(&self, message: &Message) -> usize {
+        if self.auth.len() < 2 {
+            return 0;
+        }
+        let user = message.from().and_then(|from| from.sip_uri()).and_then(|uri| uri.user);
+        user.and_then(|user| self.line_of(&user)).unwrap_or(0)
     }
 
     /// How the phone goes back to a better server.
@@ -206,9 +241,9 @@ impl Core {
     }
 
     /// Sends the CANCEL of an INVITE, if one may be sent (section 9.1).
-    pub fn cancel(&mut self, invite: ClientId, now: Instant) -> Option<ClientId> {
+    pub fn cancel(&mut self, invite: ClientId, reason: Option<&str>, now: Instant) -> Option<ClientId> {
         let patience = locate::patience_by(RetryRule::TimerB, self.profile(), &Method::Cancel);
-        self.tx.cancel(invite, patience, now)
+        self.tx.cancel(invite, reason, patience, now)
     }
 
     /// A response with what every response of ours carries.
@@ -226,7 +261,13 @@ impl Core {
         let packages = self.profile().subscriptions.packages.join(", ");
         let events = (code == 489 && !packages.is_empty()).then_some(packages);
         let unsupported = (code == 420).then(|| request.values("Require").join(", "));
+        // RFC 4412 sections 3.2, 4.6.2: which values the phone understands.
+        let asks = code == 417 || code == 200 && request.is_request(&Method::Options);
+        let accepts = (asks && self.has_mlpp()).then(|| mlpp::accepted(&self.profile().mlpp));
+        let supported = accepts.is_some().then_some(RESOURCE_PRIORITY);
         response
+            .header_opt("Accept-Resource-Priority", accepts)
+            .header_opt("Supported", supported)
             .header_opt("Allow", allow)
             .header_opt("Accept", accept)
             .header_opt("Allow-Events", events)
@@ -252,7 +293,7 @@ impl Core {
     /// A new life: everything heard is forgotten, connections are reset, identifiers go on.
     pub fn forget(&mut self) {
         self.tx.clear();
-        self.auth.clear();
+        self.auth.iter_mut().for_each(Auth::clear);
         self.locator = Locator::new(self.config.servers.len());
         self.places.forget();
         self.audio.close();
@@ -275,7 +316,11 @@ impl Core {
         patience: Patience,
         now: Instant,
     ) -> ClientId {
-        let request = self.auth.authorize(request, target.addr, &mut self.ids);
+        let line = if self.auth.len() < 2 { 0 } else { self.line_that_asks(&request.build()) };
+        let request = match self.auth.get_mut(line) {
+            Some(auth) => auth.authorize(request, target.addr, &mut self.ids),
+            None => request,
+        };
         self.tx.found_by(target.addr, self.places.domain_of(target));
         self.tx.request(request, target, patience, &mut self.ids, now)
     }

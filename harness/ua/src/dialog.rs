@@ -25,6 +25,8 @@ pub struct Dialog {
     pub route: Vec<NameAddr>,
     /// The server through which the dialog came about.
     pub through: Target,
+    /// The Resource-Priority of our requests (RFC 4412 section 4.2).
+    pub precedence: Option<String>,
     defects: Defects,
 }
 
@@ -50,6 +52,7 @@ impl Dialog {
                 .map_or_else(|| invite.request_uri().map(str::to_owned), |contact| Some(contact.uri))?,
             route,
             through,
+            precedence: invite.header("Resource-Priority").map(str::to_owned),
             defects: defects.clone(),
         })
     }
@@ -67,6 +70,7 @@ impl Dialog {
             remote_target: invite.contact()?.uri,
             route: invite.name_addrs("Record-Route"),
             through,
+            precedence: None,
             defects: defects.clone(),
         })
     }
@@ -137,6 +141,7 @@ impl Dialog {
             .header("To", to)
             .header("Call-ID", &self.call_id)
             .header("CSeq", format!("{number} {method}"))
+            .header_opt("Resource-Priority", self.precedence.as_deref())
     }
 
     /// Request-URI and Route. A first route without `lr` is a strict router: it takes the

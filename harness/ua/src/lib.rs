@@ -13,6 +13,7 @@ mod dns;
 mod ids;
 mod locate;
 mod malformed;
+mod mlpp;
 mod phone;
 mod places;
 mod registration;
@@ -21,4 +22,4 @@ mod transport;
 mod tx;
 
 pub use defect::{Defect, Defects};
-pub use phone::{Destination, Phone, PhoneConfig, Refusal, Report, Server};
+pub use phone::{Destination, Line, Phone, PhoneConfig, Refusal, Report, Server};

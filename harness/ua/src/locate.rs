@@ -349,7 +349,7 @@ impl Hunt {
     fn may_answer(&mut self, core: &mut Core, response: &Message) -> bool {
         let again = self.challenges == 0 || (is_stale(response) && self.challenges < MAX_CHALLENGES);
         self.challenges += 1;
-        again && core.auth.learn(core.target(self.server).addr, response)
+        again && core.learn(core.target(self.server).addr, response)
     }
 
     fn heed_retry_after(&self, core: &mut Core, response: &Message, now: Instant) {

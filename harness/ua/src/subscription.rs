@@ -94,7 +94,7 @@ impl Subscription {
         match response.status().unwrap_or(500) {
             ..200 => {}
             200..300 => self.on_success(core, client, server, response, now),
-            401 | 407 if !self.challenged && core.auth.learn(core.target(server).addr, response) => {
+            401 | 407 if !self.challenged && core.learn(core.target(server).addr, response) => {
                 self.challenged = true;
                 self.subscribe(core, now);
             }
@@ -159,10 +159,10 @@ impl Subscription {
             Some(dialog) => dialog.request(&Method::Subscribe),
             None => {
                 self.cseq += 1;
-                let aor = NameAddr::new(core.aor());
+                let aor = NameAddr::new(core.aor(0));
                 let mut from = aor.clone();
                 from.params.set("tag", Some(&self.tag));
-                MessageBuilder::request(&Method::Subscribe, &core.aor())
+                MessageBuilder::request(&Method::Subscribe, &core.aor(0))
                     .header("Max-Forwards", 70)
                     .header("From", from)
                     .header("To", aor)
@@ -171,7 +171,7 @@ impl Subscription {
             }
         };
         let request = request
-            .header("Contact", format!("<{}>", core.contact_uri(target.transport)))
+            .header("Contact", format!("<{}>", core.contact_uri(0, target.transport)))
             .header("Event", &self.package)
             .header("Expires", core.profile().subscriptions.expires_s)
             .header("Accept", accept(&self.package))

@@ -8,7 +8,7 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Mark, mark};
-use sipfarm_ua::{Destination, PhoneConfig, Server};
+use sipfarm_ua::{Destination, Line, PhoneConfig, Server};
 use socket2::{Domain, Socket, Type};
 use tokio::sync::Notify;
 
@@ -411,8 +411,11 @@ async fn start_phone(
                 servers: servers.to_vec(),
                 dns: dns.into_iter().collect(),
                 local,
-                user: PHONE_USER.to_owned(),
-                password: PASSWORD.to_owned(),
+                lines: vec![Line {
+                    user: PHONE_USER.to_owned(),
+                    password: PASSWORD.to_owned(),
+                    appearances: profile.lines.appearances,
+                }],
                 domain: DOMAIN.to_owned(),
                 seed,
                 defects: context.defects.clone(),

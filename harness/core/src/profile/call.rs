@@ -1,5 +1,29 @@
 //! What holds while a call is up: loss of signalling, preservation of media, preemption.
 
+use std::collections::BTreeMap;
+
+section! {
+    /// What the phone does by itself with the calls of somebody.
+    Contact {
+        /// The caller: the user part of its URI.
+        user: String = String::new(),
+        /// Where its calls are diverted to: the user part of an address of the phone's domain.
+        divert_to: Option<String> = None,
+        /// The status code with which its calls are rejected.
+        reject: Option<u16> = None,
+    }
+}
+
+section! {
+    /// What the phone does by itself with calls that come in, unless they have precedence (PA-11, PA-13).
+    Incoming {
+        /// Its contacts.
+        contacts: Vec<Contact> = vec![],
+        /// A call is answered at once whose Alert-Info contains one of these texts.
+        auto_answer_alert_info: Vec<String> = vec![],
+    }
+}
+
 words! {
     /// Whether something happens while a call is up.
     DuringCall:
@@ -174,6 +198,18 @@ words! {
 }
 
 section! {
+    /// What is dialled for a call with precedence (PA-02).
+    Precedence {
+        /// The number dialled begins so.
+        prefix: String = String::new(),
+        /// The level of such a call.
+        level: String = String::new(),
+        /// Whether the prefix stays out of the address.
+        strip: bool = true,
+    }
+}
+
+section! {
     /// Precedence and preemption (RFC 4411, RFC 4412).
     Mlpp {
         /// Whether the model has it.
@@ -182,6 +218,15 @@ section! {
         namespace: Option<String> = None,
         /// Levels from low to high.
         levels: Vec<String> = vec![],
+        /// What is dialled for which level; the longest prefix that fits counts.
+        dialplan: Vec<Precedence> = vec![],
+        /// The level of a call for which the dialled number says none; `null`: it has no Resource-Priority.
+        default_level: Option<String> = None,
+        /// The ring type of each level, by its name (PA-10); those that are not named ring as usual.
+        ring_types: BTreeMap<String, u8> = BTreeMap::new(),
+        /// What the screen says of a call with precedence, with its place among those above the lowest level
+        /// for `{n}` (PA-18 to PA-21); `null`: do not assert.
+        priority_text: Option<String> = None,
         /// In which order calls of equal level are preempted.
         order: Vec<PreemptState> = vec![PreemptState::Alerting, PreemptState::Held, PreemptState::Active],
         /// Which of several calls of equal level and state.

@@ -22,6 +22,7 @@ impl Profile {
             subscriptions,
             super::session_timer::check,
             super::lines::check,
+            incoming,
             mlpp,
         ];
         checks.iter().find_map(|check| check(self).err())
@@ -172,9 +173,34 @@ fn subscriptions(profile: &Profile) -> Checked {
     need(subscriptions.expires_s > 0, "subscriptions.expires_s", "a subscription asks for more than 0 s")
 }
 
+fn incoming(profile: &Profile) -> Checked {
+    let contacts = &profile.incoming.contacts;
+    need(
+        contacts.iter().all(|contact| !contact.user.is_empty()),
+        "incoming.contacts",
+        "each has its `user`",
+    )?;
+    let codes = contacts.iter().filter_map(|contact| contact.reject);
+    need(
+        codes.into_iter().all(|code| (400..700).contains(&code)),
+        "incoming.contacts",
+        "`reject` is from 400 to 699",
+    )?;
+    let texts = &profile.incoming.auto_answer_alert_info;
+    need(texts.iter().all(|text| !text.is_empty()), "incoming.auto_answer_alert_info", "no text is empty")
+}
+
 fn mlpp(profile: &Profile) -> Checked {
     let mlpp = &profile.mlpp;
     need(!mlpp.enabled || mlpp.namespace.is_some(), "mlpp.namespace", "precedence needs a namespace")?;
     need(!mlpp.enabled || !mlpp.levels.is_empty(), "mlpp.levels", "precedence needs levels")?;
+    let known = |level: &String| mlpp.levels.contains(level);
+    need(
+        mlpp.dialplan.iter().all(|entry| !entry.prefix.is_empty() && known(&entry.level)),
+        "mlpp.dialplan",
+        "each has a `prefix` and a `level` of `mlpp.levels`",
+    )?;
+    need(mlpp.default_level.iter().all(known), "mlpp.default_level", "it is one of `mlpp.levels`")?;
+    need(mlpp.ring_types.keys().all(known), "mlpp.ring_types", "each is one of `mlpp.levels`")?;
     need((1..=5).contains(&mlpp.reason_cause), "mlpp.reason_cause", "a preemption cause is from 1 to 5")
 }

@@ -72,6 +72,8 @@ pub struct Profile {
     pub session_timer: SessionTimer,
     /// Its lines.
     pub lines: Lines,
+    /// What the phone does by itself with calls that come in.
+    pub incoming: Incoming,
     /// What holds while a call is up.
     pub call_in_progress: CallInProgress,
     /// Media connection preservation.
@@ -107,6 +109,7 @@ impl Default for Profile {
             failback: Failback::default(),
             session_timer: SessionTimer::default(),
             lines: Lines::default(),
+            incoming: Incoming::default(),
             call_in_progress: CallInProgress::default(),
             mcp: Mcp::default(),
             mlpp: Mlpp::default(),

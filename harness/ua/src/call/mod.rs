@@ -1,5 +1,6 @@
 //! A call: a session set up by INVITE (RFC 3261 sections 13 to 15), from either side.
 
+mod precedence;
 mod preservation;
 mod reinvite;
 mod session;
@@ -14,6 +15,7 @@ use sipfarm_core::sdp::{Direction, Local, Session, Sink};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
+use self::precedence::Precedence;
 use self::preservation::Preserved;
 use self::reinvite::Reinvite;
 use self::session::SessionTimer;
@@ -28,6 +30,19 @@ use crate::tx::{ClientId, Failure, ServerId, Target};
 /// A call.
 #[derive(Debug)]
 pub struct Call {
+    /// Its number among the phone's calls.
+    pub id: u64,
+    /// The line that it is on.
+    pub line: usize,
+    /// When it was made.
+    pub created: Instant,
+    /// Since when it has been doing what it does.
+    pub since: Instant,
+    /// It is a leg of the conference of its line.
+    pub leg: Option<Leg>,
+    /// On hold or off: what the user wants as soon as nothing else is being negotiated.
+    wish: Option<bool>,
+    precedence: Precedence,
     phase: Phase,
     side: Side,
     /// The confirmed dialog; on the callee's side also the early one.
@@ -57,6 +72,13 @@ pub struct Call {
     bye: Option<ClientId>,
     bye_challenged: bool,
     forget_at: Option<Instant>,
+}
+
+/// What a call is to the conference that it is a leg of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leg {
+    /// The user was in this call when the conference was made, and stays in it when that is taken apart.
+    pub spoken: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,10 +117,18 @@ impl Answered {
 }
 
 impl Call {
-    fn new(side: Side, core: &mut Core) -> Self {
+    fn new(side: Side, line: usize, core: &mut Core, now: Instant) -> Self {
         let address = core.audio.open();
         let media = Local::g711(address, core.ids.number().into());
+        core.calls_made += 1;
         Call {
+            id: core.calls_made,
+            line,
+            created: now,
+            since: now,
+            leg: None,
+            wish: None,
+            precedence: Precedence::default(),
             phase: Phase::Setup,
             side,
             dialog: None,
@@ -123,6 +153,35 @@ impl Call {
     /// Whether it is the call that the user has: coming about or up.
     pub fn is_current(&self) -> bool {
         self.phase != Phase::Over && !self.hung_up
+    }
+
+    /// Whether it is a leg of that line's conference.
+    pub fn is_leg_on(&self, line: usize) -> bool {
+        self.leg.is_some() && self.line == line && self.is_current()
+    }
+
+    /// Its Call-ID.
+    pub fn call_id(&self) -> Option<&str> {
+        match (&self.dialog, &self.side) {
+            (Some(dialog), _) => Some(&dialog.call_id),
+            (None, Side::Caller(caller)) => Some(caller.call_id()),
+            (None, Side::Callee(_)) => None,
+        }
+    }
+
+    /// The port at which the phone hears it.
+    pub fn port(&self) -> u16 {
+        self.media.address.port()
+    }
+
+    /// Whether it is up, on hold or not.
+    pub fn is_up(&self) -> bool {
+        self.phase == Phase::Up && self.is_current()
+    }
+
+    /// Whether the user has put it on hold, or is about to.
+    pub fn is_aside(&self) -> bool {
+        self.wish.unwrap_or_else(|| self.reinvite.as_ref().and_then(Reinvite::wants).unwrap_or(self.held))
     }
 
     /// Whether nothing of it is on its way any more.
@@ -192,6 +251,9 @@ impl Call {
         if !dialog.accept_cseq(request) {
             return core.respond(server, request, 500, None, now);
         }
+        if matches!(request.method(), Some(Method::Invite | Method::Update)) {
+            self.heed_level(core, request);
+        }
         match request.method() {
             Some(Method::Bye) => self.on_bye(core, server, request, now),
             _ if self.phase == Phase::Over => core.respond(server, request, 481, None, now),
@@ -239,6 +301,7 @@ impl Call {
             .chain(session)
             .chain(self.talker.due())
             .chain(self.forget_at)
+            .chain(self.precedence.deadline())
             .min()
     }
 
@@ -248,7 +311,7 @@ impl Call {
             self.talker.talk_to(None, now);
         }
         while let Some(packet) = self.talker.packet(now) {
-            core.audio.say(packet);
+            core.audio.say(self.media.address.port(), packet);
         }
     }
 
@@ -274,8 +337,9 @@ impl Call {
         if core.has(Defect::TalksAfterEnd) {
             return;
         }
-        let name = format!("{}@{}", core.config.user, core.config.local.ip());
-        self.talker.goodbye(&name, now).into_iter().for_each(|packet| core.audio.say_control(packet));
+        let name = format!("{}@{}", core.user(self.line), core.config.local.ip());
+        let port = self.port();
+        self.talker.goodbye(&name, now).into_iter().for_each(|packet| core.audio.say_control(port, packet));
     }
 
     /// Does what is due.
@@ -285,6 +349,7 @@ impl Call {
         self.fire_answered(core, now);
         self.fire_session(core, now);
         self.fire_preserved(core, now);
+        self.fire_precedence(core, now);
         match self.side {
             _ if self.phase != Phase::Setup => {}
             Side::Caller(_) => self.fire_caller(core, now),
@@ -307,7 +372,7 @@ impl Call {
         for route in request.fields("Record-Route") {
             response = response.header("Record-Route", &route.value);
         }
-        let contact = format!("<{}>", core.contact_uri(dialog.through.transport));
+        let contact = format!("<{}>", core.contact_uri(self.line, dialog.through.transport));
         let body = self.say(body);
         response = response.header("Contact", contact).body("application/sdp", body);
         response = self.session.answer(core, request, response, now);
@@ -393,6 +458,7 @@ impl Call {
         self.answered = None;
         if self.is_current() {
             core.report(Report::CallEnded);
+            self.note_preemption(core, request, now);
         }
         self.end(core, now);
     }
@@ -404,7 +470,7 @@ impl Call {
             && !core.has(Defect::NoBye)
             && core.may_signal_to(dialog.target().addr, now)
         {
-            self.bye = Some(bye(core, dialog, now));
+            self.bye = Some(bye(core, dialog, self.precedence.reason(), now));
         }
         self.end(core, now);
     }
@@ -413,7 +479,7 @@ impl Call {
     fn on_bye_response(&mut self, core: &mut Core, response: &Message, now: Instant) {
         let Some(dialog) = &self.dialog else { return };
         let challenged = matches!(response.status(), Some(401 | 407));
-        if challenged && !self.bye_challenged && core.auth.learn(dialog.target().addr, response) {
+        if challenged && !self.bye_challenged && core.learn(dialog.target().addr, response) {
             self.bye_challenged = true;
             self.send_bye(core, now);
         }
@@ -440,8 +506,9 @@ fn heard_by(core: &Core, mut sink: Sink, through: Option<SocketAddr>) -> Sink {
 }
 
 /// Sends a BYE in a dialog.
-fn bye(core: &mut Core, dialog: &mut Dialog, now: Instant) -> ClientId {
-    let request = dialog.request(&Method::Bye).header("User-Agent", crate::core::USER_AGENT);
+fn bye(core: &mut Core, dialog: &mut Dialog, reason: Option<&str>, now: Instant) -> ClientId {
+    let request = dialog.request(&Method::Bye).header_opt("Reason", reason);
+    let request = request.header("User-Agent", crate::core::USER_AGENT);
     let target: Target = dialog.target();
     core.send_direct(request, target, now)
 }

@@ -59,8 +59,10 @@ impl Call {
         }
         self.session.stop();
         let mcp = core.profile().mcp.clone();
+        let conference = self.leg.is_some() && mcp.not_preserve.contains(&CallKind::Conference);
         let on_hold = self.held || self.negotiated != Direction::SendRecv;
-        if on_hold && mcp.not_preserve.contains(&CallKind::Held) && !core.has(Defect::KeepsAHeldCall) {
+        let held = on_hold && mcp.not_preserve.contains(&CallKind::Held);
+        if conference || held && !core.has(Defect::KeepsAHeldCall) {
             core.report(Report::CallEnded);
             return self.send_bye(core, now);
         }
@@ -98,7 +100,7 @@ impl Call {
         let through = self.dialog.as_ref().map(|dialog| dialog.target().addr);
         let standby = (0..core.config.servers.len()).map(|server| core.target(server));
         let Some(standby) = standby.into_iter().find(|target| Some(target.addr) != through) else { return };
-        let aor = core.aor();
+        let aor = core.aor(self.line);
         let request = MessageBuilder::request(&Method::Options, &format!("sip:{}", core.config.domain))
             .header("Max-Forwards", 70)
             .header("From", format!("<{aor}>;tag={}", core.ids.tag()))

@@ -37,6 +37,11 @@ impl Reinvite {
         self.ack.is_none() && self.again_at.is_none()
     }
 
+    /// On hold or off: what an offer that is out, or is to be sent again, is for.
+    pub(super) fn wants(&self) -> Option<bool> {
+        (self.ack.is_none() && !self.refreshes).then_some(self.hold)
+    }
+
     pub(super) fn owns(&self, client: ClientId) -> bool {
         self.client == Some(client)
     }
@@ -58,14 +63,28 @@ impl Call {
         is_pending || self.answered.is_some()
     }
 
+    /// The user wants it on hold or off: at once, or as soon as nothing else is being negotiated.
+    pub fn wish_hold(&mut self, core: &mut Core, hold: bool, now: Instant) {
+        self.wish = Some(hold);
+        self.grant_wish(core, now);
+    }
+
+    /// Does what the user has wished for, if it can be done now.
+    pub fn grant_wish(&mut self, core: &mut Core, now: Instant) {
+        let Some(hold) = self.wish.filter(|_| !self.is_negotiating()) else { return };
+        self.wish = None;
+        if self.can_hold(hold) {
+            self.hold(core, hold, now);
+        }
+    }
+
     /// The user holds the call, or takes it off hold.
     pub fn hold(&mut self, core: &mut Core, hold: bool, now: Instant) {
         if hold && !core.has(Defect::TalksWhileHolding) {
             self.talker.talk_to(None, now);
         }
         if core.has(Defect::HoldsInSilence) {
-            self.held = hold;
-            return;
+            return self.set_held(hold, now);
         }
         self.send_hold(core, hold, false, now);
     }
@@ -124,7 +143,8 @@ impl Call {
         };
         dialog.refresh_target(response);
         reinvite.ack = Some(acknowledge(core, dialog, &invite, now));
-        self.held = reinvite.hold;
+        let hold = reinvite.hold;
+        self.set_held(hold, now);
         self.session.heed(core, response, now);
         if self.phase == Phase::Up && !self.hung_up {
             self.agree(core, &Session::parse(&response.body), now);
@@ -144,7 +164,7 @@ impl Call {
     }
 
     pub(super) fn learn(&self, core: &mut Core, response: &Message) -> bool {
-        self.dialog.as_ref().is_some_and(|dialog| core.auth.learn(dialog.target().addr, response))
+        self.dialog.as_ref().is_some_and(|dialog| core.learn(dialog.target().addr, response))
     }
 
     /// The same request once more: a refresh, or what the user wants.
@@ -173,12 +193,18 @@ impl Call {
         let request = dialog.request(&Method::Invite);
         let (target, transport) = (dialog.target(), dialog.through.transport);
         let request = request
-            .header("Contact", format!("<{}>", core.contact_uri(transport)))
+            .header("Contact", format!("<{}>", core.contact_uri(self.line, transport)))
             .header("Allow", core.allow())
             .header("User-Agent", crate::core::USER_AGENT);
         let request = self.session.ask(core, request).body("application/sdp", self.said.as_bytes());
         let client = Some(core.send_direct(request, target, now));
         self.reinvite = Some(Reinvite { client, ..reinvite });
+    }
+
+    fn set_held(&mut self, held: bool, now: Instant) {
+        if std::mem::replace(&mut self.held, held) != held {
+            self.since = now;
+        }
     }
 
     /// What our descriptions say from now on: a stream that only the other side has sent so far becomes

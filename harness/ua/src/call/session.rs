@@ -185,7 +185,7 @@ impl Call {
         let request = dialog.request(&Method::Update);
         let (target, transport) = (dialog.target(), dialog.through.transport);
         let request = request
-            .header("Contact", format!("<{}>", core.contact_uri(transport)))
+            .header("Contact", format!("<{}>", core.contact_uri(self.line, transport)))
             .header("Allow", core.allow())
             .header("User-Agent", crate::core::USER_AGENT);
         let request = self.session.ask(core, request);
@@ -247,7 +247,7 @@ impl Call {
         }
         let Some(dialog) = &mut self.dialog else { return };
         dialog.refresh_target(request);
-        let contact = format!("<{}>", core.contact_uri(dialog.through.transport));
+        let contact = format!("<{}>", core.contact_uri(self.line, dialog.through.transport));
         let response = self.session.answer(core, request, response.header("Contact", contact), now);
         core.tx.respond(server, &response, now);
     }

@@ -59,14 +59,18 @@ impl Caller {
             || self.strays.iter().any(|stray| stray.bye == Some(client))
     }
 
+    pub(super) fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.cancelled_by.into_iter().chain(self.no_answer_at).chain(self.restart_at).min()
     }
 }
 
 impl Call {
-    /// Sends the INVITE to the first server.
-    pub fn dial(core: &mut Core, target: &str, now: Instant) -> Call {
+    /// Sends the INVITE to the first server, from that line and with that level of precedence.
+    pub fn dial(core: &mut Core, line: usize, target: &str, level: Option<usize>, now: Instant) -> Call {
         let caller = Caller {
             target: target.to_owned(),
             call_id: core.ids.call_id(),
@@ -83,7 +87,8 @@ impl Call {
             ack: None,
             strays: Vec::new(),
         };
-        let mut call = Call::new(Side::Caller(Box::new(caller)), core);
+        let mut call = Call::new(Side::Caller(Box::new(caller)), line, core, now);
+        call.set_level(core, level);
         let offer = Session::offer(&call.media).to_string();
         if let Side::Caller(caller) = &mut call.side {
             caller.offer.clone_from(&offer);
@@ -111,7 +116,7 @@ impl Call {
         if core.has(Defect::NeverCancels) {
             return;
         }
-        if caller.cancelled_by.is_none() && core.cancel(invite, now).is_some() {
+        if caller.cancelled_by.is_none() && core.cancel(invite, self.precedence.reason(), now).is_some() {
             caller.cancelled_by = Some(now + core.t1() * 64);
         }
     }
@@ -278,7 +283,7 @@ impl Call {
             return core.errands.push_back(Errand::RegisterAt(hunt.server));
         }
         let transport = core.target(hunt.server).transport;
-        let mut from = NameAddr::new(core.aor());
+        let mut from = NameAddr::new(core.aor(self.line));
         from.params.set("tag", Some(&caller.tag));
         let request = MessageBuilder::request(&Method::Invite, &caller.target)
             .header("Max-Forwards", 70)
@@ -286,9 +291,10 @@ impl Call {
             .header("To", format!("<{}>", caller.target))
             .header("Call-ID", &caller.call_id)
             .header("CSeq", format!("{} INVITE", caller.cseq))
-            .header("Contact", format!("<{}>", core.contact_uri(transport)))
+            .header("Contact", format!("<{}>", core.contact_uri(self.line, transport)))
             .header("Allow", core.allow())
             .header("User-Agent", crate::core::USER_AGENT);
+        let request = self.precedence.ask(core, request);
         let request = self.session.ask(core, request).body("application/sdp", caller.offer.as_bytes());
         let last = hunt.is_last(core, now);
         hunt.client = Some(core.send_to_server(request, hunt.server, last, now));
@@ -298,6 +304,7 @@ impl Call {
         if self.hung_up {
             return self.cancel(core, now);
         }
+        self.heed_level(core, response);
         let Side::Caller(caller) = &mut self.side else { return };
         caller.no_answer_at.get_or_insert(now + NO_ANSWER);
         if response.status() > Some(100) && !std::mem::replace(&mut caller.alerting, true) {
@@ -335,12 +342,14 @@ impl Call {
         let ack = acknowledge(core, &dialog, &invite, now);
         if self.dialog.is_some() {
             let may_end = core.may_signal_to(dialog.target().addr, now);
-            let bye = may_end.then(|| bye(core, &mut dialog, now));
+            let bye = may_end.then(|| bye(core, &mut dialog, None, now));
             return caller.strays.push(Stray { dialog, ack, bye });
         }
         caller.ack = Some(ack);
         self.dialog = Some(dialog);
         self.phase = Phase::Up;
+        self.since = now;
+        self.heed_level(core, response);
         if self.hung_up {
             self.send_bye(core, now);
         } else {

@@ -8,6 +8,7 @@ use super::{Call, Phase, Side};
 use crate::core::Core;
 use crate::defect::Defect;
 use crate::dialog::Dialog;
+use crate::mlpp;
 use crate::phone::Report;
 use crate::tx::{ServerId, Target};
 
@@ -36,6 +37,7 @@ impl Call {
     /// it; it is answered then.
     pub fn ring(
         core: &mut Core,
+        line: usize,
         server: ServerId,
         invite: &Message,
         from: Target,
@@ -50,7 +52,7 @@ impl Call {
             expires_at,
             established: false,
         };
-        let mut call = Call::new(Side::Callee(Box::new(callee)), core);
+        let mut call = Call::new(Side::Callee(Box::new(callee)), line, core, now);
         call.dialog = Dialog::of_callee(invite, &tag, from, &core.config.defects);
         let refusal = match (&call.dialog, call.describe(invite)) {
             (None, _) => Some(400),
@@ -61,11 +63,13 @@ impl Call {
             core.respond(server, invite, code, Some(&tag), now);
             return None;
         }
+        call.set_level(core, mlpp::level(&core.profile().mlpp, invite));
         if !core.has(Defect::RingsInSilence) {
             call.send_180(core, now);
         }
         let from = invite.from().map_or(String::new(), |from| from.uri);
         core.report(Report::Ringing { from });
+        call.report_precedence(core);
         Some(call)
     }
 
@@ -90,6 +94,7 @@ impl Call {
         let (server, invite) = (callee.server, callee.invite.clone());
         if let Some(answer) = self.describe(&invite) {
             self.phase = Phase::Up;
+            self.since = now;
             self.agree(core, &Session::parse(&invite.body), now);
             self.send_2xx(core, server, &invite, &answer, now);
         }
@@ -121,7 +126,8 @@ impl Call {
 
     fn refuse(&mut self, core: &mut Core, code: u16, now: Instant) {
         let Side::Callee(callee) = &self.side else { return };
-        core.respond(callee.server, &callee.invite, code, self.tag(), now);
+        let response = core.response(&callee.invite, code, self.tag());
+        core.tx.respond(callee.server, &response.header_opt("Reason", self.precedence.reason()), now);
         self.end(core, now);
     }
 
@@ -131,7 +137,7 @@ impl Call {
         for route in callee.invite.fields("Record-Route") {
             response = response.header("Record-Route", &route.value);
         }
-        let contact = format!("<{}>", core.contact_uri(dialog.through.transport));
+        let contact = format!("<{}>", core.contact_uri(self.line, dialog.through.transport));
         core.tx.respond(callee.server, &response.header("Contact", contact), now);
     }
 }

@@ -14,10 +14,11 @@ use crate::tx::{ClientId, Failure, TxEvent};
 
 impl Machine for Phone {
     fn handle(&mut self, input: Input, now: Instant) {
-        if self.core.audio.takes(&input) {
-            if let Some(silent_since) = self.core.audio.hear(now) {
+        if let Some(port) = self.core.audio.port_of(&input) {
+            if let Some(silent_since) = self.core.audio.hear(port, now) {
                 let core = &self.core;
-                self.calls.iter_mut().for_each(|call| call.hear_again(core, silent_since));
+                let hears = self.calls.iter_mut().filter(|call| call.port() == port);
+                hears.for_each(|call| call.hear_again(core, silent_since));
             }
             return;
         }
@@ -93,8 +94,9 @@ impl Phone {
             for subscription in &mut self.subscriptions {
                 subscription.follow(&mut self.core, now);
             }
+            self.tend_calls(now);
             self.calls.retain(|call| !call.is_forgotten(now));
-            let is_busy = self.current_call().is_some();
+            let is_busy = self.calls.iter().any(Call::is_current);
             let was_busy = std::mem::replace(&mut self.core.busy, is_busy);
             if was_busy && !is_busy {
                 for registration in &mut self.registrations {

@@ -1,5 +1,8 @@
 //! The reference phone: a whole phone driven by commands, behaving as its profile says.
 
+mod calls;
+mod incoming;
+mod line;
 mod machine;
 mod report;
 mod reset;
@@ -10,16 +13,18 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use sipfarm_core::Instant;
-use sipfarm_core::profile::{CallAction, Profile, RegistrationMethod};
+use sipfarm_core::profile::{Profile, RegistrationMethod};
 use sipfarm_core::sip::{DefectKind, MessageBuilder, Method, Uri};
 
 use crate::call::Call;
 use crate::core::Core;
 use crate::defect::{Defect, Defects};
+use crate::mlpp;
 use crate::registration::Registration;
 use crate::subscription::Subscription;
 use reset::Reset;
 
+pub use line::Line;
 pub use report::{Refusal, Report};
 pub use server::{Destination, Server};
 
@@ -34,11 +39,9 @@ pub struct PhoneConfig {
     pub dns: Vec<SocketAddr>,
     /// Where it listens, over UDP and TCP.
     pub local: SocketAddr,
-    /// The user part of its address of record, and its name in digest.
-    pub user: String,
-    /// Its password.
-    pub password: String,
-    /// The domain of its address of record.
+    /// Its lines, from line 1 on.
+    pub lines: Vec<Line>,
+    /// The domain of its addresses of record.
     pub domain: String,
     /// The seed of all identifiers.
     pub seed: u64,
@@ -46,7 +49,7 @@ pub struct PhoneConfig {
     pub defects: Defects,
 }
 
-/// Without the password.
+/// Of the profile, its name.
 impl fmt::Debug for PhoneConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PhoneConfig")
@@ -54,7 +57,7 @@ impl fmt::Debug for PhoneConfig {
             .field("servers", &self.servers)
             .field("dns", &self.dns)
             .field("local", &self.local)
-            .field("user", &self.user)
+            .field("lines", &self.lines)
             .field("domain", &self.domain)
             .field("defects", &self.defects)
             .field("seed", &self.seed)
@@ -71,8 +74,12 @@ pub struct Phone {
     core: Core,
     registrations: Vec<Registration>,
     subscriptions: Vec<Subscription>,
-    /// The current call, and those that are over but not yet forgotten by the network.
+    /// The calls that it has, and those that are over but not yet forgotten by the network.
     calls: Vec<Call>,
+    /// The number of the call that the user has highlighted.
+    selected: Option<u64>,
+    /// The line of what is dialled next.
+    line: usize,
     /// What a server has asked for.
     reset: Option<Reset>,
 }
@@ -83,7 +90,7 @@ impl Phone {
         let mut core = Core::new(config);
         let registrations = registrations(&mut core);
         let subscriptions = subscriptions(&mut core);
-        Phone { core, registrations, subscriptions, calls: Vec::new(), reset: None }
+        Phone { core, registrations, subscriptions, calls: Vec::new(), selected: None, line: 0, reset: None }
     }
 
     /// Registers, with one server or with several at once, as the profile says. When all servers
@@ -105,60 +112,22 @@ impl Phone {
 
     /// Calls a user part in its own domain, or a SIP URI.
     pub fn dial(&mut self, target: &str, now: Instant) -> Result<(), Refusal> {
-        if let Some(call) = self.current_call() {
-            // The key is dead then (AM-23), and nobody is told why.
-            if call.is_preserved() {
-                return Ok(());
-            }
+        // The key is dead then (AM-23), and nobody is told why.
+        if self.calls.iter().any(Call::is_preserved) {
+            return Ok(());
+        }
+        if !self.has_room(self.line, now) {
             return Err(Refusal::Busy);
         }
         if self.core.config.servers.is_empty() {
             return Err(Refusal::NoServers);
         }
-        let uri = self.dialled_uri(target).ok_or_else(|| Refusal::BadTarget(target.to_owned()))?;
-        self.calls.push(Call::dial(&mut self.core, &uri, now));
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Answers the call that rings.
-    pub fn answer(&mut self, now: Instant) -> Result<(), Refusal> {
-        let call = self.calls.iter_mut().find(|call| call.rings()).ok_or(Refusal::NothingRings)?;
-        call.answer(&mut self.core, now);
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Rejects the call that rings, with a code from 300 to 699.
-    pub fn reject(&mut self, code: u16, now: Instant) -> Result<(), Refusal> {
-        if !(300..700).contains(&code) {
-            return Err(Refusal::BadCode(code));
-        }
-        let call = self.calls.iter_mut().find(|call| call.rings()).ok_or(Refusal::NothingRings)?;
-        call.reject(&mut self.core, code, now);
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Ends the call: BYE when it is up, CANCEL when the far end has not answered, 486 when it
-    /// rings here.
-    pub fn hang_up(&mut self, now: Instant) -> Result<(), Refusal> {
-        let call = self.calls.iter_mut().find(|call| call.is_current()).ok_or(Refusal::NoCall)?;
-        call.hang_up(&mut self.core, now);
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Puts the call on hold, or takes it off hold.
-    pub fn hold(&mut self, hold: bool, now: Instant) -> Result<(), Refusal> {
-        let call = self.calls.iter_mut().find(|call| call.is_current()).ok_or(Refusal::NoCall)?;
-        if !call.lets(&self.core, if hold { CallAction::Hold } else { CallAction::Resume }) {
-            return Ok(());
-        }
-        if !call.can_hold(hold) {
-            return Err(if hold { Refusal::CannotHold } else { Refusal::CannotResume });
-        }
-        call.hold(&mut self.core, hold, now);
+        let (level, number) = mlpp::dialled(&self.core.profile().mlpp, target);
+        let uri = self.dialled_uri(number).ok_or_else(|| Refusal::BadTarget(target.to_owned()))?;
+        self.hold_all_but(&[], now);
+        self.free_ports();
+        let call = Call::dial(&mut self.core, self.line, &uri, level, now);
+        self.calls.push(call);
         self.settle(now);
         Ok(())
     }
@@ -167,6 +136,7 @@ impl Phone {
     pub fn reboot(&mut self, now: Instant) {
         self.core.forget();
         self.calls.clear();
+        (self.selected, self.line) = (None, 0);
         self.reset = None;
         self.registrations = registrations(&mut self.core);
         self.subscriptions = subscriptions(&mut self.core);
@@ -198,10 +168,6 @@ impl Phone {
         });
         (is_sip && !broken).then_some(uri)
     }
-
-    fn current_call(&self) -> Option<&Call> {
-        self.calls.iter().find(|call| call.is_current())
-    }
 }
 
 /// A user part with everything escaped that may not stand there (RFC 3261 section 25.1).
@@ -218,7 +184,7 @@ fn subscriptions(core: &mut Core) -> Vec<Subscription> {
     packages.iter().map(|package| Subscription::new(package, core)).collect()
 }
 
-/// The registrations of a profile: one along all servers; with the method *concurrent* one along
+/// The registrations of a profile, for each line: one along all servers; with the method *concurrent* one along
 /// all but the last, and one with the last. Outbound proxies always have one (YL-17).
 fn registrations(core: &mut Core) -> Vec<Registration> {
     let servers: Vec<usize> = (0..core.config.servers.len()).collect();
@@ -232,5 +198,7 @@ fn registrations(core: &mut Core) -> Vec<Registration> {
         Some((last, others)) if both && !others.is_empty() => vec![others.to_vec(), vec![*last]],
         _ => vec![servers],
     };
-    sets.into_iter().enumerate().map(|(index, set)| Registration::new(index, set, core)).collect()
+    let lines = 0..core.config.lines.len();
+    let all = lines.flat_map(|line| sets.iter().map(move |set| (line, set)));
+    all.enumerate().map(|(index, (line, set))| Registration::new(index, line, set.clone(), core)).collect()
 }

@@ -35,6 +35,18 @@ pub enum Report {
         /// The caller's URI.
         from: String,
     },
+    /// The call that comes in has precedence.
+    Precedence {
+        /// What the screen says of it.
+        text: Option<String>,
+        /// The ring type; `None`: the normal one, faster.
+        ring_type: Option<u8>,
+    },
+    /// Several calls ring.
+    AlertingList {
+        /// Their Call-IDs, as the screen lists them from above.
+        calls: Vec<String>,
+    },
     /// The far end rings.
     Alerting,
     /// A call is up.
@@ -46,6 +58,8 @@ pub enum Report {
     },
     /// A call is over, or an unanswered one was given up.
     CallEnded,
+    /// A call gives way to a higher one, here or on the other side.
+    CallPreempted,
     /// A call lives on although its server is lost.
     CallPreserved,
     /// The phone starts anew.
@@ -66,11 +80,18 @@ impl fmt::Display for Report {
                 write!(f, "registration failed: no answer from {server}")
             }
             Report::Ringing { from } => write!(f, "ringing: call from {from}"),
+            Report::Precedence { text, ring_type } => {
+                let text = text.as_deref().unwrap_or("none");
+                let ring = ring_type.map_or_else(|| "normal, faster".to_owned(), |number| number.to_string());
+                write!(f, "precedence: {text}; ring type: {ring}")
+            }
+            Report::AlertingList { calls } => write!(f, "alerting list: {}", calls.join(", ")),
             Report::Alerting => f.write_str("alerting"),
             Report::CallEstablished => f.write_str("call established"),
             Report::CallFailed { code: Some(code) } => write!(f, "call failed: {code}"),
             Report::CallFailed { code: None } => f.write_str("call failed: no answer"),
             Report::CallEnded => f.write_str("call ended"),
+            Report::CallPreempted => f.write_str("call preempted"),
             Report::CallPreserved => f.write_str("call preserved"),
             Report::Rebooted => f.write_str("rebooted"),
         }
@@ -80,7 +101,7 @@ impl fmt::Display for Report {
 /// Why the phone does not do what it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is a call already.
+    /// Every call appearance of the line is taken.
     Busy,
     /// There is no call.
     NoCall,
@@ -94,8 +115,14 @@ pub enum Refusal {
     CannotResume,
     /// That cannot be dialled.
     BadTarget(String),
-    /// It has one line, and one call at a time.
-    OneCall,
+    /// The phone has no line of that number.
+    NoLine(u8),
+    /// The phone has no call with that Call-ID.
+    NoSuchCall(String),
+    /// No two calls of a line are up.
+    NothingToJoin,
+    /// No calls are joined.
+    NoConference,
     /// A call is rejected with 300 to 699.
     BadCode(u16),
 }
@@ -109,7 +136,10 @@ impl fmt::Display for Refusal {
             Refusal::CannotHold => f.write_str("the call is not up, on hold already, or being changed"),
             Refusal::CannotResume => f.write_str("the call is not on hold, or being changed"),
             Refusal::NoServers => f.write_str("the phone has no servers"),
-            Refusal::OneCall => f.write_str("it has one line and one call at a time"),
+            Refusal::NoLine(number) => write!(f, "the phone has no line {number}"),
+            Refusal::NoSuchCall(call_id) => write!(f, "the phone has no call with the Call-ID {call_id:?}"),
+            Refusal::NothingToJoin => f.write_str("no two calls of the line are up"),
+            Refusal::NoConference => f.write_str("no calls are joined"),
             Refusal::BadTarget(target) => write!(f, "{target:?} cannot be dialled"),
             Refusal::BadCode(code) => write!(f, "a call is not rejected with {code}"),
         }

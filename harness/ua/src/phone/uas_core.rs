@@ -1,11 +1,10 @@
 //! What a user agent server does with any request (RFC 3261 section 8.2), before it is a call's.
 
 use sipfarm_core::Instant;
-use sipfarm_core::sip::{DefectKind, Message, Method, TIMER, Uri};
+use sipfarm_core::sip::{DefectKind, Message, Method, RESOURCE_PRIORITY, TIMER, Uri};
 
 use super::Phone;
 use super::reset::asks_for_reset;
-use crate::call::Call;
 use crate::malformed::is_broken_request;
 use crate::tx::{ServerId, Target};
 
@@ -41,12 +40,7 @@ impl Phone {
         }
         let tag = self.core.ids.tag();
         match request.method() {
-            Some(Method::Invite) if self.current_call().is_some() => {
-                self.core.respond(server, request, 486, Some(&tag), now);
-            }
-            Some(Method::Invite) => {
-                self.calls.extend(Call::ring(&mut self.core, server, request, from, now));
-            }
+            Some(Method::Invite) => self.on_invite(server, request, &tag, from, now),
             Some(Method::Options) => self.core.respond(server, request, 200, Some(&tag), now),
             Some(Method::Bye | Method::Notify) => {
                 self.core.respond(server, request, 481, Some(&tag), now);
@@ -69,7 +63,7 @@ impl Phone {
         if !known_scheme {
             return Some(416);
         }
-        if Uri::parse(uri).is_none_or(|uri| uri.user.is_some_and(|user| user != self.core.config.user)) {
+        if Uri::parse(uri).is_none_or(|uri| uri.user.is_some_and(|user| self.core.line_of(&user).is_none())) {
             return Some(404);
         }
         if self.core.tx.is_merged(server) {
@@ -89,6 +83,7 @@ impl Phone {
     /// Whether the phone has that extension.
     fn understands(&self, tag: &str) -> bool {
         tag.eq_ignore_ascii_case(TIMER) && self.core.has_session_timer()
+            || tag.eq_ignore_ascii_case(RESOURCE_PRIORITY) && self.core.has_mlpp()
     }
 
     /// 200 for the CANCEL, 487 for its INVITE while that has no final response (section 9.2).

@@ -23,6 +23,8 @@ use watch::Watch;
 pub struct Registration {
     /// Its number among the phone's registrations.
     index: usize,
+    /// The line whose address of record it is for.
+    line: usize,
     /// The servers in order, by their place in the phone's list.
     servers: Vec<usize>,
     call_id: String,
@@ -95,9 +97,10 @@ enum Failback {
 
 impl Registration {
     /// Nothing is registered yet.
-    pub fn new(index: usize, servers: Vec<usize>, core: &mut Core) -> Self {
+    pub fn new(index: usize, line: usize, servers: Vec<usize>, core: &mut Core) -> Self {
         Registration {
             index,
+            line,
             servers,
             call_id: core.ids.call_id(),
             tag: core.ids.tag(),

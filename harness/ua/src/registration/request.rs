@@ -33,11 +33,12 @@ impl Registration {
         let server = attempt.hunt.server;
         self.introduce(server, core);
         let domain = self.domain(server, core);
-        let aor = NameAddr::new(format!("sip:{}@{domain}", core.config.user));
+        let aor = NameAddr::new(format!("sip:{}@{domain}", core.user(self.line)));
         let mut from = aor.clone();
         from.params.set("tag", Some(&self.tag));
-        let contact = NameAddr::new(core.contact_uri(core.target(server).transport).to_string());
-        let uri = if core.has(Defect::RegistersAtUser) { core.aor() } else { format!("sip:{domain}") };
+        let contact = NameAddr::new(core.contact_uri(self.line, core.target(server).transport).to_string());
+        let uri =
+            if core.has(Defect::RegistersAtUser) { core.aor(self.line) } else { format!("sip:{domain}") };
         let none = matches!(attempt.purpose, Purpose::Unbind | Purpose::Leave);
         let expires = if none { 0 } else { self.expires_s };
         let request = MessageBuilder::request(&Method::Register, &uri)
@@ -179,7 +180,7 @@ impl Registration {
     /// The time that the registrar granted: of our Contact, else of the whole, else as asked
     /// (sections 10.2.4, 10.3).
     fn granted_s(&self, core: &Core, server: usize, response: &Message) -> u32 {
-        let ours = core.contact_uri(core.target(server).transport);
+        let ours = core.contact_uri(self.line, core.target(server).transport);
         let is_ours = |contact: &NameAddr| {
             contact
                 .sip_uri()

@@ -14,6 +14,7 @@ use crate::tx::{ClientId, Failure};
 /// A server that is watched.
 #[derive(Debug)]
 pub(super) struct Watch {
+    line: usize,
     server: usize,
     call_id: String,
     tag: String,
@@ -54,6 +55,7 @@ impl Registration {
         };
         for server in watched.into_iter().filter(|server| *server != owner) {
             self.watches.push(Watch {
+                line: self.line,
                 server,
                 call_id: core.ids.call_id(),
                 tag: core.ids.tag(),
@@ -231,10 +233,11 @@ impl Watch {
     }
 
     fn request(&self, method: &Method, core: &Core) -> MessageBuilder {
-        let aor = NameAddr::new(core.aor());
+        let aor = NameAddr::new(core.aor(self.line));
         let mut from = aor.clone();
         from.params.set("tag", Some(&self.tag));
-        let contact = NameAddr::new(core.contact_uri(core.target(self.server).transport).to_string());
+        let contact =
+            NameAddr::new(core.contact_uri(self.line, core.target(self.server).transport).to_string());
         MessageBuilder::request(method, &format!("sip:{}", core.config.domain))
             .header("Max-Forwards", 70)
             .header("From", from)

@@ -204,12 +204,23 @@ impl Transactions {
     }
 
     /// Cancels an INVITE that has had a provisional response and no final one (section 9.1).
-    pub fn cancel(&mut self, invite: ClientId, patience: Patience, now: Instant) -> Option<ClientId> {
+    pub fn cancel(
+        &mut self,
+        invite: ClientId,
+        reason: Option<&str>,
+        patience: Patience,
+        now: Instant,
+    ) -> Option<ClientId> {
         let too_early = self.habits.defects.has(Defect::CancelsBeforeProvisional);
         let may_cancel =
             |client: &&Client| client.state == client::State::Proceeding || too_early && client.unanswered();
         let invite = self.clients.get(&invite).filter(may_cancel)?;
-        let cancel = hop_by_hop(&invite.request, &Method::Cancel, None, &self.habits).build();
+        let mut cancel = hop_by_hop(&invite.request, &Method::Cancel, None, &self.habits);
+        // RFC 4412 section 4.2: with the same precedence.
+        for precedence in invite.request.fields("Resource-Priority") {
+            cancel = cancel.header("Resource-Priority", &precedence.value);
+        }
+        let cancel = cancel.header_opt("Reason", reason).build();
         let target = self.habits.astray(Defect::CancelToWrongServer, invite.target);
         Some(self.start(cancel, target, patience, now))
     }

@@ -9,7 +9,7 @@ use sipfarm_core::dns::{
 };
 use sipfarm_core::machine::{IcmpKind, Input, StreamId, Transport};
 use sipfarm_core::profile::Profile;
-use sipfarm_ua::{Defects, Destination, PhoneConfig, Server};
+use sipfarm_ua::{Defects, Destination, Line, PhoneConfig, Server};
 
 use super::{Bench, EPOCH, phone_addr};
 
@@ -120,8 +120,7 @@ impl Bench {
             servers,
             dns: (0..dns).map(dns_addr).collect(),
             local: phone_addr(),
-            user: "1001".to_owned(),
-            password: "secret".to_owned(),
+            lines: vec![Line { user: "1001".to_owned(), password: "secret".to_owned(), appearances: 1 }],
             domain: "example.org".to_owned(),
             defects: Defects::default(),
             seed,

@@ -13,7 +13,7 @@ use sipfarm_core::machine::{ConnectError, IcmpKind, Input, Machine, Output, Stre
 use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::{Defect, DefectKind, Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
-use sipfarm_ua::{Defects, Destination, Phone, PhoneConfig, Report, Server};
+use sipfarm_ua::{Defects, Destination, Line, Phone, PhoneConfig, Report, Server};
 
 pub const NAMES: [&str; 3] = ["primary", "secondary", "fallback"];
 
@@ -84,6 +84,7 @@ impl Bench {
     }
 
     pub fn with_servers(profile: Profile, count: usize, transport: Transport) -> Bench {
+        let appearances = profile.lines.appearances;
         let server = |n: usize| Server {
             name: NAMES[n].to_owned(),
             at: Destination::Address(addr(n)),
@@ -94,8 +95,7 @@ impl Bench {
             servers: (0..count).map(server).collect(),
             dns: Vec::new(),
             local: phone_addr(),
-            user: "1001".to_owned(),
-            password: "secret".to_owned(),
+            lines: vec![Line { user: "1001".to_owned(), password: "secret".to_owned(), appearances }],
             domain: "example.org".to_owned(),
             defects: Defects::default(),
             seed: 1,

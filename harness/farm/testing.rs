@@ -357,8 +357,13 @@ pub fn in_dialog(method: &Method, ok: &Message, n: u32) -> MessageBuilder {
 
 /// The answer of 1001 to the challenge in a 401.
 pub fn authorization(challenge: &Message, password: &str) -> String {
+    authorization_of("1001", challenge, password)
+}
+
+/// The same of another user.
+pub fn authorization_of(user: &str, challenge: &Message, password: &str) -> String {
     let challenge = Challenge::parse(challenge.header("WWW-Authenticate").unwrap()).unwrap();
-    let who = Credentials { user: "1001", password };
+    let who = Credentials { user, password };
     let what = Covered { method: &Method::Register, uri: "sip:example.test", body: b"" };
     challenge.respond(who, what, ClientNonce { cnonce: "0a1b", nc: 1 }).unwrap().to_string()
 }

@@ -5,6 +5,7 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::{Profile, SERVERS_MAX, scaled_s};
 
 use super::group::GroupPlan;
+use super::lines::LinePlan;
 use super::trunks::TrunkPlan;
 use super::{DNS_NODE, DnsPlan, FAR_END_NODE, StepFailure};
 use crate::farm::{Behaviour, FarEndKind, Sessions};
@@ -19,6 +20,8 @@ pub struct Plan {
     pub ipv6: bool,
     /// The profile that the scenario asks for.
     pub profile: Option<String>,
+    /// The lines of the phone.
+    pub lines: LinePlan,
     /// Whether there is a second phone, of the same user and profile.
     pub second_phone: bool,
     /// Changes to that profile: dotted path and value.
@@ -58,6 +61,7 @@ impl Default for Plan {
             nodes: Vec::new(),
             ipv6: false,
             profile: None,
+            lines: LinePlan::default(),
             second_phone: false,
             settings: Vec::new(),
             transport: None,

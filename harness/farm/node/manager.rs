@@ -31,7 +31,9 @@ impl Node {
     /// Tells the phone to reset: a NOTIFY of event `check-sync`, which no SUBSCRIBE has asked for. False when
     /// no phone is registered here.
     pub fn reset_phone(&mut self, now: Instant) -> bool {
-        let Some((target, path)) = self.registrar.reach(&self.stack) else { return false };
+        let Some((target, path)) = self.registrar.reach(&self.config.account.user, &self.stack) else {
+            return false;
+        };
         let request = self.check_sync(&target, path);
         self.stack.request(request, path, None, now).is_some()
     }

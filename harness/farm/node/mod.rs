@@ -1,4 +1,4 @@
-//! A node: registrar of its domain, notifier of its account, and proxy between the phone and the far end.
+//! A node: registrar of its domain, notifier of its accounts, and proxy between the phone and the far end.
 
 mod anchor;
 mod calls;
@@ -49,8 +49,10 @@ pub struct NodeConfig {
     /// The zone of DNS by whose names phones find it, if there is one: a phone that knows its proxy by name
     /// puts that name into Route (RFC 3261 section 8.1.2).
     pub zone: Option<String>,
-    /// The one user that it has.
+    /// The user that it has.
     pub account: Account,
+    /// Those that it has besides, for further lines of the same phone.
+    pub further_accounts: Vec<Account>,
     /// Whether REGISTER is challenged with 401.
     pub challenge: bool,
     /// The expiry that it grants, in seconds; `None` grants what is asked, at most an hour.
@@ -72,11 +74,20 @@ impl NodeConfig {
             domain: "lab.example".to_owned(),
             zone: None,
             account: Account { user: "1001".to_owned(), password: "secret".to_owned() },
+            further_accounts: Vec::new(),
             challenge: false,
             expires_s: None,
             far_end,
             seed: 1,
         }
+    }
+
+    fn accounts(&self) -> impl Iterator<Item = &Account> {
+        std::iter::once(&self.account).chain(&self.further_accounts)
+    }
+
+    fn has(&self, user: &str) -> bool {
+        self.accounts().any(|account| account.user == user)
     }
 }
 
@@ -120,7 +131,7 @@ pub struct Node {
 impl Node {
     /// A node that listens as soon as it is driven.
     pub fn new(config: NodeConfig) -> Self {
-        let (account, seed) = (config.account.clone(), config.seed);
+        let (accounts, seed) = (config.accounts().cloned().collect(), config.seed);
         let mut stack = Stack::new(config.addr, seed);
         if config.tls {
             let domains = std::iter::once(&config.domain).chain(&config.zone);
@@ -128,7 +139,7 @@ impl Node {
         }
         Node {
             stack,
-            registrar: Registrar::new(&config.domain, account, config.challenge, config.expires_s, seed),
+            registrar: Registrar::new(&config.domain, accounts, config.challenge, config.expires_s, seed),
             flows: Flows::default(),
             notifier: Notifier::default(),
             anchor: None,
@@ -219,7 +230,7 @@ impl Node {
         self.anchor.get_or_insert_with(|| Anchor::new(self.config.addr.ip()));
     }
 
-    /// Where the account can be reached.
+    /// Where its users can be reached.
     pub fn bindings(&self) -> Vec<Binding> {
         self.registrar.bindings()
     }
@@ -263,9 +274,9 @@ impl Node {
         }
     }
 
-    /// Whether a URI of ours means the account, or, within its subscriptions, the node itself.
+    /// Whether a URI of ours means an account, or, within its subscriptions, the node itself.
     fn is_account(&self, uri: &Uri) -> bool {
-        uri.user.as_deref().is_none_or(|user| user == self.config.account.user)
+        uri.user.as_deref().is_none_or(|user| self.config.has(user))
     }
 
     fn register(&mut self, server: &Key, request: &Message, path: Path, now: Instant) {

@@ -159,11 +159,12 @@ impl Node {
             return Err(480);
         }
         let is_hunted = self.rings(&user) == Some(Rings::Phone);
-        if user == self.config.account.user || is_hot_desked || is_hunted {
+        if self.config.has(&user) || is_hot_desked || is_hunted {
             if record.refuses_calls && request.is_request(&Method::Invite) {
                 return Err(486);
             }
-            let (uri, path) = self.registrar.reach(&self.stack).ok_or(480_u16)?;
+            let line = if self.config.has(&user) { &*user } else { &self.config.account.user };
+            let (uri, path) = self.registrar.reach(line, &self.stack).ok_or(480_u16)?;
             return Ok(Hop { uri, path, routes: rest });
         }
         let uri = Uri::at(Some(&user), self.config.far_end).to_string();

@@ -1,4 +1,4 @@
-//! The registrar of one domain with one account (RFC 3261 section 10.3).
+//! The registrar of one domain with the accounts of one phone's lines (RFC 3261 section 10.3).
 
 use sipfarm_core::digest::{Algorithm, Authorization, Challenge, Covered, Credentials, Qop, Refusal};
 use sipfarm_core::sip::{Contact, Message, Method, NameAddr, Uri};
@@ -19,7 +19,8 @@ const BINDINGS_MAX: usize = 32;
 #[derive(Debug)]
 pub(super) struct Registrar {
     domain: String,
-    account: Account,
+    /// Of the first line, and of the others.
+    accounts: Vec<Account>,
     challenges: bool,
     /// Granted at most, in seconds.
     pub(super) expires_s: Option<u32>,
@@ -33,6 +34,8 @@ pub(super) struct Registrar {
 /// A binding with what decides whether a later REGISTER may change it.
 #[derive(Debug, Clone)]
 struct Stored {
+    /// Whose it is.
+    user: String,
     contact: NameAddr,
     uri: Uri,
     since: Instant,
@@ -63,14 +66,14 @@ impl Reply {
 impl Registrar {
     pub(super) fn new(
         domain: &str,
-        account: Account,
+        accounts: Vec<Account>,
         challenges: bool,
         expires_s: Option<u32>,
         seed: u64,
     ) -> Self {
         Registrar {
             domain: domain.to_owned(),
-            account,
+            accounts,
             challenges,
             expires_s,
             min_expires_s: 0,
@@ -106,10 +109,10 @@ impl Registrar {
         self.bindings.iter().map(|binding| binding.until).min()
     }
 
-    /// Where the account is reached: the contact registered last and the way to it. A call is not
-    /// forked.
-    pub(super) fn reach(&self, stack: &Stack) -> Option<(String, Path)> {
-        let newest = self.bindings.iter().max_by_key(|binding| binding.since)?;
+    /// Where a user is reached: the contact registered last and the way to it. A call is not forked.
+    pub(super) fn reach(&self, user: &str, stack: &Stack) -> Option<(String, Path)> {
+        let theirs = self.bindings.iter().filter(|binding| binding.user == user);
+        let newest = theirs.max_by_key(|binding| binding.since)?;
         Some((newest.contact.uri.clone(), newest.flow.path(stack)))
     }
 
@@ -129,25 +132,33 @@ impl Registrar {
         if !required.is_empty() {
             return Err(Reply::code(420).with("Unsupported", required.join(", ")));
         }
+        let aor = request.to().and_then(|to| to.sip_uri());
+        let account = aor.as_ref().and_then(|aor| self.account(aor.user.as_deref()?)).cloned();
         if self.challenges {
-            self.authenticate(request, now)?;
+            let first = self.accounts.first().ok_or_else(|| Reply::code(404))?;
+            self.authenticate(request, account.as_ref().unwrap_or(first), now)?;
         }
-        let aor = request.to().and_then(|to| to.sip_uri()).ok_or_else(|| Reply::code(400))?;
-        if aor.user.as_deref() != Some(self.account.user.as_str()) {
-            return Err(Reply::code(404));
-        }
-        let bindings = self.updated(request, path, now)?;
+        let Account { user, .. } =
+            account.ok_or_else(|| Reply::code(if aor.is_some() { 404 } else { 400 }))?;
+        let bindings = self.updated(request, &user, path, now)?;
         if bindings.len() > BINDINGS_MAX {
             return Err(Reply::code(403));
         }
-        self.bindings = bindings;
         let list = |reply: Reply, stored: &Stored| reply.with("Contact", stored.shown(now));
-        Ok(self.bindings.iter().fold(Reply::code(200), list))
+        let reply = bindings.iter().fold(Reply::code(200), list);
+        self.bindings.retain(|stored| stored.user != user);
+        self.bindings.extend(bindings);
+        Ok(reply)
     }
 
-    /// Steps 6 and 7: the bindings as they would be, if all goes well.
-    fn updated(&self, request: &Message, path: Path, now: Instant) -> Result<Vec<Stored>, Reply> {
-        let mut bindings = self.bindings.clone();
+    fn account(&self, user: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.user == user)
+    }
+
+    /// Steps 6 and 7: the bindings of that user as they would be, if all goes well.
+    fn updated(&self, request: &Message, user: &str, path: Path, now: Instant) -> Result<Vec<Stored>, Reply> {
+        let mut bindings: Vec<Stored> =
+            self.bindings.iter().filter(|stored| stored.user == user).cloned().collect();
         let contacts = request.contacts();
         if contacts.len() != request.values("Contact").len() {
             return Err(Reply::code(400)); // one of them cannot be read
@@ -170,6 +181,7 @@ impl Registrar {
                 return Err(Reply::code(500));
             }
             let stored = Stored {
+                user: user.to_owned(),
                 flow: Flow::new(&uri, path),
                 contact,
                 uri,
@@ -203,14 +215,14 @@ impl Registrar {
 
     /// Step 3 and 4: 401 with a challenge, or 403 for somebody else. Whether `nc` grows is the
     /// judge's business: a node that refused it would hide the phone's fault behind a loop of 401.
-    fn authenticate(&self, request: &Message, now: Instant) -> Result<(), Reply> {
+    fn authenticate(&self, request: &Message, account: &Account, now: Instant) -> Result<(), Reply> {
         let answer = request
             .fields("Authorization")
             .filter_map(|field| Authorization::parse(&field.value).ok())
             .find(|answer| answer.realm == self.domain);
         let Some(answer) = answer else { return Err(self.challenge(false, now)) };
         let asked = Challenge { nonce: answer.nonce.clone(), ..self.new_challenge(false, now) };
-        let who = Credentials { user: &self.account.user, password: &self.account.password };
+        let who = Credentials { user: &account.user, password: &account.password };
         let what = Covered { method: &Method::Register, uri: &answer.uri, body: &request.body };
         match asked.verify(&answer, who, what) {
             Ok(()) if !same_host(&answer.uri, request.request_uri()) => Err(self.challenge(false, now)),

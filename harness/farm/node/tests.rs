@@ -8,9 +8,11 @@ use sipfarm_core::machine::{Input, Machine, Output, StreamId, Transport};
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
-use super::{Node, NodeConfig};
-use crate::farm::Behaviour;
-use crate::farm::testing::{Lab, NODE, PHONE, authorization, in_dialog, invite, over_tcp, register, request};
+use super::{Account, Node, NodeConfig};
+use crate::farm::testing::{
+    Lab, NODE, PHONE, authorization, authorization_of, in_dialog, invite, over_tcp, register, request,
+};
+use crate::farm::{Behaviour, CallOrder};
 
 /// The response to a request, sent in a transaction of its own.
 fn response_to(lab: &mut Lab, request: &MessageBuilder) -> Message {
@@ -153,6 +155,40 @@ fn somebody_else_is_refused() {
     let extended = response_to(&mut lab, &register(3).header("Require", "gruu, path"));
     assert_eq!((extended.status(), extended.header("Unsupported")), (Some(420), Some("gruu, path")));
     assert_eq!(lab.node(|node, _| node.bindings().len()), 0);
+}
+
+/// The lines of a phone: each has bindings of its own, and a call finds the one that it is for.
+#[test]
+fn each_of_several_users_is_reached_where_he_has_registered() {
+    let mut lab = Lab::with(|config| {
+        config.further_accounts = vec![Account { user: "2001".to_owned(), password: "other".to_owned() }];
+        config.challenge = true;
+    });
+    let as_second = |n: u32| {
+        register(n).set("To", "<sip:2001@example.test>").set("Contact", "<sip:2001@10.0.0.9:5060>")
+    };
+    let challenge = response_to(&mut lab, &register(1));
+    let first = register(2).header("Authorization", authorization(&challenge, "secret"));
+    assert_eq!(code(&mut lab, &first), 200);
+    assert_eq!(code(&mut lab, &request(&Method::Invite, "sip:2001@example.test", 3)), 480, "not yet");
+    let stolen = as_second(4).header("Authorization", authorization(&challenge, "secret"));
+    assert_eq!(code(&mut lab, &stolen), 403, "with the name of the first");
+
+    let own = authorization_of("2001", &challenge, "other");
+    let ok = response_to(&mut lab, &as_second(5).header("Authorization", own));
+    assert_eq!((ok.status(), contacts(&ok).len()), (Some(200), 1), "its own binding only");
+    assert_eq!(lab.node(|node, _| node.bindings().len()), 2);
+    for user in ["2001", "1001"] {
+        lab.forget();
+        lab.far_end(move |far_end, now| far_end.call(&CallOrder::to(user, NODE), now));
+        lab.run_ms(10);
+        let uri = lab.last().request_uri().unwrap().to_owned();
+        assert_eq!(uri, format!("sip:{user}@10.0.0.9:5060"));
+    }
+    let own = authorization_of("2001", &challenge, "other");
+    let gone = as_second(6).set("Expires", 0).set("Contact", "*").header("Authorization", own);
+    assert_eq!(code(&mut lab, &gone), 200);
+    assert_eq!(lab.node(|node, _| node.bindings().remove(0).contact), "sip:1001@10.0.0.9:5060");
 }
 
 #[test]

@@ -179,7 +179,8 @@ impl Lab {
                     tls: speaks_tls(&profile),
                     domain: domain_of(plan, name).to_owned(),
                     zone: plan.dns.as_ref().map(|dns| dns.origin.clone()),
-                    account: Account { user: PHONE_USER.to_owned(), password: PASSWORD.to_owned() },
+                    account: account(PHONE_USER),
+                    further_accounts: plan.lines.users().skip(1).map(account).collect(),
                     challenge: true,
                     expires_s: plan.granted_s,
                     far_end: way_to_far_end(plan, name, &parties).unwrap_or(far_end_addr),
@@ -242,6 +243,11 @@ impl Lab {
         lab.check_bindings()?;
         Ok(lab)
     }
+}
+
+/// All users of a phone have one password.
+fn account(user: &str) -> Account {
+    Account { user: user.to_owned(), password: PASSWORD.to_owned() }
 }
 
 fn parties(plan: &Plan, addresses: &Addresses) -> Parties<'static> {

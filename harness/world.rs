@@ -1,11 +1,14 @@
 //! What a scenario owns: its plan, its lab, and what it has been told to expect.
 
+mod call_state;
+mod calls;
 mod context;
 mod dns;
 mod failure;
 mod group;
 mod lab;
 mod lines;
+mod occupied;
 mod plan;
 mod ring;
 mod trunks;
@@ -20,12 +23,15 @@ use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one_of, mark};
 
 use crate::farm::FaultSpec;
 
+pub use self::call_state::CallState;
+pub use self::calls::{Arrival, Calls};
 pub use self::context::{Context, NetKind, PhoneChoice};
 pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::StepFailure;
 pub use self::group::GroupPlan;
-pub use self::lines::{LINE_USERS, LinePlan};
 pub use self::lab::{Closed, FAR_END_USER, Lab, Look, PHONE_USER, TIME_SCALE};
+pub use self::lines::{LINE_USERS, LinePlan};
+pub use self::occupied::{Occupant, Occupation};
 pub use self::plan::Plan;
 pub use self::trunks::TrunkPlan;
 
@@ -67,6 +73,10 @@ pub struct World {
     /// What the `Given` steps have asked for.
     pub plan: Plan,
     lab: Option<Lab>,
+    /// The calls that have names.
+    calls: Calls,
+    /// The node where the phone was registered last by a step.
+    home: Option<String>,
     /// Marks made before the lab stands.
     early: Vec<Mark>,
     /// Since when events count: the beginning of the last trigger.
@@ -140,6 +150,7 @@ impl World {
         }
         if keyword == "When" {
             self.triggered = true;
+            self.calls.preempted.clear();
             self.since = self.lab.as_mut().map_or(Instant::EPOCH, Lab::now);
         }
     }
@@ -343,8 +354,7 @@ impl World {
             return Ok(());
         }
         let precondition = format!("{}: {}", self.text, finding.seen);
-        self.lab().await?.mark(Mark::Unmet { precondition: precondition.clone() });
-        Err(self.stop(StepFailure::Unmet(precondition)))
+        Err(self.unmet(precondition).await)
     }
 
     /// Waits until the farm has done something that the rest of the scenario rests on.
@@ -395,10 +405,17 @@ impl World {
             Some(found) => Ok(found),
             None => {
                 let precondition = format!("{what}: not until {} after the trigger", limit - since);
-                self.lab().await?.mark(Mark::Unmet { precondition: precondition.clone() });
-                Err(self.stop(StepFailure::Unmet(precondition)))
+                Err(self.unmet(precondition).await)
             }
         }
+    }
+
+    /// Notes that something did not come to pass on which the rest of the scenario rests.
+    pub async fn unmet(&mut self, precondition: String) -> StepFailure {
+        if let Ok(lab) = self.lab().await {
+            lab.mark(Mark::Unmet { precondition: precondition.clone() });
+        }
+        self.stop(StepFailure::Unmet(precondition))
     }
 
     /// So long as a step says that something lasts; a policy time, which is scaled where the scenario's are.
@@ -454,15 +471,18 @@ impl World {
         if !takes_away || !self.plan.anchors.iter().any(|anchor| anchor == node) {
             return Ok(());
         }
-        let chosen = matches!(self.context.as_deref(), Some(Context { phone: PhoneChoice::Profile(_), .. }));
-        // Whoever chose the phone for all scenarios is not the author of this one.
-        if chosen || !self.lab().await?.profile().mcp.supported {
+        if self.phone_was_chosen() || !self.lab().await?.profile().mcp.supported {
             return Ok(());
         }
         let problem = format!(
             "no call can outlive \"{node}\", as its audio runs through it: leave out that \"{node}\" anchors the audio, or that the phone preserves calls (mcp.supported)"
         );
         Err(self.stop(StepFailure::Setup(problem)))
+    }
+
+    /// Whether somebody has chosen the phone for all scenarios: he is not the author of this one.
+    fn phone_was_chosen(&self) -> bool {
+        matches!(self.context.as_deref(), Some(Context { phone: PhoneChoice::Profile(_), .. }))
     }
 
     /// Only what a phone has in its list can it be expected to try.
@@ -477,9 +497,7 @@ impl World {
                     "the phone does not know \"{node}\": its profile has servers.order: [{}]",
                     order.join(", ")
                 );
-                // Whoever chose the phone for all scenarios is not the author of this one.
-                let context = self.context.as_deref();
-                if !matches!(context, Some(Context { phone: PhoneChoice::Profile(_), .. })) {
+                if !self.phone_was_chosen() {
                     return Err(self.stop(StepFailure::Setup(problem)));
                 }
                 let command = format!("use \"{node}\"");

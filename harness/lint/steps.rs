@@ -2,7 +2,9 @@
 //!
 //! In the vocabulary of the steps a quoted word is a name: of a fault after `fault`, of a profile
 //! after `profile`, of a header field after `header`, of what a system notes after `notes`, `noted` and
-//! `no`, of a node anywhere else. The step `a farm with servers …` declares its nodes.
+//! `no`, of a call after `call`, `calls` and `before`, of a node anywhere else; what stands after
+//! `Resource-Priority`, `Alert-Info`, `Reason` and `dials` is sent as it is. The step `a farm with servers …`
+//! declares its nodes; the tables of calls, and the steps in which calls arrive or are dialled, declare calls.
 
 use std::sync::LazyLock;
 
@@ -46,6 +48,13 @@ const GROUP_SETTINGS: &str = "a resilience group with settings";
 /// How steps go on, or begin, that may name the far end beside the nodes: it has faults of its own.
 const MAY_NAME_FAR_END: [&str; 2] = [" has fault ", "the faults at "];
 
+/// How steps end whose tables have headings, and these.
+const TABLES: [(&str, &[&str]); 3] = [
+    ("the phone has lines", &["line", "appearances"]),
+    (" occupied by", &["call", "precedence", "state", "age"]),
+    (" has the calls", &["call", "precedence", "state", "age"]),
+];
+
 /// The types of records that a step may ask for.
 const RECORDS: &[&str] = &["AAAA", "SRV", "NAPTR", "CNAME"];
 
@@ -60,11 +69,12 @@ impl FileLint<'_> {
             .chain(all.iter().any(|step| step.value.starts_with(DECLARES_DNS)).then(|| "dns".to_owned()))
             .collect();
         self.before_any_when(&all);
+        let calls: Vec<String> = all.iter().flat_map(|step| declared_calls(step)).collect();
         for step in all {
             self.matches_one(step);
             self.times(step);
             self.counts(step);
-            self.names(step, &nodes);
+            self.names(step, &nodes, &calls);
             self.settings(step);
             self.methods(step);
             self.codes(step);
@@ -180,8 +190,8 @@ impl FileLint<'_> {
         self.add(step.position.line, "vacuous", message, Some(help)).place = place;
     }
 
-    /// Nodes, faults and profiles must exist.
-    fn names(&mut self, step: &Step, nodes: &[String]) {
+    /// Nodes, calls, faults and profiles must exist.
+    fn names(&mut self, step: &Step, nodes: &[String], calls: &[String]) {
         if step.value.starts_with(DECLARES_NODES) {
             return;
         }
@@ -191,6 +201,8 @@ impl FileLint<'_> {
                 Name::Profile => ("unknown-profile", (self.facts.profile)(&word.text)),
                 Name::Note => ("unknown-note", (self.facts.note)(&word.text)),
                 Name::Header => ("no-header-field", check_header(&word.text)),
+                Name::Text => continue,
+                Name::Call => ("unknown-call", check_call(&word.text, calls)),
                 Name::Node if may_be_far_end(step, &word.text) => continue,
                 Name::Node => ("unknown-node", check_node(&word.text, nodes)),
             };
@@ -204,15 +216,22 @@ impl FileLint<'_> {
     }
 
     /// A table below a step that ends in `settings` holds settings of the profile, one below a step that
-    /// ends in `records` those of a zone; no other step reads a table, and none reads a text.
+    /// ends in `records` those of a zone, and some have headings; no other step reads a table, and none reads
+    /// a text.
     fn settings(&mut self, step: &Step) {
         let line = step.position.line;
         let records = step.value.ends_with(" records");
-        let taken = records || step.value.ends_with("settings");
-        let help = Some("a table stands below a step that ends in `settings` or `records`");
+        let headings =
+            TABLES.iter().find(|(end, _)| step.value.ends_with(end)).map(|(_, headings)| *headings);
+        let taken = records || headings.is_some() || step.value.ends_with("settings");
+        let help = Some(
+            "a table stands below a step that ends in `settings`, `records`, `lines`, `occupied by` or `has the calls`",
+        );
         match &step.table {
             None if taken => {
-                let form = if records { "name | ttl | type | data" } else { "path.of.the.setting | value" };
+                let of_records =
+                    || if records { "name | ttl | type | data" } else { "path.of.the.setting | value" };
+                let form = headings.map_or_else(|| of_records().to_owned(), |headings| headings.join(" | "));
                 let help = format!("write  | {form} |  below it");
                 let help = Some(help.as_str());
                 self.add(line, "table-missing", "this step needs a table", help);
@@ -221,6 +240,7 @@ impl FileLint<'_> {
                 self.add(line, "table-not-taken", "nobody reads the table below this step", help);
             }
             Some(table) if records => self.records(step, &table.rows),
+            Some(table) if headings.is_some() => self.headed(step, &table.rows, headings.unwrap_or_default()),
             Some(table) => self.rows(step, &table.rows),
             None => {}
         }
@@ -235,6 +255,18 @@ impl FileLint<'_> {
             let message = format!("a record has four cells (name, ttl, type, data), not {}", row.len());
             self.add(step.position.line, "table-row", message, None);
         }
+    }
+
+    /// A table whose columns have names.
+    fn headed(&mut self, step: &Step, rows: &[Vec<String>], headings: &[&str]) {
+        let head = rows.first().map(Vec::as_slice).unwrap_or_default();
+        let is_right = head.len() == headings.len() && headings.iter().all(|h| head.iter().any(|x| x == h));
+        if is_right && rows.len() > 1 {
+            return;
+        }
+        let message = "the table needs its row of headings and at least one row below it";
+        let help = format!("the headings are  | {} |", headings.join(" | "));
+        self.add(step.position.line, "table-row", message, Some(&help));
     }
 
     fn rows(&mut self, step: &Step, rows: &[Vec<String>]) {
@@ -297,7 +329,8 @@ impl FileLint<'_> {
     /// A status code is one that such a response can have.
     fn codes(&mut self, step: &Step) {
         static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r"\b(rejects|fails|answers|sends|repeats|acknowledges)\b.*?\b(\d{3})\b").ok()
+            let verbs = "rejects|refuses|refused|fails|answers|sends|repeats|acknowledges";
+            Regex::new(&format!(r"\b({verbs})\b.*?\b(\d{{3}})\b")).ok()
         });
         let outside = outside_of_quotes(&step.value);
         let Some(found) = CODE.as_ref().and_then(|form| form.captures(&outside)) else { return };
@@ -306,7 +339,7 @@ impl FileLint<'_> {
             return;
         }
         let range = match &found[1] {
-            "rejects" | "fails" | "acknowledges" => 300..=699,
+            "rejects" | "refuses" | "refused" | "fails" | "acknowledges" => 300..=699,
             _ => 100..=699,
         };
         if found[2].parse().is_ok_and(|code: u16| range.contains(&code)) || step.value.contains(" times") {
@@ -356,6 +389,33 @@ fn check_node(name: &str, nodes: &[String]) -> Result<(), Complaint> {
     Err(Complaint { message: format!("the farm has no node \"{name}\""), help: Some(help) })
 }
 
+/// The calls to which a step gives their names.
+fn declared_calls(step: &Step) -> Vec<String> {
+    let is_of_calls =
+        |(end, headings): &(&str, &[&str])| step.value.ends_with(end) && headings.contains(&"call");
+    if TABLES.iter().any(is_of_calls) {
+        let rows = step.table.as_ref().map(|table| table.rows.as_slice()).unwrap_or_default();
+        let Some((head, rows)) = rows.split_first() else { return Vec::new() };
+        let Some(column) = head.iter().position(|heading| heading == "call") else { return Vec::new() };
+        return rows.iter().filter_map(|row| row.get(column).cloned()).collect();
+    }
+    let declares = step.value.contains(" arrive") || step.value.contains(" as call ");
+    let named = quoted(&step.value).into_iter().filter(|word| declares && word.kind == Name::Call);
+    named.map(|word| word.text).collect()
+}
+
+fn check_call(name: &str, calls: &[String]) -> Result<(), Complaint> {
+    if calls.iter().any(|call| call == name) {
+        return Ok(());
+    }
+    let help = match (nearest(name, calls.iter().map(String::as_str)), calls) {
+        (Some(near), _) => format!("did you mean \"{near}\"?"),
+        (None, []) => "give a call its name first:  When a call \"x\" without precedence arrives".to_owned(),
+        (None, calls) => format!("there are \"{}\"", calls.join("\", \"")),
+    };
+    Err(Complaint { message: format!("no call is named \"{name}\""), help: Some(help) })
+}
+
 /// The form of a header field, not whether there is one of that name.
 fn check_header(field: &str) -> Result<(), Complaint> {
     let name = field.split_once(':').map_or(field, |(name, _)| name).trim();
@@ -376,6 +436,9 @@ enum Name {
     Header,
     /// What a system notes.
     Note,
+    Call,
+    /// What is sent as it is.
+    Text,
 }
 
 struct Quoted {
@@ -386,8 +449,13 @@ struct Quoted {
 fn quoted(text: &str) -> Vec<Quoted> {
     let mut words = Vec::new();
     let mut before = "";
+    let mut last = Name::Node;
     for (number, part) in text.split('"').enumerate() {
         let kind = match before.split_whitespace().next_back() {
+            Some("call" | "calls" | "before") => Name::Call,
+            Some("Resource-Priority" | "Alert-Info" | "Reason" | "dials") => Name::Text,
+            // One more of the same.
+            Some("and" | ",") if matches!(last, Name::Call | Name::Text) && before.len() < 6 => last,
             Some("fault") => Name::Fault,
             Some("profile") => Name::Profile,
             Some("header") => Name::Header,
@@ -395,6 +463,7 @@ fn quoted(text: &str) -> Vec<Quoted> {
             _ => Name::Node,
         };
         if number % 2 == 1 {
+            last = kind;
             words.push(Quoted { text: part.to_owned(), kind });
         }
         before = part;

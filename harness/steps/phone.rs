@@ -2,9 +2,8 @@
 
 use cucumber::gherkin::Step;
 use cucumber::{given, when};
+use sipfarm_core::Key;
 use sipfarm_core::machine::Transport;
-use sipfarm_core::{Key, Span};
-use sipfarm_judge::Expectation;
 
 use super::text::settings;
 use crate::world::{StepFailure, StepResult, World};
@@ -56,8 +55,7 @@ fn phone_with_profile_and_settings(world: &mut World, #[step] step: &Step, profi
 #[given(regex = r#"^the phone is registered with "([^"]+)"$"#)]
 async fn registered(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
     world.begin(step);
-    world.press(Key::Register).await?;
-    world.require(Expectation::Registered { with: node, within: Some(Span::from_secs(10)) }).await
+    world.register_at(&node).await
 }
 
 /// The phone is told to register.

@@ -1,6 +1,7 @@
 //! The lines of the phone: each an address of record of its own, with room for some calls.
 
 use sipfarm_core::profile::Profile;
+use sipfarm_judge::mark;
 
 use super::StepFailure;
 
@@ -40,6 +41,17 @@ impl LinePlan {
         self.appearances.get(place).copied().flatten().unwrap_or(profile.lines.appearances)
     }
 
+    /// As they stand in the scene: none where the profile says it all.
+    pub fn of_scene(&self, profile: &Profile) -> Vec<mark::Line> {
+        let lines = self.users().zip(1..).filter(|_| !self.appearances.is_empty());
+        lines
+            .map(|(user, line)| mark::Line {
+                user: user.to_owned(),
+                appearances: self.appearances(line, profile),
+            })
+            .collect()
+    }
+
     /// Gives a line room for so many calls; the phone has it, and those before it, from then on.
     ///
     /// # Errors
@@ -47,7 +59,9 @@ impl LinePlan {
     pub fn set(&mut self, line: u8, appearances: u8) -> Result<(), StepFailure> {
         if line == 0 || usize::from(line) > LINE_USERS.len() {
             let most = LINE_USERS.len();
-            return Err(StepFailure::Setup(format!("a phone has lines 1 to {most}, and none is line {line}")));
+            return Err(StepFailure::Setup(format!(
+                "a phone has lines 1 to {most}, and none is line {line}"
+            )));
         }
         if appearances == 0 {
             return Err(StepFailure::Setup(format!("line {line} needs at least 1 call appearance")));

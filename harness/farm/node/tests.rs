@@ -164,9 +164,8 @@ fn each_of_several_users_is_reached_where_he_has_registered() {
         config.further_accounts = vec![Account { user: "2001".to_owned(), password: "other".to_owned() }];
         config.challenge = true;
     });
-    let as_second = |n: u32| {
-        register(n).set("To", "<sip:2001@example.test>").set("Contact", "<sip:2001@10.0.0.9:5060>")
-    };
+    let as_second =
+        |n: u32| register(n).set("To", "<sip:2001@example.test>").set("Contact", "<sip:2001@10.0.0.9:5060>");
     let challenge = response_to(&mut lab, &register(1));
     let first = register(2).header("Authorization", authorization(&challenge, "secret"));
     assert_eq!(code(&mut lab, &first), 200);

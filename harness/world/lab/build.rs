@@ -355,7 +355,7 @@ fn scene(
         net: context.net.as_str().to_owned(),
         sight: mark::Sight { frames, lossy: link.is_lossy(), latency },
         phone: phone_addresses(context, profile, addresses),
-        lines: Vec::new(),
+        lines: plan.lines.of_scene(profile),
         nodes,
         servers: plan.servers.clone(),
         profile: profile.clone(),

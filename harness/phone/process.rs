@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use sipfarm_core::Key;
-use sipfarm_ua::{Defects, Server};
+use sipfarm_ua::{Defects, Line, Server};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
@@ -52,6 +52,8 @@ pub struct ProcessOptions<'a> {
     pub local: SocketAddr,
     /// Account and domain.
     pub user: &'a str,
+    /// Its lines beside the one of that account.
+    pub further_lines: &'a [Line],
     /// Its password, handed over in the environment.
     pub password: &'a str,
     /// Its domain.
@@ -220,6 +222,9 @@ fn command(options: &ProcessOptions<'_>) -> Command {
         // Ctrl-C on the terminal is for us: the phone must not die first, as if it were lost.
         .process_group(0)
         .kill_on_drop(true);
+    for line in options.further_lines {
+        command.args(["--line", &format!("{}:{}", line.user, line.appearances)]);
+    }
     for server in options.servers {
         command.args(["--server", &server.to_string()]);
     }

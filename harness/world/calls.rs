@@ -219,11 +219,21 @@ impl World {
         if level == "none" {
             return Ok(number);
         }
-        self.precedence(level).await?;
-        let problem = format!(
-            "nothing that this phone can dial has the level {level}: see mlpp.dialplan of its profile"
-        );
-        Err(self.unfit_profile(problem).await)
+        let value = self.precedence(level).await?;
+        let mlpp = self.lab().await?.profile().mlpp.clone();
+        let is_it =
+            |known: &str| value.iter().any(|value| value.split_once('.').is_some_and(|(_, l)| l == known));
+        let prefix =
+            mlpp.dialplan.iter().find(|entry| is_it(&entry.level)).map(|entry| entry.prefix.as_str());
+        let plain = || mlpp.default_level.as_deref().filter(|default| is_it(default)).map(|_| "");
+        match prefix.or_else(plain) {
+            Some(prefix) => Ok(format!("{prefix}{number}")),
+            None => {
+                let problem =
+                    format!("nothing that this phone can dial has the level {level}: see mlpp.dialplan");
+                Err(self.unfit_profile(problem).await)
+            }
+        }
     }
 
     /// What the profile lacks is the author's fault, unless somebody has chosen the phone for all scenarios.

@@ -35,21 +35,40 @@ impl LinePlan {
         })
     }
 
-    /// How many calls a line has room for.
+    /// How many calls a line has room for: as many as the profile says, where no step does.
     pub fn appearances(&self, line: u8, profile: &Profile) -> u8 {
         let place = usize::from(line).saturating_sub(1);
         self.appearances.get(place).copied().flatten().unwrap_or(profile.lines.appearances)
     }
 
+    /// The lines of a phone of that profile.
+    pub fn of_phone(&self, profile: &Profile) -> Vec<mark::Line> {
+        let line = |(user, line): (&str, u8)| mark::Line {
+            user: user.to_owned(),
+            appearances: self.appearances(line, profile),
+        };
+        self.users().zip(1..).map(line).collect()
+    }
+
     /// As they stand in the scene: none where the profile says it all.
     pub fn of_scene(&self, profile: &Profile) -> Vec<mark::Line> {
-        let lines = self.users().zip(1..).filter(|_| !self.appearances.is_empty());
-        lines
-            .map(|(user, line)| mark::Line {
-                user: user.to_owned(),
-                appearances: self.appearances(line, profile),
-            })
-            .collect()
+        if self.appearances.is_empty() { Vec::new() } else { self.of_phone(profile) }
+    }
+
+    /// Whether a program can be that phone: it has one line, with the room that its profile knows.
+    ///
+    /// # Errors
+    /// It cannot; then the scenario is not exercised.
+    pub fn check_program(&self, profile: &Profile) -> Result<(), StepFailure> {
+        let planned = self.of_phone(profile);
+        match planned.as_slice() {
+            [] | [_] if self.appearances(1, profile) == profile.lines.appearances => Ok(()),
+            [] | [_] => Err(StepFailure::NotExercised(format!(
+                "this phone is a program, whose line has {} call appearances (lines.appearances of its profile)",
+                profile.lines.appearances
+            ))),
+            _ => Err(StepFailure::NotExercised("this phone is a program, and has one line".to_owned())),
+        }
     }
 
     /// Gives a line room for so many calls; the phone has it, and those before it, from then on.

@@ -135,6 +135,7 @@ impl Plan {
             // Names may lead to any node, so the order of the farm stands for that of the profile.
             profile.servers.order.clone_from(&self.nodes);
         }
+        profile.lines.appearances = self.lines.appearances(1, &profile);
         profile.servers.order.retain(|name| self.nodes.contains(name));
         if profile.servers.order.is_empty() {
             profile.servers.order.clone_from(&self.nodes);

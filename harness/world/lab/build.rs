@@ -105,6 +105,7 @@ impl Lab {
         let fitted;
         let (plan, profile) = if program::is_phone(&context, &base) {
             program::check_plan(plan, &base)?;
+            plan.lines.check_program(&base)?;
             fitted = program::fit(plan, &base);
             let mut profile = fitted.resolve(base)?;
             profile.servers.order.retain(|node| program::may_reach(&fitted, node));
@@ -210,7 +211,9 @@ impl Lab {
         };
         let dns_addr = dns.map(|_| dns_addr);
         let servers = servers(plan, &profile, &nodes)?;
-        let start = Start { context: &context, profile: &profile, servers: &servers, dns: dns_addr };
+        let lines: Vec<Line> = plan.lines.of_phone(&profile).into_iter().map(line).collect();
+        let start =
+            Start { context: &context, profile: &profile, lines: &lines, servers: &servers, dns: dns_addr };
         let phone = start.phone(&mut bench, addresses.phone(), place.seed).await?;
         let second_phone = match plan.second_phone {
             true => Some(start.phone(&mut bench, addresses.second_phone(), place.seed ^ 0x2D).await?),
@@ -248,6 +251,10 @@ impl Lab {
 /// All users of a phone have one password.
 fn account(user: &str) -> Account {
     Account { user: user.to_owned(), password: PASSWORD.to_owned() }
+}
+
+fn line(line: mark::Line) -> Line {
+    Line { user: line.user, password: PASSWORD.to_owned(), appearances: line.appearances }
 }
 
 fn parties(plan: &Plan, addresses: &Addresses) -> Parties<'static> {
@@ -384,6 +391,7 @@ fn link_mark(link: &Link) -> Mark {
 struct Start<'s> {
     context: &'s Context,
     profile: &'s Profile,
+    lines: &'s [Line],
     servers: &'s [Server],
     dns: Option<SocketAddr>,
 }
@@ -395,17 +403,13 @@ impl Start<'_> {
         local: SocketAddr,
         seed: u64,
     ) -> Result<PhoneDriver, StepFailure> {
-        let &Start { context, profile, servers, dns } = self;
-        start_phone(context, bench, profile, servers, dns, local, seed).await
+        start_phone(self, bench, local, seed).await
     }
 }
 
 async fn start_phone(
-    context: &Context,
+    &Start { context, profile, lines, servers, dns }: &Start<'_>,
     bench: &mut Bench,
-    profile: &Profile,
-    servers: &[Server],
-    dns: Option<SocketAddr>,
     local: SocketAddr,
     seed: u64,
 ) -> Result<PhoneDriver, StepFailure> {
@@ -417,11 +421,7 @@ async fn start_phone(
                 servers: servers.to_vec(),
                 dns: dns.into_iter().collect(),
                 local,
-                lines: vec![Line {
-                    user: PHONE_USER.to_owned(),
-                    password: PASSWORD.to_owned(),
-                    appearances: profile.lines.appearances,
-                }],
+                lines: lines.to_vec(),
                 domain: DOMAIN.to_owned(),
                 seed,
                 defects: context.defects.clone(),
@@ -452,6 +452,7 @@ async fn start_phone(
         dns: dns.filter(|_| by_name),
         local,
         user: PHONE_USER,
+        further_lines: lines.get(1..).unwrap_or_default(),
         password: PASSWORD,
         domain: DOMAIN,
         seed,

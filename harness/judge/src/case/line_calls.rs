@@ -1,12 +1,15 @@
 //! The phone's calls with the line, the precedence and the state that each had when, as packets and keys show
 //! them (PA-06 to PA-09).
 
+use std::collections::BTreeSet;
+
 use sipfarm_core::profile::{ConferenceLevel, Mlpp};
-use sipfarm_core::sip::{Message, Method, Namespace};
+use sipfarm_core::sip::{Message, Method, Namespace, Uri};
 use sipfarm_core::{Instant, Key, Span};
 
 use super::Case;
-use super::exchange::{ClientExchange, ServerExchange, status};
+use super::description::description;
+use super::exchange::{ClientExchange, ServerExchange, asks_for_more, status};
 use super::seen::{Seen, SeenRef};
 
 /// A call of the phone's, from its first INVITE on.
@@ -16,7 +19,7 @@ pub struct LineCall<'c, 'a> {
     pub call_ids: Vec<&'a str>,
     /// Whether it came to the phone.
     pub incoming: bool,
-    /// The user part of the AOR that it is of.
+    /// The user part of the AOR that it is of; empty where the phone has one line only.
     pub line: String,
     /// Its first INVITE.
     pub invite: &'c SeenRef<'a>,
@@ -24,6 +27,10 @@ pub struct LineCall<'c, 'a> {
     pub up: Option<Instant>,
     /// When it was over.
     pub end: Option<CallEnd<'c, 'a>>,
+    /// Whether the phone had it at all: it dials, rings or has taken the call, rather than refusing it unrung.
+    pub let_in: bool,
+    /// From when on it may be over without a packet that says so.
+    pub doubtful: Option<Instant>,
     /// From when on it had which rank, in order of time.
     ranks: Vec<(Instant, usize)>,
 }
@@ -50,7 +57,8 @@ pub enum CallState {
     Active,
     /// The phone has put it on hold.
     Held,
-    /// It is up, and the other side has put it on hold: phones take that for either.
+    /// It is up, and the other side has put it on hold, or an offer of the phone's that holds or resumes it is not
+    /// accepted yet: phones take that for either.
     HeldByOther,
 }
 
@@ -85,6 +93,11 @@ impl LineCall<'_, '_> {
         self.created() <= at && self.end.is_none_or(|end| end.at > at)
     }
 
+    /// Whether the phone must have had it at that instant, or `sure` is not asked for.
+    fn takes_room(&self, at: Instant, sure: bool) -> bool {
+        self.let_in && self.is_there(at) && !(sure && self.doubtful.is_some_and(|from| from <= at))
+    }
+
     /// Its rank at that instant.
     pub fn rank(&self, at: Instant) -> usize {
         self.ranks.iter().rev().find(|(from, _)| *from <= at).map_or(0, |(_, rank)| *rank)
@@ -102,6 +115,12 @@ pub fn rank(mlpp: &Mlpp, message: &Message) -> Option<usize> {
     }
 }
 
+/// Whether a caller that is refused with it may try again with the same Call-ID (RFC 3261 section 8.1.3.5; RFC 4028
+/// section 7.3; RFC 4412 section 4.7.1).
+fn asks_again(code: u16) -> bool {
+    asks_for_more(code) || matches!(code, 413 | 415 | 416 | 417 | 420)
+}
+
 /// Whether a call of the rank `new` preempts one of the rank `old`.
 pub fn preempts(mlpp: &Mlpp, new: usize, old: usize) -> bool {
     let space = mlpp.namespace.as_deref().and_then(Namespace::named);
@@ -115,9 +134,16 @@ impl<'a> Case<'a> {
             self.server.iter().filter(|e| e.method == Method::Invite && e.first().to_tag.is_none());
         let mut calls: Vec<LineCall<'_, 'a>> = Vec::new();
         for exchange in incoming {
-            // The same INVITE by another way, or once more.
-            if !calls.iter().any(|call| call.has(exchange.first().call_id)) {
-                calls.push(self.incoming_call(exchange));
+            let (at, call_id) = (exchange.first().at, exchange.first().call_id);
+            let known = calls.iter().rposition(|call| call.has(call_id));
+            let refused = known.and_then(|known| {
+                calls[known].end.filter(|end| end.at <= at && end.by_phone).map(|end| status(end.message))
+            });
+            match (known, refused) {
+                (Some(known), Some(code)) if asks_again(code) => calls[known] = self.incoming_call(exchange),
+                // The same INVITE by another way.
+                (Some(_), None | Some(0 | 482)) => {}
+                _ => calls.push(self.incoming_call(exchange)),
             }
         }
         let outgoing = self.attempts.iter().filter(|attempt| attempt.method == Method::Invite);
@@ -137,13 +163,15 @@ impl<'a> Case<'a> {
         name.map_or_else(|| format!("call {}", call.call_ids[0]), |(name, _)| format!("call \"{name}\""))
     }
 
-    /// What takes the appearances of a line at that instant, in order of creation. `calls` is [`Case::line_calls`].
-    pub fn units(&self, calls: &[LineCall<'_, 'a>], line: &str, at: Instant) -> Vec<Unit> {
+    /// What takes the appearances of a line at that instant, in order of creation; without the calls that may be over
+    /// if `sure`. `calls` is [`Case::line_calls`].
+    pub fn units(&self, calls: &[LineCall<'_, 'a>], line: &str, at: Instant, sure: bool) -> Vec<Unit> {
         let mlpp = &self.profile.mlpp;
-        let legs = self.legs(calls, line, at);
+        let legs: Vec<usize> =
+            self.legs(calls, line, at).into_iter().filter(|&leg| calls[leg].takes_room(at, sure)).collect();
         let mut units = Vec::new();
         for (place, call) in calls.iter().enumerate() {
-            if call.line != line || !call.is_there(at) || legs.contains(&place) {
+            if call.line != line || !call.takes_room(at, sure) || legs.contains(&place) {
                 continue;
             }
             let (state, since) = self.state(call, at);
@@ -208,7 +236,31 @@ impl<'a> Case<'a> {
                 state = (next, agreement.answer.at.max(up));
             }
         }
-        state
+        match (state.0, self.unsettled_offer(call, at)) {
+            (CallState::Active, Some((false, asked))) => (CallState::HeldByOther, asked),
+            (CallState::Held, Some((true, _))) => (CallState::HeldByOther, state.1),
+            _ => state,
+        }
+    }
+
+    /// The last offer of the phone's in a call that is up, whether it wants to hear with it, and its time, unless
+    /// there was an agreement since: the other side has not answered, or has refused it.
+    fn unsettled_offer(&self, call: &LineCall<'_, '_>, at: Instant) -> Option<(bool, Instant)> {
+        let is_offer = |e: &&ClientExchange<'_>| {
+            matches!(e.method, Method::Invite | Method::Update)
+                && e.in_dialog()
+                && call.has(e.first().call_id)
+        };
+        let offer = self.client.iter().filter(is_offer).rfind(|e| e.t0() <= at)?;
+        let agreements = self.agreements();
+        let settled = |from| {
+            agreements.iter().any(|a| call.has(a.call_id()) && a.answer.at >= from && a.answer.at <= at)
+        };
+        if settled(offer.t0()) {
+            return None;
+        }
+        let session = description(offer.first())?;
+        Some((session.direction(session.audio()?).receives(), offer.t0()))
     }
 
     /// When anything about a line's calls changed within that time, by whomever: in order.
@@ -220,10 +272,17 @@ impl<'a> Case<'a> {
             let ranks = call.ranks.iter().map(|(at, _)| *at);
             ranks.chain([call.created()]).chain(call.up).chain(end)
         });
+        let offers = self.client.iter().filter(|e| e.in_dialog() && e.method != Method::Bye).map(|e| e.t0());
+        let doubts = calls.iter().filter_map(|call| call.doubtful);
         let keys = |key: &Key| matches!(key, Key::Conference | Key::Split);
         let joined = self.notes.when_commanded(keys);
-        let mut all: Vec<Instant> =
-            agreed.chain(of_calls).chain(joined).filter(|at| *at >= from && *at <= to).collect();
+        let mut all: Vec<Instant> = agreed
+            .chain(of_calls)
+            .chain(joined)
+            .chain(offers)
+            .chain(doubts)
+            .filter(|at| *at >= from && *at <= to)
+            .collect();
         all.sort();
         all.dedup();
         all
@@ -234,21 +293,30 @@ impl<'a> Case<'a> {
         let call_id = invite.call_id;
         let accepted = exchange.responses.iter().find(|r| (200..300).contains(&status(r)));
         let refused = exchange.responses.iter().find(|r| status(r) >= 300);
-        let cancel = self.server.iter().find(|e| e.method == Method::Cancel && e.first().call_id == call_id);
+        let cancel = self.server.iter().find(|e| {
+            e.method == Method::Cancel && e.first().call_id == call_id && e.first().at >= invite.at
+        });
         let cancelled = cancel
             .map(|cancel| cancel.first())
             .filter(|cancel| accepted.or(refused).is_none_or(|answer| answer.at >= cancel.at));
         let taken_back = cancelled.map(|message| CallEnd { at: message.at, by_phone: false, message });
         let refused = refused.map(|message| CallEnd { at: message.at, by_phone: true, message });
         let end = match accepted {
-            Some(accepted) => self.end_of_call(&[call_id], Some(accepted.at)),
-            None => taken_back.or(refused).or_else(|| self.end_of_call(&[call_id], None)),
+            Some(accepted) => self.end_of_call(&[call_id], invite.at, Some(accepted.at)),
+            None => taken_back.or(refused).or_else(|| self.end_of_call(&[call_id], invite.at, None)),
         };
-        let line = invite.message.to().and_then(|to| to.sip_uri()).and_then(|uri| uri.user_name());
+        let rung = exchange.responses.iter().any(|r| (101..300).contains(&status(r)));
+        let preempted = refused.is_some_and(|end| end.message.message.preemption().is_some());
+        // A phone that has not said anything has the call, or has not.
+        let unheard = (!rung && refused.is_none()).then_some(invite.at);
+        let called = invite.message.request_uri().and_then(Uri::parse).and_then(|uri| uri.user_name());
+        let to = invite.message.to().and_then(|to| to.sip_uri()).and_then(|uri| uri.user_name());
         LineCall {
             call_ids: vec![call_id],
             incoming: true,
-            line: line.unwrap_or_default(),
+            line: self.line_of(&[called, to]),
+            let_in: rung || preempted || refused.is_none(),
+            doubtful: unheard.into_iter().chain(self.started_anew(invite.at)).min(),
             invite,
             up: accepted.map(|accepted| accepted.at),
             end,
@@ -263,10 +331,12 @@ impl<'a> Case<'a> {
         call_ids.dedup();
         let responses = || tries.iter().flat_map(|e| &e.responses);
         let accepted = responses().find(|r| (200..300).contains(&status(r)));
-        let cancel =
-            self.client.iter().find(|e| e.method == Method::Cancel && call_ids.contains(&e.first().call_id));
-        let given_up = cancel.map(|e| CallEnd { at: e.t0(), by_phone: true, message: e.first() });
         let last = tries[tries.len() - 1];
+        // What is cancelled at one server, to try the next, goes on.
+        let cancel = self.client.iter().find(|e| {
+            e.method == Method::Cancel && call_ids.contains(&e.first().call_id) && e.t0() >= last.t0()
+        });
+        let given_up = cancel.map(|e| CallEnd { at: e.t0(), by_phone: true, message: e.first() });
         let refused = last.finals().find(|r| status(r) >= 300).map(|message| CallEnd {
             at: message.at,
             by_phone: false,
@@ -277,15 +347,33 @@ impl<'a> Case<'a> {
             by_phone: false,
             message: last.first(),
         });
+        let unanswered = unanswered.filter(|end| end.at <= self.horizon);
         let end = match accepted {
-            Some(accepted) => self.end_of_call(&call_ids, Some(accepted.at)),
+            // A CANCEL that the 2xx crosses has said already that the call is to end, and why.
+            Some(accepted) => given_up
+                .filter(|end| end.at <= accepted.at)
+                .or_else(|| self.end_of_call(&call_ids, invite.at, Some(accepted.at))),
             None => given_up.or(refused).or(unanswered),
         };
         let line = invite.message.from().and_then(|from| from.sip_uri()).and_then(|uri| uri.user_name());
+        // Without a provisional response there is nothing to cancel (RFC 3261 section 9.1); and when a phone
+        // takes a failure of the transport, or silence, for the end, is its own affair.
+        let until = accepted.map(|accepted| accepted.at);
+        let hung_up = self
+            .notes
+            .when_commanded(|key| *key == Key::HangUp)
+            .filter(|at| *at >= invite.at && until.is_none_or(|until| *at < until));
+        let silent =
+            (last.outcome() == super::Outcome::Silence).then(|| last.t0() + self.least_timeout_of(last));
+        let failed = last.failures.first().map(|failure| failure.at).filter(|_| accepted.is_none());
+        let doubts = hung_up.chain(silent).chain(failed).chain(self.started_anew(invite.at));
+        let doubtful = doubts.min();
         let ranks = self.ranks(invite, responses(), &call_ids);
         LineCall {
             incoming: false,
-            line: line.unwrap_or_default(),
+            line: self.line_of(&[line]),
+            let_in: true,
+            doubtful,
             invite,
             up: accepted.map(|accepted| accepted.at),
             end,
@@ -294,23 +382,59 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The first BYE of either side; or a CANCEL of the phone's, which ends no call that is up, but is meant to.
-    fn end_of_call(&self, call_ids: &[&str], up: Option<Instant>) -> Option<CallEnd<'_, 'a>> {
+    /// Which line a call is of: the first of these users that has one. Of a phone with one line, every call is,
+    /// whatever address it was dialled by.
+    fn line_of(&self, users: &[Option<String>]) -> String {
+        let Some(scene) = self.notes.scene.filter(|scene| !scene.lines.is_empty()) else {
+            return String::new();
+        };
+        let known = |user: &&String| scene.lines.iter().any(|line| line.user == **user);
+        let users = || users.iter().flatten();
+        users().find(known).or_else(|| users().last()).cloned().unwrap_or_default()
+    }
+
+    /// When the phone was switched off and on, or started anew as it was asked to, after that instant.
+    fn started_anew(&self, after: Instant) -> Option<Instant> {
+        let pressed = self.notes.when_commanded(|key| *key == Key::Reboot);
+        let resets = self.resets();
+        let asked = resets.iter().filter_map(|reset| reset.shown.map(|_| reset.asked));
+        pressed.chain(asked).filter(|at| *at >= after).min()
+    }
+
+    /// The first BYE of either side, in the last of its dialogs where it was forked; or a CANCEL of the phone's,
+    /// which ends no call that is up, but is meant to.
+    fn end_of_call(&self, call_ids: &[&str], since: Instant, up: Option<Instant>) -> Option<CallEnd<'_, 'a>> {
         let surely_up = up.map(|up| up + self.doubt());
         let is_cancel = |e: &&ClientExchange<'a>| {
             e.method == Method::Cancel
                 && call_ids.contains(&e.first().call_id)
                 && surely_up.is_some_and(|up| e.t0() > up)
         };
+        let is_bye = |method: &Method, seen: &Seen<'_>| {
+            *method == Method::Bye && call_ids.contains(&seen.call_id) && seen.at >= since
+        };
+        let first_bye = |remote: Option<&String>| {
+            let is_of = |tag: &Option<String>| remote.is_none_or(|remote| tag.as_ref() == Some(remote));
+            let own = self.client.iter().filter(|e| is_bye(&e.method, e.first()) && is_of(&e.first().to_tag));
+            let own = own.map(|e| CallEnd { at: e.t0(), by_phone: true, message: e.first() });
+            let theirs =
+                self.server.iter().filter(|e| is_bye(&e.method, e.first()) && is_of(&e.first().from_tag));
+            let theirs = theirs.map(|e| CallEnd { at: e.first().at, by_phone: false, message: e.first() });
+            own.chain(theirs).min_by_key(|end| end.at)
+        };
+        let dialogs = self.dialogs.iter().filter(|d| d.confirmed && call_ids.contains(&d.call_id.as_str()));
+        let remotes: BTreeSet<&String> = dialogs.map(|dialog| &dialog.remote_tag).collect();
+        let bye = match remotes.len() {
+            0 | 1 => first_bye(None),
+            _ => {
+                let ends: Option<Vec<CallEnd<'_, 'a>>> =
+                    remotes.into_iter().map(|tag| first_bye(Some(tag))).collect();
+                ends.and_then(|ends| ends.into_iter().max_by_key(|end| end.at))
+            }
+        };
         let cancels = self.client.iter().filter(is_cancel);
         let cancels = cancels.map(|e| CallEnd { at: e.t0(), by_phone: true, message: e.first() });
-        let is_bye =
-            |method: &Method, seen: &Seen<'_>| *method == Method::Bye && call_ids.contains(&seen.call_id);
-        let own = self.client.iter().filter(|e| is_bye(&e.method, e.first()));
-        let own = own.map(|e| CallEnd { at: e.t0(), by_phone: true, message: e.first() });
-        let theirs = self.server.iter().filter(|e| is_bye(&e.method, e.first()));
-        let theirs = theirs.map(|e| CallEnd { at: e.first().at, by_phone: false, message: e.first() });
-        own.chain(theirs).chain(cancels).min_by_key(|end| end.at)
+        bye.into_iter().chain(cancels).min_by_key(|end| end.at)
     }
 
     /// The level of the INVITE, and what the server makes of it later, where the profile lets it (PA-05, F-13).
@@ -327,7 +451,9 @@ impl<'a> Case<'a> {
         let mut ranks = vec![(invite.at, rank(mlpp, invite.message).unwrap_or(0))];
         if mlpp.server_may_change_level {
             let told = responses.filter(|r| status(r) < 300).map(|r| (r.at, rank(mlpp, r.message)));
-            let asked = self.server.iter().map(ServerExchange::first).filter(|request| {
+            // What the phone has refused changes nothing (RFC 3261 section 14.2).
+            let taken = self.server.iter().filter(|e| e.final_response().is_none_or(|r| status(r) < 300));
+            let asked = taken.map(ServerExchange::first).filter(|request| {
                 call_ids.contains(&request.call_id)
                     && request.to_tag.is_some()
                     && (request.is_request(&Method::Invite) || request.is_request(&Method::Update))

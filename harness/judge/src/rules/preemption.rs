@@ -2,10 +2,10 @@
 //! preemption (PA-06 to PA-09, F-13 to F-16; RFC 4411 section 2, RFC 4412 sections 4.6.6 and 4.7.2.1).
 
 use sipfarm_core::profile::{EqualPrecedence, Mlpp, PreemptState, Tie};
-use sipfarm_core::sip::Reason;
+use sipfarm_core::sip::{Namespace, Policy, Reason};
 use sipfarm_core::{Instant, Key, Span};
 
-use crate::case::{CallEnd, CallState, Case, LineCall, Seen, Unit, preempts, status};
+use crate::case::{CallEnd, CallState, Case, LineCall, Seen, Unit, asks_for_more, preempts, status};
 
 /// A teardown may take so long beyond the profile's delay (PA-06).
 const TEARDOWN: Span = Span::from_secs(2);
@@ -63,6 +63,11 @@ pub fn demand(mlpp: &Mlpp, appearances: usize, units: &[Unit], new: usize) -> De
         } else {
             Demand::Falls(active)
         };
+    }
+    // Who queues tears nobody down, and may let the call wait, or not (RFC 4412 sections 4.5.2 and 4.7.2.2).
+    let space = mlpp.namespace.as_deref().and_then(Namespace::named);
+    if space.is_some_and(|space| space.policy == Policy::Queue) {
+        return Demand::NobodyFalls;
     }
     let Some(lowest) = units.iter().map(|unit| unit.rank).min() else { return Demand::NobodyFalls };
     if !preempts(mlpp, new, lowest) {
@@ -135,10 +140,14 @@ pub struct Arrival<'c, 'a> {
     pub demands: Vec<Demand>,
     /// The calls that the phone tore down in its favour, by place.
     pub fallen: Vec<usize>,
-    /// The phone's final response, and when.
+    /// The phone's refusal, if it is its own: not its user's, nor for a third call that is higher still.
     pub refusal: Option<&'c Seen<'a>>,
     /// Whether the phone rang for it or took it.
     pub let_in: bool,
+    /// Whether nothing more can be asked: the user has refused it, or the phone was starting.
+    pub excused: bool,
+    /// Whether another call of the line was over without being torn down before anybody had to fall.
+    pub relieved: bool,
     /// Until when the phone had to act.
     pub until: Instant,
 }
@@ -146,18 +155,19 @@ pub struct Arrival<'c, 'a> {
 /// The calls with precedence, or against one, that came to the phone's lines, in order; empty where what the phone
 /// had to do cannot be known.
 pub fn arrivals<'c, 'a>(case: &'c Case<'a>, calls: &'c [LineCall<'c, 'a>]) -> Vec<Arrival<'c, 'a>> {
-    let mut doomed: Vec<usize> = Vec::new();
+    // Who fell already, and for a call that came when.
+    let mut doomed: Vec<(usize, Instant)> = Vec::new();
     let mut arrivals: Vec<Arrival<'c, 'a>> = Vec::new();
     for (place, call) in calls.iter().enumerate().filter(|(_, call)| call.incoming) {
         let Some(appearances) = appearances(case, &call.line) else { continue };
         let mut arrival = arrival(case, calls, place, appearances, &doomed);
         // Of what fell since, it takes what it had to; the rest may have fallen for one that came behind it.
         arrival.fallen = arrival.share();
-        doomed.extend(&arrival.fallen);
+        doomed.extend(arrival.fallen.iter().map(|&fallen| (fallen, call.created())));
         arrivals.push(arrival);
     }
     // What fell for nobody, fell for the last that came before.
-    for other in (0..calls.len()).filter(|other| !doomed.contains(other)) {
+    for other in (0..calls.len()).filter(|other| !doomed.iter().any(|(fallen, _)| fallen == other)) {
         let fell_for = |arrival: &&mut Arrival<'c, 'a>| {
             other != arrival.call
                 && falls_for(case, &calls[other], calls[arrival.call].created(), arrival.until)
@@ -196,18 +206,40 @@ fn arrival<'c, 'a>(
     calls: &'c [LineCall<'c, 'a>],
     place: usize,
     appearances: usize,
-    doomed: &[usize],
+    doomed: &[(usize, Instant)],
 ) -> Arrival<'c, 'a> {
     let call = &calls[place];
     let until = call.created() + limit(case);
     let exchange = case.server.iter().find(|e| e.first().at == call.created() && call.has(e.first().call_id));
     let responses = || exchange.into_iter().flat_map(|e| &e.responses);
-    let refusal = responses().find(|r| status(r) >= 300 && r.at <= until).map(|response| &**response);
     let let_in = responses().any(|r| (101..300).contains(&status(r)) && r.at <= until);
+    let ends = |key: &Key| matches!(key, Key::Reject(_) | Key::HangUp | Key::Reboot);
+    let by_user = |r: &Seen<'_>| case.notes.commanded(ends, call.created(), r.at);
+    let fell_itself = |r: &Seen<'_>| {
+        let is_later = |other: &LineCall<'_, '_>| {
+            other.incoming && other.created() > call.created() && other.created() <= r.at
+        };
+        let_in && r.message.preemption().is_some() && calls.iter().any(is_later)
+    };
+    let refused = responses().find(|r| status(r) >= 300 && r.at <= until);
+    let rejected = refused.is_some_and(|r| by_user(r));
+    let refusal = refused.filter(|r| !by_user(r) && !fell_itself(r)).map(|response| &**response);
+    let excused = rejected || (responses().next().is_none() && is_starting(case, call.created(), until));
+    let is_doomed =
+        |other: usize, at: Instant| doomed.iter().any(|(known, since)| *known == other && *since <= at);
     let fallen: Vec<usize> = (0..calls.len())
-        .filter(|&other| other != place && !doomed.contains(&other))
+        .filter(|&other| other != place && !is_doomed(other, until))
         .filter(|&other| falls_for(case, &calls[other], call.created(), until))
         .collect();
+    let relieves = |other: &LineCall<'_, '_>| {
+        let over = other.end.map(|end| end.at).into_iter().chain(other.doubtful);
+        other.line == call.line
+            && other.let_in
+            && other.created() < call.created()
+            && over.min().is_some_and(|at| at > call.created() && at <= until)
+    };
+    let relieved = (0..calls.len())
+        .any(|other| !is_doomed(other, until) && !fallen.contains(&other) && relieves(&calls[other]));
     // The phone has decided when it first said something, or tore somebody down.
     let acted = responses().map(|r| r.at).filter(|at| *at >= call.created());
     let said = responses().find(|r| status(r) > 100).map(|r| r.at);
@@ -215,18 +247,37 @@ fn arrival<'c, 'a>(
     let decided = said.into_iter().chain(fell).min().or_else(|| acted.max()).unwrap_or(until).min(until);
     let mut demands = Vec::new();
     for at in instants(case, calls, call.created(), decided) {
-        let mut units = case.units(calls, &call.line, at);
-        units.retain(|unit| {
-            !unit.calls.contains(&place) && !unit.calls.iter().all(|leg| doomed.contains(leg))
-        });
-        for shown in 0..=shown(case, calls, &call.line, at).min(appearances) {
-            let demand = demand(&case.profile.mlpp, appearances - shown, &units, call.rank(call.created()));
-            if !demands.contains(&demand) {
-                demands.push(demand);
+        // Of those that came with it, the ones behind it come later.
+        let is_behind =
+            |leg: usize| leg > place && calls[leg].created() == call.created() && at == call.created();
+        for sure in [false, true] {
+            let mut units = case.units(calls, &call.line, at, sure);
+            units.retain(|unit| {
+                let legs = || unit.calls.iter().copied();
+                !unit.calls.contains(&place)
+                    && !legs().all(|leg| is_doomed(leg, at))
+                    && !legs().any(is_behind)
+            });
+            for shown in 0..=shown(case, calls, &call.line, at).min(appearances) {
+                let demand =
+                    demand(&case.profile.mlpp, appearances - shown, &units, call.rank(call.created()));
+                if !demands.contains(&demand) {
+                    demands.push(demand);
+                }
             }
         }
     }
-    Arrival { call: place, demands, fallen, refusal, let_in, until }
+    Arrival { call: place, demands, fallen, refusal, let_in, excused, relieved, until }
+}
+
+/// Whether the phone was switched off and on before `to`, and had said nothing since when it was `from`.
+fn is_starting(case: &Case<'_>, from: Instant, to: Instant) -> bool {
+    let pressed = case.notes.when_commanded(|key| *key == Key::Reboot).filter(|at| *at <= to).max();
+    let has_spoken = |since: Instant| {
+        let mut own = case.messages.iter().filter(|seen| case.names.is_phone(seen.src));
+        own.any(|seen| seen.at > since + case.limits.at_once() && seen.at < from)
+    };
+    pressed.is_some_and(|pressed| !has_spoken(pressed))
 }
 
 /// How many calls of a line the other side has preempted just before: a phone may go on to show each for the time
@@ -273,16 +324,30 @@ fn falls_for(case: &Case<'_>, call: &LineCall<'_, '_>, from: Instant, to: Instan
     if end.message.message.preemption().is_some() {
         return true;
     }
+    if !call.let_in {
+        return false; // It was refused before it rang: there was nothing to tear down.
+    }
     let ends = |key: &Key| matches!(key, Key::HangUp | Key::Reject(_) | Key::Reboot);
     let failed = |end: Instant| {
         case.client.iter().any(|e| {
             call.has(e.first().call_id)
                 && e.in_dialog()
                 && e.t0() < end
-                && e.code().is_none_or(|code| code >= 300)
+                && e.code().is_none_or(|code| code >= 300 && code != 491 && !asks_for_more(code))
         })
     };
     case.notes.scene.is_some()
         && !case.notes.commanded(ends, from - case.limits.at_once(), end.at)
         && !failed(end.at)
+        && !has_expired(case, call, end.at)
+}
+
+/// Whether the session of a call may have expired by then, so that the phone ends it (RFC 4028 section 10).
+fn has_expired(case: &Case<'_>, call: &LineCall<'_, '_>, at: Instant) -> bool {
+    let sessions = case.sessions();
+    let of_it = sessions
+        .iter()
+        .filter(|session| call.has(&case.dialogs[session.dialog].call_id) && session.accepted.at <= at);
+    let last = of_it.max_by_key(|session| session.accepted.at);
+    last.and_then(|session| session.given_up()).is_some_and(|given_up| given_up - case.doubt() <= at)
 }

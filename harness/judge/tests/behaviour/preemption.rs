@@ -1,5 +1,7 @@
 //! Which call falls for a higher one, how, and when none does.
 
+mod crossings;
+
 use std::net::SocketAddr;
 
 use sipfarm_core::profile::{ConferenceLevel, PreemptState, Tie};

@@ -3,7 +3,7 @@
 use sipfarm_core::sip::Method;
 
 use super::Asked;
-use crate::case::SeenRef;
+use crate::case::{Case, Seen, SeenRef};
 use crate::finding::{Finding, Window};
 use crate::rules::RuleInfo;
 
@@ -32,6 +32,7 @@ pub(super) fn judge(
     let is_it = |seen: &&SeenRef<'_>| {
         seen.is_request(method)
             && case.names.is_phone(seen.src)
+            && !is_ack_of_refusal(case, seen)
             && call.has(seen.call_id)
             && seen.at >= window.from
     };
@@ -55,4 +56,11 @@ pub(super) fn judge(
         0 => draft.seen(format!("no {method} of that call")).fail_at(window.to),
         count => draft.seen(format!("in all {count}")).messages(requests.iter().map(|seen| &***seen)).pass(),
     }
+}
+
+/// The ACK of a refusal belongs to the INVITE's transaction, and need not say what that asked for (RFC 3261 section
+/// 17.1.1.3).
+fn is_ack_of_refusal(case: &Case<'_>, seen: &Seen<'_>) -> bool {
+    seen.is_request(&Method::Ack)
+        && case.client.iter().any(|e| e.method == Method::Invite && e.branch == seen.branch)
 }

@@ -122,7 +122,8 @@ pub(super) fn judge_untouched(asked: &Asked<'_, '_>, but: &[String], during: Spa
     let calls = case.line_calls();
     let excepted: Vec<&str> = but.iter().filter_map(|name| case.call_named(name)).collect();
     let was_there =
-        |call: &&LineCall<'_, '_>| call.is_there(asked.since()) && !excepted.iter().any(|id| call.has(id));
+        // What comes with the trigger itself was not there before it.
+        |call: &&LineCall<'_, '_>| call.created() < asked.since() && call.is_there(asked.since()) && !excepted.iter().any(|id| call.has(id));
     let known: Vec<&LineCall<'_, '_>> = calls.iter().filter(was_there).collect();
     let ended = |call: &&LineCall<'_, '_>, by_phone: bool| -> Option<Instant> {
         call.end.filter(|end| end.by_phone == by_phone && end.at <= window.to).map(|end| end.at)

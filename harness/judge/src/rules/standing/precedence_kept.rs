@@ -4,7 +4,7 @@
 
 use sipfarm_core::sip::{Method, ResourceValue};
 
-use crate::case::{Case, LineCall, Seen, SeenRef, rank, status};
+use crate::case::{Case, ClientExchange, LineCall, Seen, SeenRef, rank, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -31,12 +31,12 @@ impl Rule for PrecedenceKept {
             return docket.close();
         }
         for call in case.line_calls().iter().filter(|call| !call.incoming) {
-            let own = call.invite.message.resource_priority();
-            if own.is_empty() {
+            if call.invite.message.resource_priority().is_empty() {
                 continue;
             }
             let told = told(case, call);
             for request in requests(case, call) {
+                let own = asked_for(case, call, request);
                 let found = request.message.resource_priority();
                 let allowed = allowed(case, &own, &told, request);
                 if allowed.iter().any(|values| same(values, &found)) {
@@ -73,12 +73,32 @@ fn requests<'c, 'a>(case: &'c Case<'a>, call: &LineCall<'_, 'a>) -> Vec<&'c Seen
     case.messages.iter().filter(counts).collect()
 }
 
+/// What the call asks for: what its first INVITE does, or where that was refused for its precedence, the next one
+/// (RFC 4412 sections 4.6.4 and 4.7.1).
+fn asked_for(case: &Case<'_>, call: &LineCall<'_, '_>, request: &Seen<'_>) -> Vec<ResourceValue> {
+    let is_try = |e: &&ClientExchange<'_>| {
+        e.method == Method::Invite && !e.in_dialog() && call.has(e.first().call_id) && e.t0() <= request.at
+    };
+    let mut own = call.invite;
+    let mut refused = false;
+    for exchange in case.client.iter().filter(is_try) {
+        if refused {
+            own = exchange.first();
+        }
+        refused = exchange.code().is_some_and(|code| matches!(code, 403 | 417 | 420));
+    }
+    own.message.resource_priority()
+}
+
 /// The levels that the server has told for the call, with their time.
 fn told<'c, 'a>(case: &'c Case<'a>, call: &LineCall<'_, 'a>) -> Vec<&'c SeenRef<'a>> {
     let mlpp = &case.profile.mlpp;
     if !mlpp.server_may_change_level {
         return Vec::new();
     }
+    // What the phone has refused changes nothing (RFC 3261 section 14.2).
+    let refusals = case.server.iter().filter(|e| e.final_response().is_some_and(|r| status(r) >= 300));
+    let refused: Vec<&str> = refusals.map(|e| e.branch.as_str()).collect();
     let is_it = |seen: &&SeenRef<'a>| {
         let changes =
             [Method::Invite, Method::Update].iter().any(|method| seen.method.as_ref() == Some(method));
@@ -87,6 +107,7 @@ fn told<'c, 'a>(case: &'c Case<'a>, call: &LineCall<'_, 'a>) -> Vec<&'c SeenRef<
             && changes
             && status(seen) < 300
             && rank(mlpp, seen.message).is_some()
+            && !refused.contains(&seen.branch.as_str())
     };
     case.messages.iter().filter(is_it).collect()
 }

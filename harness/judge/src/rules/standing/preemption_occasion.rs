@@ -70,11 +70,10 @@ impl<'c, 'a> Arrival<'c, 'a> {
     fn occasion_fault(&self, case: &Case<'_>, calls: &[LineCall<'_, '_>]) -> Option<String> {
         let gone = calls[self.call].end.is_some_and(|end| !end.by_phone && end.at <= self.until);
         let refused_otherwise = self.refusal.is_some() && !self.is_busy();
-        let rejected = self.is_rejected_by_user(case, calls);
-        if self.fallen.is_empty() && (gone || refused_otherwise || rejected) {
+        if self.fallen.is_empty() && (gone || refused_otherwise || self.excused) {
             return None;
         }
-        if self.demands.iter().any(|demand| self.is_occasion(demand)) {
+        if self.demands.iter().any(|demand| self.is_occasion(demand, gone)) {
             return None;
         }
         let fell =
@@ -89,20 +88,18 @@ impl<'c, 'a> Arrival<'c, 'a> {
         })
     }
 
-    fn is_occasion(&self, demand: &Demand) -> bool {
+    fn is_occasion(&self, demand: &Demand, gone: bool) -> bool {
         match demand {
             Demand::Room => self.fallen.is_empty() && self.let_in && !self.is_busy(),
             Demand::Busy => {
                 self.fallen.is_empty() && self.refusal.is_some_and(|refusal| status(refusal) == 486)
             }
             Demand::NobodyFalls => self.fallen.is_empty(),
-            Demand::Falls(_) => !self.fallen.is_empty() && !self.is_busy(),
+            // Nobody has to fall any more for a call that was let in, when another has ended by itself.
+            Demand::Falls(_) if self.fallen.is_empty() => {
+                self.relieved && self.let_in && self.refusal.is_none()
+            }
+            Demand::Falls(_) => self.refusal.is_none() || gone,
         }
-    }
-
-    fn is_rejected_by_user(&self, case: &Case<'_>, calls: &[LineCall<'_, '_>]) -> bool {
-        use sipfarm_core::Key;
-        let ends = |key: &Key| matches!(key, Key::Reject(_) | Key::HangUp | Key::Reboot);
-        self.refusal.is_some_and(|r| case.notes.commanded(ends, calls[self.call].created(), r.at))
     }
 }

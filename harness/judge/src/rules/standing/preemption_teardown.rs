@@ -6,7 +6,10 @@ use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
 use crate::rules::preemption::{Teardown, arrivals};
+use std::collections::BTreeSet;
+
 use sipfarm_core::Span;
+use sipfarm_core::profile::Mlpp;
 
 /// See the module.
 pub struct PreemptionTeardown;
@@ -63,14 +66,12 @@ fn faults(case: &Case<'_>, call: &LineCall<'_, '_>, teardown: &Teardown) -> Vec<
     let mlpp = &case.profile.mlpp;
     let mut faults = Vec::new();
     let at = call.end.map_or(call.created(), |end| end.at - Span::from_nanos(1));
-    let right = match case.state(call, at).0 {
-        CallState::Active | CallState::HeldByOther => vec![mlpp.teardown.active.clone()],
-        CallState::Held => vec![mlpp.teardown.held.clone()],
-        CallState::Alerting => mlpp.teardown.alerting_in.iter().map(u16::to_string).collect(),
-        CallState::Dialling => vec![mlpp.teardown.outgoing.clone()],
-    };
+    // An answer that the teardown crosses makes it right in either state.
+    let before = (at - case.doubt()).max(call.created());
+    let right: Vec<String> = [at, before].iter().flat_map(|&at| ways(mlpp, case.state(call, at).0)).collect();
     if !right.contains(&teardown.with) {
-        faults.push(format!("not {}", right.join(" or ")));
+        let ways: BTreeSet<&str> = right.iter().map(String::as_str).collect();
+        faults.push(format!("not {}", ways.into_iter().collect::<Vec<_>>().join(" or ")));
     }
     match &teardown.reason {
         None => faults.push("no Reason: preemption in it".to_owned()),
@@ -81,4 +82,15 @@ fn faults(case: &Case<'_>, call: &LineCall<'_, '_>, teardown: &Teardown) -> Vec<
         Some(_) => {}
     }
     faults
+}
+
+/// With what a call in that state may be torn down.
+fn ways(mlpp: &Mlpp, state: CallState) -> Vec<String> {
+    match state {
+        CallState::Active => vec![mlpp.teardown.active.clone()],
+        CallState::Held => vec![mlpp.teardown.held.clone()],
+        CallState::HeldByOther => vec![mlpp.teardown.active.clone(), mlpp.teardown.held.clone()],
+        CallState::Alerting => mlpp.teardown.alerting_in.iter().map(u16::to_string).collect(),
+        CallState::Dialling => vec![mlpp.teardown.outgoing.clone()],
+    }
 }

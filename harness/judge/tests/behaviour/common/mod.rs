@@ -34,6 +34,8 @@ pub struct Story {
     pub transport: Transport,
     /// The network of the scene.
     pub net: &'static str,
+    /// The phone's lines in the scene.
+    pub lines: Vec<sipfarm_judge::mark::Line>,
     /// Dialogs, CSeq numbers, last messages.
     pub memory: Dialled,
     nodes: Vec<(&'static str, bool)>,
@@ -73,6 +75,7 @@ impl Story {
             sight: Sight { frames: true, lossy: false, latency: Span::ZERO },
             transport: Transport::Udp,
             net: "virtual",
+            lines: Vec::new(),
             memory: Dialled::default(),
             nodes: vec![("primary", true), ("secondary", true), ("fallback", true), ("far-end", false)],
             listed: Vec::new(),
@@ -338,7 +341,7 @@ impl Story {
             net: self.net.to_owned(),
             sight: self.sight.clone(),
             phone: vec![PHONE.parse::<SocketAddr>().unwrap().ip()],
-            lines: Vec::new(),
+            lines: self.lines.clone(),
             nodes: nodes.chain(dns).collect(),
             servers: self.listed.iter().map(|&name| name.to_owned()).collect(),
             profile: self.profile.clone(),

@@ -9,11 +9,14 @@ use sipfarm_core::profile::{LoadError, Profile, Source, load, load_for};
 /// The profiles that are part of the program: name and YAML.
 const EMBEDDED: &[(&str, &str)] = &[
     ("rfc3261", include_str!("../../fixtures/profiles/rfc3261.yaml")),
+    ("ascip-ucr", include_str!("../../fixtures/profiles/ascip-ucr.yaml")),
     ("avaya-j100-aura", include_str!("../../fixtures/profiles/avaya-j100-aura.yaml")),
     ("avaya-j100-ipo", include_str!("../../fixtures/profiles/avaya-j100-ipo.yaml")),
     ("baresip", include_str!("../../fixtures/profiles/baresip.yaml")),
     ("cisco-sip-enterprise", include_str!("../../fixtures/profiles/cisco-sip-enterprise.yaml")),
     ("polycom-vvx", include_str!("../../fixtures/profiles/polycom-vvx.yaml")),
+    ("polycom-vvx-ucs58", include_str!("../../fixtures/profiles/polycom-vvx-ucs58.yaml")),
+    ("polycom-vvx-ucs59", include_str!("../../fixtures/profiles/polycom-vvx-ucs59.yaml")),
     ("yealink-t5x", include_str!("../../fixtures/profiles/yealink-t5x.yaml")),
 ];
 

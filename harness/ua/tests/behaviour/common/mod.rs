@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod calls;
 pub mod dns;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -84,13 +85,22 @@ impl Bench {
     }
 
     pub fn with_servers(profile: Profile, count: usize, transport: Transport) -> Bench {
+        Bench::of(Bench::config_over(profile, count, transport))
+    }
+
+    /// What a phone with that many servers is told.
+    pub fn config(profile: Profile, count: usize) -> PhoneConfig {
+        Bench::config_over(profile, count, Transport::Udp)
+    }
+
+    fn config_over(profile: Profile, count: usize, transport: Transport) -> PhoneConfig {
         let appearances = profile.lines.appearances;
         let server = |n: usize| Server {
             name: NAMES[n].to_owned(),
             at: Destination::Address(addr(n)),
             transport: Some(transport),
         };
-        Bench::of(PhoneConfig {
+        PhoneConfig {
             profile,
             servers: (0..count).map(server).collect(),
             dns: Vec::new(),
@@ -99,7 +109,7 @@ impl Bench {
             domain: "example.org".to_owned(),
             defects: Defects::default(),
             seed: 1,
-        })
+        }
     }
 
     pub fn of(config: PhoneConfig) -> Bench {
@@ -222,7 +232,7 @@ impl Bench {
         loop {
             while let Some(output) = self.phone.poll_output() {
                 match output {
-                    Output::Datagram { local, remote, payload } if [4000, 4001].contains(&local.port()) => {
+                    Output::Datagram { local, remote, payload } if (4000..4100).contains(&local.port()) => {
                         self.audio.push((self.time(), remote, payload));
                     }
                     Output::Datagram { local, remote, payload } if local != phone_addr() => {

@@ -51,34 +51,37 @@ pub enum Demand {
     Falls(Vec<Unit>),
 }
 
-/// What the calls on a line demand when one more of the rank `new` comes.
-pub fn demand(mlpp: &Mlpp, appearances: usize, units: &[Unit], new: usize) -> Demand {
+/// What the calls on a line demand when one more of the rank `new` comes: more than one thing where phones may
+/// take the state of a call for either.
+pub fn demand(mlpp: &Mlpp, appearances: usize, units: &[Unit], new: usize) -> Vec<Demand> {
     let below = |unit: &&Unit| preempts(mlpp, new, unit.rank);
     if units.len() < appearances {
-        let active: Vec<Unit> =
-            units.iter().filter(|unit| unit.state == CallState::Active).filter(below).cloned().collect();
-        // With room, only a phone after RFC 4412 section 4.7.2.1 ends the call that its user is in (F-14).
-        return if mlpp.requires_all_appearances || active.is_empty() {
-            Demand::Room
-        } else {
-            Demand::Falls(active)
+        let in_state = |state: CallState| -> Vec<Unit> {
+            units.iter().filter(|unit| unit.state == state).filter(below).cloned().collect()
         };
+        let (active, either) = (in_state(CallState::Active), in_state(CallState::HeldByOther));
+        // With room, only a phone after RFC 4412 section 4.7.2.1 ends the call that its user is in (F-14).
+        if mlpp.requires_all_appearances || (active.is_empty() && either.is_empty()) {
+            return vec![Demand::Room];
+        }
+        let room = active.is_empty().then_some(Demand::Room);
+        return room.into_iter().chain([Demand::Falls(active.into_iter().chain(either).collect())]).collect();
     }
     // Who queues tears nobody down, and may let the call wait, or not (RFC 4412 sections 4.5.2 and 4.7.2.2).
     let space = mlpp.namespace.as_deref().and_then(Namespace::named);
     if space.is_some_and(|space| space.policy == Policy::Queue) {
-        return Demand::NobodyFalls;
+        return vec![Demand::NobodyFalls];
     }
-    let Some(lowest) = units.iter().map(|unit| unit.rank).min() else { return Demand::NobodyFalls };
+    let Some(lowest) = units.iter().map(|unit| unit.rank).min() else { return vec![Demand::NobodyFalls] };
     if !preempts(mlpp, new, lowest) {
-        return match mlpp.equal_precedence {
+        return vec![match mlpp.equal_precedence {
             EqualPrecedence::Reject486 => Demand::Busy,
             EqualPrecedence::Preempt if new == lowest => Demand::Falls(chosen(mlpp, units, lowest)),
             EqualPrecedence::Preempt => Demand::Busy,
             EqualPrecedence::CallWaiting => Demand::NobodyFalls,
-        };
+        }];
     }
-    Demand::Falls(chosen(mlpp, units, lowest))
+    vec![Demand::Falls(chosen(mlpp, units, lowest))]
 }
 
 /// Those among the units of that rank that may be torn down (PA-07, PA-08).
@@ -217,9 +220,10 @@ fn arrival<'c, 'a>(
     let by_user = |r: &Seen<'_>| case.notes.commanded(ends, call.created(), r.at);
     let fell_itself = |r: &Seen<'_>| {
         let is_later = |other: &LineCall<'_, '_>| {
-            other.incoming && other.created() > call.created() && other.created() <= r.at
+            let is_above = preempts(&case.profile.mlpp, other.rank(r.at), call.rank(r.at));
+            other.incoming && is_above && other.created() > call.created() && other.created() <= r.at
         };
-        let_in && r.message.preemption().is_some() && calls.iter().any(is_later)
+        r.message.preemption().is_some() && calls.iter().any(is_later)
     };
     let refused = responses().find(|r| status(r) >= 300 && r.at <= until);
     let rejected = refused.is_some_and(|r| by_user(r));
@@ -259,10 +263,11 @@ fn arrival<'c, 'a>(
                     && !legs().any(is_behind)
             });
             for shown in 0..=shown(case, calls, &call.line, at).min(appearances) {
-                let demand =
-                    demand(&case.profile.mlpp, appearances - shown, &units, call.rank(call.created()));
-                if !demands.contains(&demand) {
-                    demands.push(demand);
+                let new = call.rank(call.created());
+                for demand in demand(&case.profile.mlpp, appearances - shown, &units, new) {
+                    if !demands.contains(&demand) {
+                        demands.push(demand);
+                    }
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! What crosses a call of higher precedence on its way, and what looks like preemption and is none.
 
+mod reasons;
+
 use sipfarm_core::sip::Message;
 use sipfarm_judge::mark::Line as SceneLine;
 
@@ -58,6 +60,19 @@ impl Line {
             "{method} sip:1002@10.0.1.1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.5:5060;branch={branch}\r\n\
              Max-Forwards: 70\r\nFrom: <sip:1001@example.com>;tag=pout\r\nTo: <sip:1002@example.com>{to_tag}\r\n\
              Call-ID: call-out\r\nCSeq: {cseq} {method}\r\n{fields}Content-Length: 0\r\n\r\n"
+        );
+        self.send(at, true, text);
+    }
+
+    /// The phone's 200 to a further INVITE of the server's.
+    fn accepts(&mut self, at: f64, name: &str, cseq: u32, direction: &str) {
+        let body = sdp(direction, 4_000);
+        let text = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bKINVITE{cseq}{name}\r\n\
+             From: <sip:1002@example.com>;tag=f{name}\r\nTo: <sip:1001@example.com>;tag=p{name}\r\n\
+             Call-ID: call-{name}\r\nCSeq: {cseq} INVITE\r\nContact: <sip:1001@10.0.0.5>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
         );
         self.send(at, true, text);
     }

@@ -1,5 +1,6 @@
 //! What a scenario owns: its plan, its lab, and what it has been told to expect.
 
+mod ask;
 mod call_state;
 mod calls;
 mod context;
@@ -297,7 +298,10 @@ impl World {
         let progress = self.progress.clone();
         for (which, expected) in asked {
             let lab = self.lab().await?;
-            let found = decide(lab, which, &expected, progress.as_ref()).await;
+            let found = match ask::ask(lab, &expected).await {
+                Ok(()) => decide(lab, which, &expected, progress.as_ref()).await,
+                Err(lost) => Err(lost),
+            };
             let finding = found.map_err(|failure| self.stop(failure))?;
             self.live.push(finding.clone());
             if matches!(finding.verdict, Verdict::Fail | Verdict::Inconclusive | Verdict::NotExercised) {

@@ -85,6 +85,7 @@ pub fn words(mark: &Mark) -> String {
         Mark::Noted { node, what } => format!("{node}: {what}"),
         Mark::CallNamed { name, call_id } => format!("call {name:?} is {call_id}"),
         Mark::Expect(expected) => format!("expected: {} (line {})", expected.text, expected.line),
+        Mark::Observed { fact, answer, by, .. } => format!("{by} is asked: {} {answer}", fact.question()),
         Mark::Trouble { what, since: Some(since) } => {
             format!("trouble since {}: {what}", Span::from_nanos(since.as_nanos()))
         }

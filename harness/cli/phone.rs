@@ -1,7 +1,7 @@
 //! `sipfarm phone`: the reference phone as a process of its own.
 //!
 //! It reads commands from standard input, one a line, and answers each with `ok`, `refused: REASON`
-//! or `error: REASON`. Lines that start with `- ` are its reports. It ends with its input.
+//! or `error: REASON`, and questions of what shows at it with `yes` or `no`. Lines that start with `- ` are its reports. It ends with its input.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -12,13 +12,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sipfarm_core::key::KEYS;
 use sipfarm_core::machine::{Input, Machine, Output};
 use sipfarm_core::profile::{Profile, Source, load_for};
-use sipfarm_core::{Instant, Key};
+use sipfarm_core::{Fact, Instant, Key};
 use sipfarm_ua::{Defect, Destination, Line, Phone, PhoneConfig, Server};
 
 use super::check::{rules, wrong_profile};
 use crate::error::{Error, Exit, Result};
 use crate::net::{MachineId, RealLab, RealOptions, Trouble};
-use crate::phone::{Lateness, press};
+use crate::phone::{ASK, Lateness, press};
 
 /// Arguments of `sipfarm phone`.
 #[derive(Debug, clap::Args)]
@@ -123,6 +123,12 @@ fn obey(lab: &RealLab, id: MachineId, input: &mut Lines<impl BufRead>) -> Result
         if line.as_ref().is_ok_and(|line| line.is_empty()) {
             continue;
         }
+        let asked = line.as_ref().ok().and_then(|line| line.strip_prefix(ASK)).map(str::parse::<Fact>);
+        if let Some(fact) = asked {
+            let shows = fact.map(|fact| lab.command(id, move |phone: &mut Phone, _| phone.shows(fact)));
+            say(&shows.map_or_else(|why| format!("error: {why}"), |shows| yes_or_no(shows).to_owned()));
+            continue;
+        }
         let reply = match line.and_then(|line| line.parse::<Key>()) {
             Ok(key) => match lab.command(id, move |phone: &mut Phone, now| press(phone, &key, now)) {
                 Ok(()) => "ok".to_owned(),
@@ -133,6 +139,10 @@ fn obey(lab: &RealLab, id: MachineId, input: &mut Lines<impl BufRead>) -> Result
         say(&reply);
     }
     Ok(())
+}
+
+fn yes_or_no(is: bool) -> &'static str {
+    if is { "yes" } else { "no" }
 }
 
 /// Tells what went wrong under the phone.
@@ -219,9 +229,12 @@ fn check_servers(args: &PhoneArgs) -> Result<()> {
 
 /// The help's last part: what the phone can be told.
 pub fn after_help() -> String {
+    let call = Fact::Call;
     format!(
         "Commands on standard input, one a line: {KEYS}.\n\
          Each is answered with `ok`, `refused: REASON` or `error: REASON`; lines that begin with `- ` are reports. \
+         What shows at the phone, a line that begins with `{ASK}` asks, as `{ASK}{call}`; it is answered with `yes` or \
+         `no`. \
          The phone ends with its input.\n\
          The password is taken from the environment: SIPFARM_PASSWORD."
     )

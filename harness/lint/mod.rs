@@ -20,6 +20,7 @@
 //! | `unknown-method`, `no-status-code` | SIP has no such method, no such response |
 //! | `table-missing`, `table-not-taken`, `table-row`, `setting-twice` | a table where none is read, none where one is, a row of another form, a row that another undoes |
 //! | `unknown-node`, `unknown-fault`, `unknown-profile`, `unknown-setting`, `unknown-requirement` | nothing bears this name |
+//! | `unknown-fact` | nobody at a phone is asked that |
 //! | `tag-without-at` | an id that is meant as a tag and is only description |
 //! | `tag-retry` | a tag that would try failures away |
 //! | `tag-time-scale` | a tag that is meant to shorten times, and does not |

@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 use gherkin::{Scenario, Step, StepType};
 use regex::Regex;
+use sipfarm_core::Fact;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::nearest::nearest;
 
@@ -45,6 +46,9 @@ const DECLARES_DNS: &str = "DNS for ";
 /// How a step ends whose table holds settings of a resilience group.
 const GROUP_SETTINGS: &str = "a resilience group with settings";
 
+/// How a step begins that asks somebody at the phone.
+const SEES: &str = "the person at the phone sees that ";
+
 /// How steps go on, or begin, that may name the far end beside the nodes: it has faults of its own.
 const MAY_NAME_FAR_END: [&str; 2] = [" has fault ", "the faults at "];
 
@@ -78,6 +82,7 @@ impl FileLint<'_> {
             self.settings(step);
             self.methods(step);
             self.codes(step);
+            self.facts_at_phone(step);
         }
     }
 
@@ -349,6 +354,15 @@ impl FileLint<'_> {
         let message =
             format!("{} is no such response: those are {} to {}", &found[2], range.start(), range.end());
         self.add(step.position.line, "no-status-code", message, None).place = place;
+    }
+
+    /// What somebody at the phone is asked is worded as in the vocabulary.
+    fn facts_at_phone(&mut self, step: &Step) {
+        let Some(sentence) = step.value.strip_prefix(SEES) else { return };
+        if let Err(message) = Fact::read(sentence) {
+            let place = self.place_of(step.position.line, sentence);
+            self.add(step.position.line, "unknown-fact", message, None).place = place;
+        }
     }
 
     fn at_step(&self, step: &Step, code: &str) -> Diagnostic {

@@ -1,6 +1,6 @@
 //! Drivers: how the harness makes a phone act.
 
-use sipfarm_core::Key;
+use sipfarm_core::{Answer, Fact, Key};
 use sipfarm_ua::{Phone, PhoneConfig, Refusal};
 
 use super::lateness::Lateness;
@@ -44,6 +44,29 @@ impl PhoneDriver {
             }
             PhoneDriver::Process(process) => process.press(key).await,
             PhoneDriver::Program(program) => program.press(key).await,
+        }
+    }
+
+    /// Whether the phone itself says what shows at it: no person is needed.
+    pub fn answers_itself(&self) -> bool {
+        matches!(self, PhoneDriver::Reference(_) | PhoneDriver::Process(_))
+    }
+
+    /// Asks what shows at the phone, and in no packet.
+    ///
+    /// # Errors
+    /// The phone is gone.
+    pub async fn ask(&mut self, bench: &mut Bench, fact: Fact) -> Result<Answer, PressError> {
+        match self {
+            PhoneDriver::Reference(id) => {
+                Ok(bench.command(*id, move |phone: &mut Phone, _| phone.shows(fact)).into())
+            }
+            PhoneDriver::Process(process) => process.ask(fact).await,
+            PhoneDriver::Program(_) => Ok(Answer::NotAsked {
+                why: "this phone is a program, and nobody looks at it: run the scenario with a phone that a person \
+                      has in front of him (control.driver: operator in its profile)"
+                    .to_owned(),
+            }),
         }
     }
 

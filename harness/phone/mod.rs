@@ -12,5 +12,5 @@ mod template;
 pub use driver::{PhoneDriver, press};
 pub use lateness::Lateness;
 pub use press::PressError;
-pub use process::{ProcessOptions, ReferenceProcess};
+pub use process::{ASK, ProcessOptions, ReferenceProcess};
 pub use program::{Program, ProgramOptions};

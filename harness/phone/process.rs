@@ -1,7 +1,7 @@
 //! The reference phone as a process: `sipfarm phone`, told what to do on its standard input.
 //!
-//! It answers each line with `ok`, `refused: REASON` or `error: REASON`; lines that start with `- `
-//! are its reports. It ends when its input does, so none survives whoever started it.
+//! It answers each line with `ok`, `refused: REASON` or `error: REASON`, a question of what shows at it
+//! ([`ASK`]) with `yes` or `no`; lines that start with `- ` are its reports. It ends when its input does, so none survives whoever started it.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use sipfarm_core::Key;
+use sipfarm_core::{Answer, Fact, Key};
 use sipfarm_ua::{Defects, Line, Server};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -27,6 +27,9 @@ use crate::error::Exit;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How a line begins that asks what shows at the phone; a sentence of [`Fact`] follows.
+pub const ASK: &str = "is it so that ";
 
 /// A running `sipfarm phone`.
 pub struct ReferenceProcess {
@@ -108,6 +111,21 @@ impl ReferenceProcess {
             None if reply == "ok" => Ok(()),
             Some(("refused", reason)) => Err(PressError::Refused { key, reason: reason.to_owned() }),
             _ => Err(PressError::Lost(format!("it answered {key} with {reply:?}"))),
+        }
+    }
+
+    /// Asks what shows at the phone.
+    ///
+    /// # Errors
+    /// The phone is gone.
+    pub async fn ask(&mut self, fact: Fact) -> Result<Answer, PressError> {
+        if let Some(input) = &mut self.input {
+            let _ = input.write_all(format!("{ASK}{fact}\n").as_bytes()).await; // as when a key is pressed
+        }
+        match self.reply().await?.as_str() {
+            "yes" => Ok(Answer::Yes),
+            "no" => Ok(Answer::No),
+            other => Err(PressError::Lost(format!("asked whether {fact}, it answered {other:?}"))),
         }
     }
 

@@ -3,8 +3,8 @@
 
 use cucumber::gherkin::Step;
 use cucumber::then;
-use sipfarm_core::Span;
 use sipfarm_core::sip::Method;
+use sipfarm_core::{Fact, Span};
 use sipfarm_judge::Expectation;
 
 use super::text::{names, seconds};
@@ -185,6 +185,14 @@ async fn registered(world: &mut World, #[step] step: &Step, with: String, within
 #[then(regex = r#"^the phone names the same user and domain to "([^"]+)" and "([^"]+)"$"#)]
 async fn same_aor(world: &mut World, #[step] step: &Step, first: String, second: String) -> StepResult {
     expect(world, step, Expectation::SameAor { first, second }).await
+}
+
+/// What shows at the phone and in no packet: whoever is there is asked.
+#[then(regex = r"^the person at the phone sees that (.+)$")]
+async fn person_sees(world: &mut World, #[step] step: &Step, sentence: String) -> StepResult {
+    world.begin(step);
+    let (fact, is) = Fact::read(&sentence).map_err(|help| world.stop(StepFailure::Setup(help)))?;
+    world.expect_to_see(fact, is).await
 }
 
 /// Begins a step that may say within how many seconds.

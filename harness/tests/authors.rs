@@ -6,6 +6,7 @@ mod common;
 use common::{feature, sipfarm};
 use sipfarm::lint::StepCatalogue;
 use sipfarm::world::World;
+use sipfarm_core::Fact;
 
 /// Runs one scenario of these steps, with more arguments.
 fn run(steps: &[&str], more: &[&str]) -> common::Ran {
@@ -27,6 +28,11 @@ fn steps_that_say_nothing_are_refused_before_anything_runs() {
         (&[DIALS, "| a | b |", "Then the call fails"], 5, "nobody reads the table below this step"),
         (&[DIALS, "Then the phone sends INVITE to \"primary\" exactly 0 times"], 6, "count from 1"),
         (&["Then the phone sends INVITE to \"primary\"", DIALS], 5, "write a When before it"),
+        (
+            &[DIALS, "Then the person at the phone sees that the display shows no cal"],
+            6,
+            "did you mean  the display shows no call",
+        ),
     ] {
         let ran = run(&[&[FARM, "And a phone"], steps].concat(), &[]);
         assert_eq!(ran.code, 2, "{steps:?}: {}{}", ran.out, ran.err);
@@ -115,4 +121,13 @@ fn the_readme_of_the_steps_says_every_step_and_no_other() {
         .map(|(step, _)| format!("{}   ({})", step.readable, step.place()))
         .collect();
     assert!(silent.is_empty(), "harness/steps/README.md has no row for:\n{}", silent.join("\n"));
+}
+
+/// What somebody at the phone can be asked stands there, too.
+#[test]
+fn the_readme_of_the_steps_says_what_somebody_at_the_phone_is_asked() {
+    let readme = include_str!("../steps/README.md");
+    for sentence in Fact::ALL.iter().flat_map(|fact| [fact.sentence(true), fact.sentence(false)]) {
+        assert!(readme.contains(&format!("`{sentence}`")), "harness/steps/README.md: {sentence}");
+    }
 }

@@ -68,6 +68,23 @@ fn wrong_arguments_are_the_users_and_say_what_is_right() {
     }
 }
 
+/// An idle phone of which somebody asks what shows at it.
+#[test]
+fn it_says_of_itself_what_a_person_would_see() {
+    let slice = Slice::claim().unwrap();
+    let local = SocketAddr::new(slice.ip(200), 5060).to_string();
+    let asked = "is it so that the display shows a call\nis it so that a feature menu opens\n\
+                 is it so that the moon is full\n";
+    let ran = phone(&["--server", SERVER, "--local", &local], asked.as_bytes());
+    let said: Vec<&str> = ran.out.lines().filter(|line| !line.starts_with("- ")).collect();
+    assert_eq!(said[..3], ["ready", "no", "yes"], "{}", ran.out);
+    assert!(
+        said[3].starts_with("error: nobody at a phone is asked whether  the moon is full"),
+        "{}",
+        ran.out
+    );
+}
+
 #[test]
 fn a_broken_profile_on_standard_input_is_told_with_its_place() {
     let profile = b"schema: sipfarm.profile/1\nid: x\n\ntimerz: {}\n";

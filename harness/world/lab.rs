@@ -1,5 +1,6 @@
 //! A scenario's lab: the network, the farm on it, the phone, and the recording of what passes.
 
+mod ask;
 mod build;
 mod program;
 mod scale;

@@ -5,6 +5,7 @@
 
 pub mod digest;
 pub mod dns;
+pub mod fact;
 pub mod frame;
 pub mod key;
 pub mod machine;
@@ -15,5 +16,6 @@ pub mod sdp;
 pub mod sip;
 pub mod time;
 
+pub use fact::{Answer, Fact};
 pub use key::Key;
 pub use time::{Instant, Span};

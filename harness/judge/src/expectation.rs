@@ -1,9 +1,10 @@
 //! What `Then` steps expect, as values that are saved in the capture.
 
 use serde::{Deserialize, Serialize};
-use sipfarm_core::Span;
+
 use sipfarm_core::dns::RecordKind;
 use sipfarm_core::sip::Method;
+use sipfarm_core::{Fact, Span};
 
 /// What a `Then` step expects of the phone. Times run from [`crate::mark::Expected::since`]
 /// unless a field says otherwise. Where no time is given, the profile's timers bound it.
@@ -257,6 +258,13 @@ pub enum Expectation {
         /// At the latest.
         within: Option<Span>,
     },
+    /// What shows at the phone and in no packet is so, or is not, as somebody there says who is asked.
+    Sees {
+        /// What.
+        fact: Fact,
+        /// Whether it is to be so.
+        is: bool,
+    },
 }
 
 impl Expectation {
@@ -294,6 +302,7 @@ impl Expectation {
             | Expectation::CallCarries { .. }
             | Expectation::CallKeepsAudio { .. }
             | Expectation::Held { .. }
+            | Expectation::Sees { .. }
             | Expectation::AudioKeepsFlowing { .. } => Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
-use sipfarm_core::{Instant, Key, Span};
+use sipfarm_core::{Answer, Fact, Instant, Key, Span};
 
 use crate::expectation::Expectation;
 
@@ -92,6 +92,18 @@ pub enum Mark {
     },
     /// Something is expected.
     Expect(Expected),
+    /// Somebody at the phone was asked what shows there and in no packet.
+    Observed {
+        /// The number of the expectation that wanted to know.
+        expected: u32,
+        /// What was asked.
+        fact: Fact,
+        /// What came of it.
+        #[serde(flatten)]
+        answer: Answer,
+        /// Who was asked.
+        by: Witness,
+    },
     /// The harness was not fit to judge from here on or in a stretch of time.
     Trouble {
         /// What: packets dropped by the tap, a late thread, a stepped clock.
@@ -114,6 +126,25 @@ pub enum Mark {
     },
     /// The scenario is over.
     End,
+}
+
+/// Who tells what shows at a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Witness {
+    /// A person.
+    Person,
+    /// The reference phone, of itself.
+    ReferencePhone,
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Witness::Person => "the person at the phone",
+            Witness::ReferencePhone => "the reference phone",
+        })
+    }
 }
 
 /// Which phone of a scenario. Each is judged by itself, as if the other were nobody.

@@ -15,7 +15,7 @@ use crate::defect::Defect;
 use crate::ids::Ids;
 use crate::locate::{self, Locator};
 use crate::mlpp;
-use crate::phone::{PhoneConfig, Report};
+use crate::phone::{Display, PhoneConfig, Report};
 use crate::places::Places;
 use crate::transport::TransportLayer;
 use crate::tx::{ClientId, Habits, Patience, ServerId, Target, Transactions};
@@ -60,6 +60,8 @@ pub struct Core {
     /// How many calls there have been.
     pub calls_made: u64,
     pub reports: VecDeque<Report>,
+    /// What of it the display keeps.
+    pub display: Display,
     pub errands: VecDeque<Errand>,
     /// Whether a call is up or coming about.
     pub busy: bool,
@@ -91,6 +93,7 @@ impl Core {
             audio: AudioPorts::new(config.local.ip()),
             calls_made: 0,
             reports: VecDeque::new(),
+            display: Display::default(),
             errands: VecDeque::new(),
             busy: false,
             preserving: false,
@@ -303,6 +306,7 @@ impl Core {
     }
 
     pub fn report(&mut self, report: Report) {
+        self.display.note(&report);
         if self.reports.len() >= MAX_REPORTS {
             self.reports.pop_front();
         }

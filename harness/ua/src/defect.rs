@@ -313,7 +313,13 @@ defects! {
     /// Preserves a call that is on hold.
     KeepsAHeldCall = "keeps-a-held-call", caught by ["held-call-lost"];
     /// Lets its user hold a preserved call.
-    AnswersASoftkey = "answers-a-softkey", caught by ["preserved-keys"];
+    AnswersASoftkey = "answers-a-softkey", caught by ["preserved-keys", "seen-at-phone"];
+    /// Opens its feature menus while it preserves a call.
+    OpensMenus = "opens-menus", caught by ["seen-at-phone"];
+    /// Goes on showing a call that is over.
+    ShowsADeadCall = "shows-a-dead-call", caught by ["seen-at-phone"];
+    /// Does not tell its user that a call has failed.
+    HidesFailure = "hides-failure", caught by ["seen-at-phone"];
     /// Preserves a call for ever.
     ExceedsTwoHours = "exceeds-two-hours", caught by ["preservation-limit"];
     /// Does not register again when a preserved call has ended.

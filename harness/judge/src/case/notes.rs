@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use sipfarm_core::{Instant, Key, Span};
+use sipfarm_core::{Answer, Instant, Key, Span};
 
-use crate::mark::{Cast, Command, Expected, Mark, Scene, Which};
-use crate::timeline::Timeline;
+use crate::mark::{Cast, Command, Expected, Mark, Scene, Which, Witness};
+use crate::timeline::{EventKind, Timeline};
 
 /// How far apart the marks of one and the same doing may lie.
 pub const MOMENT: Span = Span::from_millis(50);
@@ -37,10 +37,27 @@ pub struct Notes<'a> {
     pub unmet: Vec<(Instant, &'a str)>,
     /// Expectations, each with the time at which its step began.
     pub expected: Vec<(Instant, &'a Expected)>,
+    /// What somebody at the phone was asked.
+    pub observed: Vec<Observed<'a>>,
     /// Steps: when each began, and its line in the feature file.
     pub steps: Vec<(Instant, u32)>,
     /// When the scenario was over.
     pub end: Option<Instant>,
+}
+
+/// What came of a question to somebody at the phone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed<'a> {
+    /// The number of the expectation that wanted to know.
+    pub expected: u32,
+    /// What came of it.
+    pub answer: &'a Answer,
+    /// Who was asked.
+    pub by: Witness,
+    /// When that was over.
+    pub at: Instant,
+    /// The packets that hold the note of it.
+    pub packets: &'a [u32],
 }
 
 /// A fault while it was on.
@@ -75,7 +92,12 @@ impl<'a> Notes<'a> {
 
     pub(super) fn read(timeline: &'a Timeline, which: Which) -> Self {
         let mut notes = Notes::default();
-        for (at, mark) in timeline.marks() {
+        let marks = timeline.events().iter().filter_map(|event| match &event.kind {
+            EventKind::Mark(mark) => Some((event, mark)),
+            _ => None,
+        });
+        for (event, mark) in marks {
+            let at = event.at;
             let Some(mark) = of_phone(mark, which) else { continue };
             match mark {
                 Mark::Scenario(scene) => notes.scene = Some(scene),
@@ -93,6 +115,13 @@ impl<'a> Notes<'a> {
                 }
                 Mark::Fault { node, fault, on: false } => notes.end_fault(node, fault, at),
                 Mark::CallNamed { name, call_id } => notes.calls.push((name, call_id)),
+                Mark::Observed { expected, answer, by, .. } => notes.observed.push(Observed {
+                    expected: *expected,
+                    answer,
+                    by: *by,
+                    at,
+                    packets: &event.packets,
+                }),
                 Mark::Expect(expected) => notes.expected.push((at, expected)),
                 // Without a beginning, everything from the mark on is in doubt.
                 Mark::Trouble { what, since: None } => {
@@ -166,7 +195,10 @@ impl<'a> Notes<'a> {
 
 /// A mark as it concerns that phone; none where it concerns the other.
 fn of_phone(mark: &Mark, which: Which) -> Option<&Mark> {
-    let of_one = matches!(mark, Mark::Command { .. } | Mark::CommandFailed { .. } | Mark::Expect(_));
+    let of_one = matches!(
+        mark,
+        Mark::Command { .. } | Mark::CommandFailed { .. } | Mark::Expect(_) | Mark::Observed { .. }
+    );
     match (mark, which) {
         (Mark::OfSecondPhone { of }, Which::Second) => Some(of),
         (Mark::OfSecondPhone { .. }, Which::First) => None,

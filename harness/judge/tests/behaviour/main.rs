@@ -26,6 +26,7 @@ mod lines;
 mod lossy;
 mod no_flip;
 mod non_invite_schedule;
+mod observed;
 mod preemption;
 mod preservation;
 mod preservation_variants;

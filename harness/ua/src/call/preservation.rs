@@ -39,6 +39,11 @@ impl Call {
         self.preserved.is_some() && self.is_current()
     }
 
+    /// Whether its user has put it on hold.
+    pub fn is_held(&self) -> bool {
+        self.held && self.is_current()
+    }
+
     /// Whether its signalling runs through the server at that address.
     pub fn runs_through(&self, server: SocketAddr) -> bool {
         self.is_current() && self.dialog.as_ref().is_some_and(|dialog| dialog.target().addr == server)

@@ -1,6 +1,7 @@
 //! The reference phone: a whole phone driven by commands, behaving as its profile says.
 
 mod calls;
+mod display;
 mod incoming;
 mod line;
 mod machine;
@@ -24,6 +25,7 @@ use crate::registration::Registration;
 use crate::subscription::Subscription;
 use reset::Reset;
 
+pub(crate) use display::Display;
 pub use line::Line;
 pub use report::{Refusal, Report};
 pub use server::{Destination, Server};

@@ -24,6 +24,7 @@ mod registered;
 mod registration_rounds;
 mod repeats_response;
 mod same_aor;
+mod sees;
 mod sends;
 mod sends_no_audio;
 mod sends_nothing;
@@ -71,6 +72,7 @@ pub const ALL: &[RuleInfo] = &[
     call_answer::REFUSED,
     call_carries::RULE,
     audio_keeps_flowing::OF_CALL,
+    sees::RULE,
 ];
 
 /// Judges one expectation.
@@ -139,6 +141,7 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
         Expectation::CallCarries { call, method, header, value } => {
             call_carries::judge(&asked, call, method, header, value)
         }
+        Expectation::Sees { fact, is } => sees::judge(&asked, *fact, *is),
     }
 }
 

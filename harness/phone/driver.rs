@@ -63,8 +63,8 @@ impl PhoneDriver {
             }
             PhoneDriver::Process(process) => process.ask(fact).await,
             PhoneDriver::Program(_) => Ok(Answer::NotAsked {
-                why: "this phone is a program, and nobody looks at it: run the scenario with a phone that a person \
-                      has in front of him (control.driver: operator in its profile)"
+                why: "this phone is a program, and nobody is asked what he sees at it: leave such scenarios out with \
+                      --tags \"not @operator\", or run them with the reference phone, which answers itself"
                     .to_owned(),
             }),
         }

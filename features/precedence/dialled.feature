@@ -1,0 +1,73 @@
+@precedence
+Feature: Calls that are dialled with precedence
+  What is dialled says the level; every request of the call carries it from the first one on.
+
+  Background:
+    Given a farm with servers "primary" and "secondary"
+    And a phone with profile "polycom-vvx-ucs58"
+
+  @PA-01 @PA-02 @PA-04
+  Scenario Outline: <digits> is a call of level <level>
+    Given the phone is registered with "primary"
+    When the phone dials "<digits>" as call "a"
+    Then every INVITE of call "a" has Resource-Priority "dsn.<level>"
+    And the call is established
+    And every ACK of call "a" has Resource-Priority "dsn.<level>"
+
+    Examples:
+      | digits | level          |
+      | 901002 | flash-override |
+      | 911002 | flash          |
+      | 921002 | immediate      |
+      | 931002 | priority       |
+      | 941002 | routine        |
+
+  @PA-04
+  Scenario: The level stays the same when the INVITE is repeated and tried elsewhere
+    Given the phone is registered with "primary"
+    And "primary" has fault "silent"
+    When the phone dials the far end with precedence flash as call "a"
+    Then the call is established through "secondary"
+    And every INVITE of call "a" has Resource-Priority "dsn.flash"
+
+  @PA-03 @rfc4412-4.3
+  Scenario: Precedence is required to be understood where the profile says so
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.require | true |
+    And the phone is registered with "primary"
+    When the phone dials the far end with precedence flash as call "a"
+    Then every INVITE of call "a" has header "Require: resource-priority"
+
+  @PA-05
+  Scenario: The server raises the level of a call, and the phone goes by the new one
+    Given line 1 has 2 call appearances occupied by
+      | call | precedence | state  | age  |
+      | a    | routine    | held   | 20 s |
+      | b    | priority   | active | 10 s |
+    When the far end changes call "a" to flash
+    And an immediate call "x" arrives
+    Then call "b" is preempted with BYE and Reason preemption cause 1 within 2 s
+    And no other call is touched
+
+  @PA-05
+  Scenario: The far end answers with another level, and later requests carry that
+    Given the phone is registered with "primary"
+    And the far end answers with precedence immediate
+    When the phone dials the far end with precedence routine as call "a"
+    Then the call is established
+    When the phone hangs up call "a"
+    Then every BYE of call "a" has Resource-Priority "dsn.immediate"
+
+  @PA-01 @rfc4412-4.6
+  Scenario Outline: Precedence is refused with <code>
+    Given the phone is registered with "primary"
+    And the far end refuses precedence with <code>
+    When the phone dials the far end with precedence flash as call "a"
+    Then the call fails with <code>
+
+    Examples:
+      | code |
+      | 403  |
+      | 417  |
+      | 420  |
+      | 488  |

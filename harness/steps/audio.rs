@@ -8,8 +8,8 @@ use sipfarm_core::Span;
 use sipfarm_judge::audio::Stream;
 use sipfarm_judge::{Expectation, Timeline};
 
-use super::text::seconds;
-use crate::world::{StepFailure, StepResult, World};
+use super::text::{lasting, seconds};
+use crate::world::{StepResult, World};
 
 /// How long audio may be on its way when its sender has stopped.
 const UNDER_WAY: Span = Span::from_millis(200);
@@ -92,9 +92,4 @@ async fn is_mute(world: &mut World, host: Option<SocketAddr>, who: &str, during:
 async fn expect(world: &mut World, step: &Step, expectation: Expectation) -> StepResult {
     world.begin(step);
     world.expect(expectation).await
-}
-
-async fn lasting(world: &mut World, text: &str) -> Result<Span, StepFailure> {
-    let said = seconds(text).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
-    world.lasting(said).await
 }

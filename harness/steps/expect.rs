@@ -7,7 +7,7 @@ use sipfarm_core::sip::Method;
 use sipfarm_core::{Fact, Span};
 use sipfarm_judge::Expectation;
 
-use super::text::{names, seconds};
+use super::text::{begin_within, lasting, names};
 use crate::world::{StepFailure, StepResult, World};
 
 /// A new request, not a retransmission.
@@ -195,12 +195,6 @@ async fn person_sees(world: &mut World, #[step] step: &Step, sentence: String) -
     world.expect_to_see(fact, is).await
 }
 
-/// Begins a step that may say within how many seconds.
-fn begin_within(world: &mut World, step: &Step, within: &str) -> Result<Option<Span>, StepFailure> {
-    world.begin(step);
-    seconds(within).map_err(|failure| world.stop(failure))
-}
-
 async fn expect(world: &mut World, step: &Step, expectation: Expectation) -> StepResult {
     world.begin(step);
     world.expect(expectation).await
@@ -213,7 +207,6 @@ async fn during_from_now(
     during: &str,
 ) -> Result<Span, crate::world::StepFailure> {
     world.begin(step);
-    let during = seconds(during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
-    let during = world.lasting(during).await?;
+    let during = lasting(world, during).await?;
     Ok(world.since_trigger().await? + during)
 }

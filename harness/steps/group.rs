@@ -5,7 +5,7 @@ use cucumber::{given, then, when};
 use sipfarm_core::Span;
 use sipfarm_judge::{Mark, Timeline};
 
-use super::text::{seconds, settings};
+use super::text::{lasting, seconds, settings};
 use crate::farm::{GroupSettings, Member, Occurrence};
 use crate::world::{GroupPlan, StepFailure, StepResult, World};
 
@@ -61,8 +61,7 @@ async fn notes_no(
     during: String,
 ) -> StepResult {
     world.begin(step);
-    let during = seconds(&during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
-    let during = world.lasting(during).await?;
+    let during = lasting(world, &during).await?;
     world.wait(during).await?;
     never_noted(world, &node, &what).await
 }

@@ -2,15 +2,14 @@
 
 use cucumber::gherkin::Step;
 use cucumber::then;
-use sipfarm_core::Span;
 use sipfarm_core::sip::Method;
 use sipfarm_judge::Expectation;
 
-use super::text::{names, seconds};
+use super::text::{begin_within, lasting, names};
 use crate::world::{StepFailure, StepResult, World};
 
 /// How long nothing may be torn down where a step does not say (PA-06b).
-const UNTOUCHED: Span = Span::from_secs(5);
+const UNTOUCHED_S: &str = "5";
 
 /// The phone itself ends these calls in favour of another, each with that message; what is left out is for the
 /// profile to say (RFC 4411 section 5).
@@ -44,8 +43,8 @@ async fn preempted(
 /// The phone ends no call that it had at the trigger, but those of which the steps before say so.
 #[then(regex = r"^no other call is touched(?: for (\S+) s)?$")]
 async fn no_other_touched(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
-    let during = begin_within(world, step, &during)?.unwrap_or(UNTOUCHED);
-    let during = world.lasting(during).await?;
+    world.begin(step);
+    let during = lasting(world, if during.is_empty() { UNTOUCHED_S } else { &during }).await?;
     let but = world.preempted_so_far();
     if but.is_empty() {
         let help = "no call is said to be preempted before this step: write  no call is touched for 5 s";
@@ -57,8 +56,8 @@ async fn no_other_touched(world: &mut World, #[step] step: &Step, during: String
 /// The phone ends no call that it had at the trigger.
 #[then(regex = r"^no call is touched for (\S+) s$")]
 async fn none_touched(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
-    let during = begin_within(world, step, &during)?.unwrap_or(UNTOUCHED);
-    let during = world.lasting(during).await?;
+    world.begin(step);
+    let during = lasting(world, &during).await?;
     world.expect(Expectation::CallsUntouched { but: Vec::new(), during }).await
 }
 
@@ -81,8 +80,8 @@ async fn answered(world: &mut World, #[step] step: &Step, call: String, within: 
 /// No 2xx, from the trigger until so long after this step.
 #[then(regex = r#"^call "([^"]+)" is not answered for (\S+) s$"#)]
 async fn unanswered(world: &mut World, #[step] step: &Step, call: String, during: String) -> StepResult {
-    let during = begin_within(world, step, &during)?.unwrap_or(UNTOUCHED);
-    let during = world.lasting(during).await?;
+    world.begin(step);
+    let during = lasting(world, &during).await?;
     world.call_id(&call)?;
     world.expect(Expectation::CallUnanswered { call, during }).await
 }
@@ -136,8 +135,8 @@ async fn carries_field(
 /// RTP of one call both ways without a gap, from this step on.
 #[then(regex = r#"^audio of call "([^"]+)" keeps flowing both ways for (\S+) s$"#)]
 async fn keeps_audio(world: &mut World, #[step] step: &Step, call: String, during: String) -> StepResult {
-    let during = begin_within(world, step, &during)?.unwrap_or(Span::ZERO);
-    let during = world.lasting(during).await?;
+    world.begin(step);
+    let during = lasting(world, &during).await?;
     world.call_id(&call)?;
     world.expect(Expectation::CallKeepsAudio { call, during }).await
 }
@@ -145,9 +144,4 @@ async fn keeps_audio(world: &mut World, #[step] step: &Step, call: String, durin
 async fn carry(world: &mut World, call: String, method: Method, header: &str, value: String) -> StepResult {
     world.call_id(&call)?;
     world.expect(Expectation::CallCarries { call, method, header: header.to_owned(), value }).await
-}
-
-fn begin_within(world: &mut World, step: &Step, text: &str) -> Result<Option<Span>, StepFailure> {
-    world.begin(step);
-    seconds(text).map_err(|failure| world.stop(failure))
 }

@@ -8,7 +8,7 @@ use sipfarm_core::{Key, Span};
 use sipfarm_judge::Expectation;
 use sipfarm_judge::mark::Which;
 
-use super::text::seconds;
+use super::text::lasting;
 use crate::world::{StepFailure, StepResult, World};
 
 const BOTH: &[Which] = &[Which::First, Which::Second];
@@ -62,8 +62,7 @@ async fn established(world: &mut World, #[step] step: &Step, through: String) ->
 #[then(regex = r"^audio of both phones keeps flowing both ways for (\S+) s$")]
 async fn keeps_flowing(world: &mut World, #[step] step: &Step, during: String) -> StepResult {
     world.begin(step);
-    let during = seconds(&during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
-    let during = world.lasting(during).await?;
+    let during = lasting(world, &during).await?;
     world.expect_of(BOTH, Expectation::AudioKeepsFlowing { during }).await
 }
 
@@ -71,8 +70,7 @@ async fn keeps_flowing(world: &mut World, #[step] step: &Step, during: String) -
 #[then(regex = r"^neither phone sends ([A-Z]+) for (\S+) s$")]
 async fn neither_sends(world: &mut World, #[step] step: &Step, method: Method, during: String) -> StepResult {
     world.begin(step);
-    let during = seconds(&during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
-    let during = world.lasting(during).await?;
+    let during = lasting(world, &during).await?;
     let during = world.since_trigger().await? + during;
     world.expect_of(BOTH, Expectation::SendsNothing { method: Some(method), node: None, during }).await
 }

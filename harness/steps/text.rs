@@ -8,7 +8,7 @@ use sipfarm_core::Span;
 use sipfarm_core::nearest::nearest;
 
 use crate::net::Link;
-use crate::world::StepFailure;
+use crate::world::{StepFailure, World};
 
 /// The names in `"primary", "secondary" and "fallback"`.
 pub fn names(text: &str) -> Vec<String> {
@@ -26,6 +26,18 @@ pub fn seconds(text: &str) -> Result<Option<Span>, StepFailure> {
         Ok(secs) if (0.0..=86_400.0).contains(&secs) => Ok(Some(Span::from_secs_f64(secs))),
         _ => Err(StepFailure::Setup(format!("{text:?} is no number of seconds from 0 to 86400"))),
     }
+}
+
+/// Begins a step that has an optional `within`.
+pub fn begin_within(world: &mut World, step: &Step, within: &str) -> Result<Option<Span>, StepFailure> {
+    world.begin(step);
+    seconds(within).map_err(|failure| world.stop(failure))
+}
+
+/// For how long something is to last, as a step says: a policy time, which is scaled where the scenario's are.
+pub async fn lasting(world: &mut World, text: &str) -> Result<Span, StepFailure> {
+    let said = seconds(text).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
+    world.lasting(said).await
 }
 
 /// The link in `40 ms delay, 20 ms jitter and 5 % loss`.

@@ -6,7 +6,7 @@ use sipfarm_core::Span;
 use sipfarm_core::sip::Method;
 use sipfarm_judge::{Mark, Timeline};
 
-use super::text::{names, seconds};
+use super::text::{lasting, names};
 use crate::farm::{FarEndKind, Switch, Trunk};
 use crate::world::{FAR_END_USER, PHONE_USER, StepFailure, StepResult, World};
 
@@ -108,8 +108,7 @@ async fn sends_no(
     during: String,
 ) -> StepResult {
     world.begin(step);
-    let during = seconds(&during).map_err(|failure| world.stop(failure))?.unwrap_or(Span::ZERO);
-    let during = world.lasting(during).await?;
+    let during = lasting(world, &during).await?;
     let sent = sent(world, &node, method.clone(), &party).await?;
     world.wait(during).await?;
     let what = format!("no {method} from \"{node}\" to {party}");

@@ -55,10 +55,10 @@ pub enum Demand {
 /// take the state of a call for either.
 pub fn demand(mlpp: &Mlpp, appearances: usize, units: &[Unit], new: usize) -> Vec<Demand> {
     let below = |unit: &&Unit| preempts(mlpp, new, unit.rank);
+    let in_state = |state: CallState| -> Vec<Unit> {
+        units.iter().filter(|unit| unit.state == state).filter(below).cloned().collect()
+    };
     if units.len() < appearances {
-        let in_state = |state: CallState| -> Vec<Unit> {
-            units.iter().filter(|unit| unit.state == state).filter(below).cloned().collect()
-        };
         let (active, either) = (in_state(CallState::Active), in_state(CallState::HeldByOther));
         // With room, only a phone after RFC 4412 section 4.7.2.1 ends the call that its user is in (F-14).
         if mlpp.requires_all_appearances || (active.is_empty() && either.is_empty()) {
@@ -81,7 +81,12 @@ pub fn demand(mlpp: &Mlpp, appearances: usize, units: &[Unit], new: usize) -> Ve
             EqualPrecedence::CallWaiting => Demand::NobodyFalls,
         }];
     }
-    vec![Demand::Falls(chosen(mlpp, units, lowest))]
+    let mut falls = chosen(mlpp, units, lowest);
+    if !mlpp.requires_all_appearances {
+        // Of a phone that ends the call that its user is in, nobody has said whether a full line changes that (F-14).
+        falls.extend(in_state(CallState::Active));
+    }
+    vec![Demand::Falls(falls)]
 }
 
 /// Those among the units of that rank that may be torn down (PA-07, PA-08).

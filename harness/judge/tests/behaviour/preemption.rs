@@ -298,6 +298,20 @@ fn with_room_nobody_falls_and_the_call_is_let_in() {
 }
 
 #[test]
+fn a_phone_that_ends_the_call_of_its_user_may_do_so_on_a_full_line() {
+    let falls = |fallen: &str, all: bool| {
+        let mut line = Line::holding(&[("a", "priority", "active", 20.0), ("b", "routine", "held", 40.0)]);
+        line.story.profile.mlpp.requires_all_appearances = all;
+        line.invite(100.0, "x", "flash");
+        line.answers(100.05, "x", 180, "");
+        line.falls(100.1, fallen);
+        line.verdict("preemption-victim")
+    };
+    assert_eq!((falls("a", false), falls("b", false)), (Verdict::Pass, Verdict::Pass));
+    assert_eq!((falls("a", true), falls("b", true)), (Verdict::Fail, Verdict::Pass));
+}
+
+#[test]
 fn who_is_not_above_any_other_is_busy() {
     for level in ["flash", "immediate", ""] {
         let came = |does: &dyn Fn(&mut Line)| {

@@ -48,6 +48,11 @@ pub(super) fn judge(asked: &Asked<'_, '_>, call: Option<&str>, during: Span) -> 
     if call_id == Some(None) {
         return draft.inconclusive("no INVITE of that call was seen");
     }
+    let has_agreed = |id: &str| case.agreements().iter().any(|agreement| agreement.call_id() == id);
+    if call_id.flatten().is_some_and(|id| !has_agreed(id)) {
+        let why = "where the two sides of that call hear each other, no session description has said in full";
+        return draft.at(window.to, |draft| draft.inconclusive(why));
+    }
     let heard = |from_phone: bool| match call_id.flatten() {
         Some(call_id) => case.stretches_of(call_id, from_phone),
         None => case.stretches(from_phone),

@@ -275,7 +275,7 @@ defects! {
     /// Says nothing in a call.
     SaysNothing = "says-nothing", caught by ["audio-flows"];
     /// Falls silent a second after a call has begun.
-    FallsSilent = "falls-silent", caught by ["audio-keeps-flowing"];
+    FallsSilent = "falls-silent", caught by ["audio-keeps-flowing", "call-keeps-audio"];
     /// Sends its audio to the port next to the one that it was told.
     TalksToWrongPort = "talks-to-wrong-port", caught by ["audio-address"];
     /// Stops talking when its user holds the call, and tells nobody.
@@ -324,6 +324,45 @@ defects! {
     ExceedsTwoHours = "exceeds-two-hours", caught by ["preservation-limit"];
     /// Does not register again when a preserved call has ended.
     ForgetsToRecover = "forgets-to-recover", caught by ["recovery"];
+
+    // Precedence.
+
+    /// Ends the highest of the calls that a new one is above, instead of the lowest.
+    PreemptsWrongLevel = "preempts-wrong-level", caught by ["preemption-victim"];
+    /// Ends an active call before one on hold, and that before one that rings.
+    PreemptsWrongState = "preempts-wrong-state", caught by ["preemption-victim"];
+    /// Ends the one of several equal calls that is the last by age.
+    PreemptsWrongAge = "preempts-wrong-age", caught by ["preemption-victim"];
+    /// Ends a call of another line.
+    PreemptsOtherLine = "preempts-other-line", caught by ["preemption-victim"];
+    /// Ends a call for one of the same level.
+    PreemptsEqual = "preempts-equal", caught by ["preemption-occasion", "call-refused"];
+    /// Ends a call although a call appearance is free.
+    PreemptsWithRoom = "preempts-with-room", caught by ["preemption-occasion", "calls-untouched"];
+    /// Ends two calls for one.
+    PreemptsTwo = "preempts-two", caught by ["preemption-victim", "calls-untouched"];
+    /// Refuses a call that is above others.
+    RefusesPrecedence = "refuses-precedence", caught by ["preemption-occasion"];
+    /// Does not say why it ends a call for a higher one.
+    PreemptsWithoutReason = "preempts-without-reason", caught by ["preemption-teardown"];
+    /// Says that the network has ended a call which it has ended itself.
+    PreemptsWithWrongCause = "preempts-with-wrong-cause", caught by ["preemption-teardown"];
+    /// Sends CANCEL instead of BYE for a call that is up.
+    CancelsForBye = "cancels-for-bye", caught by ["preempted"];
+    /// Ends one leg of a conference that gives way, and keeps the others.
+    PreemptsOneLeg = "preempts-one-leg", caught by ["conference-preemption"];
+    /// Repeats an INVITE without its precedence.
+    LosesPrecedenceInRepetition = "loses-precedence-in-repetition", caught by ["precedence-kept", "call-carries"];
+    /// Does not understand that a precedence is required.
+    RefusesRequiredPrecedence = "refuses-required-precedence", caught by ["precedence-refusal"];
+    /// Diverts and rejects calls of contacts although they have precedence.
+    DivertsPrecedence = "diverts-precedence", caught by ["call-alerts"];
+    /// Answers calls by itself although they have precedence.
+    AutoAnswersPrecedence = "auto-answers-precedence", caught by ["call-unanswered"];
+    /// Does not answer by itself what Alert-Info asks it to answer.
+    IgnoresAlertInfo = "ignores-alert-info", caught by ["call-answered"];
+    /// Keeps the level of a call that the server has changed.
+    KeepsOldLevel = "keeps-old-level", caught by ["call-carries"];
 
     // The form of messages.
 

@@ -1,11 +1,12 @@
 //! The precedence of a call, and how it gives way to a higher one (RFC 4411, RFC 4412 section 4).
 
 use sipfarm_core::profile::PreemptState;
-use sipfarm_core::sip::{Message, MessageBuilder, RESOURCE_PRIORITY};
+use sipfarm_core::sip::{Message, MessageBuilder, Method, RESOURCE_PRIORITY};
 use sipfarm_core::{Instant, Span};
 
 use super::{Call, Phase, Side};
 use crate::core::Core;
+use crate::defect::Defect;
 use crate::mlpp;
 use crate::phone::Report;
 
@@ -80,6 +81,7 @@ impl Call {
     pub(super) fn heed_level(&mut self, core: &Core, message: &Message) {
         let mlpp = &core.profile().mlpp;
         let level = mlpp::level(mlpp, message).filter(|_| mlpp.server_may_change_level);
+        let level = level.filter(|_| !core.has(Defect::KeepsOldLevel));
         let level = level.or(self.precedence.level);
         self.set_level(core, level);
     }
@@ -108,15 +110,30 @@ impl Call {
         if !self.is_current() {
             return;
         }
-        self.precedence.reason = Some(mlpp::reason(&core.profile().mlpp));
+        self.precedence.reason = match () {
+            () if core.has(Defect::PreemptsWithoutReason) => None,
+            () if core.has(Defect::PreemptsWithWrongCause) => Some(mlpp::reason(5)),
+            () => Some(mlpp::reason(core.profile().mlpp.reason_cause)),
+        };
         core.report(Report::CallPreempted);
         match (self.phase, &self.side) {
             (Phase::Setup, Side::Callee(_)) => {
                 let code = core.profile().mlpp.teardown.alerting_in.first().copied();
                 self.reject(core, code.unwrap_or(480), now);
             }
+            (Phase::Up, _) if core.has(Defect::CancelsForBye) => self.cancel_dialog(core, now),
             _ => self.hang_up(core, now),
         }
+    }
+
+    /// Only by defect: what may not be sent for a call that is up.
+    fn cancel_dialog(&mut self, core: &mut Core, now: Instant) {
+        if let Some(dialog) = &mut self.dialog {
+            let request = dialog.request(&Method::Cancel).header_opt("Reason", self.precedence.reason());
+            let target = dialog.target();
+            core.send_direct(request, target, now);
+        }
+        self.end(core, now);
     }
 
     pub(super) fn fire_precedence(&mut self, core: &mut Core, now: Instant) {

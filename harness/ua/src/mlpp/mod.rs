@@ -8,7 +8,7 @@ use sipfarm_core::profile::Mlpp;
 use sipfarm_core::sip::{Message, RESOURCE_PRIORITY, ResourceValue};
 
 pub use dialled::dialled;
-pub use victim::{Standing, active_victim, victim};
+pub use victim::{Standing, active_victim, astray, victim};
 
 /// The value of Resource-Priority for a level, by its place among those of the profile.
 pub fn value(mlpp: &Mlpp, level: usize) -> Option<String> {
@@ -35,8 +35,8 @@ pub fn accepted(mlpp: &Mlpp) -> String {
 }
 
 /// Reason of what ends a call in favour of another (RFC 4411 section 5.1).
-pub fn reason(mlpp: &Mlpp) -> String {
-    format!("preemption;cause={};text=\"UA Preemption\"", mlpp.reason_cause)
+pub fn reason(cause: u8) -> String {
+    format!("preemption;cause={cause};text=\"UA Preemption\"")
 }
 
 /// What the screen says of a call of that level (PA-18 to PA-21); nothing of the lowest.
@@ -107,6 +107,6 @@ mod tests {
         assert_eq!((priority_text(&mlpp, 0), priority_text(&mlpp, 3)), (None, Some("P-3".to_owned())));
         assert_eq!((ring_type(&mlpp, 3), ring_type(&mlpp, 2)), (Some(7), None));
         assert!(accepted(&mlpp).starts_with("dsn.routine, dsn.priority"));
-        assert_eq!(reason(&mlpp), "preemption;cause=1;text=\"UA Preemption\"");
+        assert_eq!(reason(1), "preemption;cause=1;text=\"UA Preemption\"");
     }
 }

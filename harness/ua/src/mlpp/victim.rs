@@ -6,6 +6,8 @@ use sipfarm_core::Instant;
 use sipfarm_core::profile::{EqualPrecedence, Mlpp, PreemptState, Tie};
 use sipfarm_core::sip::Namespace;
 
+use crate::defect::{Defect, Defects};
+
 /// What takes one appearance of a line: a call, or a conference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -35,6 +37,28 @@ pub fn active_victim(mlpp: &Mlpp, line: &[Standing], new: usize) -> Option<usize
     let active = |at: &usize| line[*at].state == PreemptState::Active;
     let lower = |at: &usize| gives_way(mlpp, new, line[*at].rank);
     (0..line.len()).filter(active).filter(lower).min_by_key(|&at| (line[at].rank, order(mlpp, &line[at], at)))
+}
+
+/// The policy of a phone that chooses wrongly.
+pub fn astray(mlpp: &Mlpp, defects: &Defects) -> Mlpp {
+    let mut mlpp = mlpp.clone();
+    if defects.has(Defect::PreemptsWrongState) {
+        mlpp.order.reverse();
+    }
+    if defects.has(Defect::PreemptsWrongAge) {
+        for tie in [&mut mlpp.tie.alerting, &mut mlpp.tie.held, &mut mlpp.tie.active] {
+            *tie = match tie {
+                Tie::Newest | Tie::Any => Tie::Oldest,
+                Tie::Oldest => Tie::Newest,
+                Tie::Shortest => Tie::Longest,
+                Tie::Longest => Tie::Shortest,
+            };
+        }
+    }
+    if defects.has(Defect::PreemptsEqual) {
+        mlpp.equal_precedence = EqualPrecedence::Preempt;
+    }
+    mlpp
 }
 
 /// Whether a call of the rank `old` gives way to one of the rank `new`: only to a higher one (RFC 4412 section

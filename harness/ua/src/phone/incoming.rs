@@ -6,6 +6,7 @@ use sipfarm_core::sip::{Message, Uri};
 
 use super::{Phone, Report};
 use crate::call::Call;
+use crate::defect::Defect;
 use crate::mlpp::{self, Standing};
 use crate::tx::{ServerId, Target};
 
@@ -35,7 +36,8 @@ impl Phone {
         }
         let level = mlpp::level(mlpp, invite);
         // PA-13: what the user has chosen for callers does not count where a call has precedence.
-        if level.is_none() && self.treats(server, invite, tag, now) {
+        let diverts = level.is_none() || self.core.has(Defect::DivertsPrecedence);
+        if diverts && self.treats(server, invite, tag, now) {
             return;
         }
         let line = self.called_line(invite);
@@ -54,7 +56,8 @@ impl Phone {
         }
         self.report_alerting_list();
         let idle = self.calls.iter().all(|call| call.id == id || !call.is_current());
-        if level.is_none() && idle && self.is_answered_at_once(invite) {
+        let answers = level.is_none() || self.core.has(Defect::AutoAnswersPrecedence);
+        if answers && idle && self.is_answered_at_once(invite) {
             self.answer_call(id, now);
         }
     }
@@ -92,8 +95,8 @@ impl Phone {
         if preserved.is_some_and(|call| !call.lets(&self.core, CallAction::AnswerIncoming)) {
             return Room::None;
         }
-        let mlpp = &self.core.profile().mlpp;
-        let (units, standings): (Vec<_>, Vec<_>) = self.units(line).into_iter().unzip();
+        let mlpp = &mlpp::astray(&self.core.profile().mlpp, &self.core.config.defects);
+        let (mut units, mut standings): (Vec<_>, Vec<_>) = self.units(line).into_iter().unzip();
         let is_free = self.taken(line, now) < self.appearances(line);
         let victim = match is_free {
             _ if !mlpp.enabled => None,
@@ -101,7 +104,33 @@ impl Phone {
             true => mlpp::active_victim(mlpp, &standings, rank),
             false => mlpp::victim(mlpp, &standings, rank),
         };
+        let victim = match victim {
+            Some(_) if self.core.has(Defect::RefusesPrecedence) => return Room::None,
+            Some(_) if self.core.has(Defect::PreemptsWrongLevel) => {
+                (0..units.len()).filter(|at| standings[*at].rank < rank).max_by_key(|at| standings[*at].rank)
+            }
+            Some(at) if self.core.has(Defect::PreemptsOtherLine) => {
+                let others = (0..self.core.config.lines.len()).filter(|other| *other != line);
+                match others.flat_map(|other| self.units(other)).next() {
+                    Some((unit, standing)) => {
+                        units.push(unit);
+                        standings.push(standing);
+                        Some(units.len() - 1)
+                    }
+                    None => Some(at),
+                }
+            }
+            None if self.core.has(Defect::PreemptsWithRoom) => mlpp::victim(mlpp, &standings, rank),
+            _ => victim,
+        };
         match victim.and_then(|at| units.get(at)) {
+            Some(losers) if self.core.has(Defect::PreemptsTwo) => {
+                let next = units.iter().find(|unit| *unit != losers);
+                Room::Of(losers.iter().chain(next.into_iter().flatten()).copied().collect())
+            }
+            Some(losers) if self.core.has(Defect::PreemptsOneLeg) => {
+                Room::Of(losers.iter().take(1).copied().collect())
+            }
             Some(losers) => Room::Of(losers.clone()),
             None if is_free => Room::Free,
             None => Room::None,
@@ -162,7 +191,8 @@ impl Phone {
     fn is_answered_at_once(&self, invite: &Message) -> bool {
         let texts = &self.core.profile().incoming.auto_answer_alert_info;
         let alerts: Vec<&str> = invite.fields("Alert-Info").map(|field| field.value.as_str()).collect();
-        alerts.iter().any(|alert| texts.iter().any(|text| alert.contains(text.as_str())))
+        let heeds = !self.core.has(Defect::IgnoresAlertInfo);
+        heeds && alerts.iter().any(|alert| texts.iter().any(|text| alert.contains(text.as_str())))
     }
 
     fn report_alerting_list(&mut self) {

@@ -5,6 +5,7 @@ use sipfarm_core::sip::{DefectKind, Message, Method, RESOURCE_PRIORITY, TIMER, U
 
 use super::Phone;
 use super::reset::asks_for_reset;
+use crate::defect::Defect;
 use crate::malformed::is_broken_request;
 use crate::tx::{ServerId, Target};
 
@@ -83,7 +84,9 @@ impl Phone {
     /// Whether the phone has that extension.
     fn understands(&self, tag: &str) -> bool {
         tag.eq_ignore_ascii_case(TIMER) && self.core.has_session_timer()
-            || tag.eq_ignore_ascii_case(RESOURCE_PRIORITY) && self.core.has_mlpp()
+            || tag.eq_ignore_ascii_case(RESOURCE_PRIORITY)
+                && self.core.has_mlpp()
+                && !self.core.has(Defect::RefusesRequiredPrecedence)
     }
 
     /// 200 for the CANCEL, 487 for its INVITE while that has no final response (section 9.2).

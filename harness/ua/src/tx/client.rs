@@ -171,9 +171,15 @@ impl Client {
 
     fn send(&mut self, habits: &Habits, acts: &mut Vec<Act>) {
         self.sends += 1;
-        acts.push(Act::Send(match self.sends > 1 && habits.defects.has(Defect::RetransmissionDiffers) {
-            true => self.request.rebuild().header("Timestamp", self.sends).to_bytes(),
-            false => self.request.raw.clone(),
+        let again = |defect| self.sends > 1 && habits.defects.has(defect);
+        acts.push(Act::Send(match () {
+            () if again(Defect::RetransmissionDiffers) => {
+                self.request.rebuild().header("Timestamp", self.sends).to_bytes()
+            }
+            () if again(Defect::LosesPrecedenceInRepetition) => {
+                self.request.rebuild().remove("Resource-Priority").to_bytes()
+            }
+            () => self.request.raw.clone(),
         }));
     }
 

@@ -32,3 +32,14 @@ Feature: What precedence overrides
     When a flash call "x" arrives
     Then call "x" alerts within 2 s
     And no call is touched for 5 s
+
+  @PA-13
+  Scenario: A caller whose calls the user rejects gets through with precedence
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | incoming.contacts | [{user: "1002", reject: 603}] |
+    And the phone is registered with "primary"
+    When a call "w" without precedence arrives
+    Then call "w" is refused with 603 within 2 s
+    When a flash call "x" arrives
+    Then call "x" alerts within 2 s
+    And no call is touched for 5 s

@@ -131,3 +131,83 @@ fn the_readme_of_the_steps_says_what_somebody_at_the_phone_is_asked() {
         assert!(readme.contains(&format!("`{sentence}`")), "harness/steps/README.md: {sentence}");
     }
 }
+
+/// The table of a line and the names of calls say what is wrong with them before anybody is judged.
+#[test]
+fn calls_by_name_are_refused_with_what_to_write_instead() {
+    let phone = "And a phone with profile \"polycom-vvx-ucs58\"";
+    let occupied = "And line 1 has 1 call appearance occupied by";
+    let head = "| call | precedence | state | age |";
+    let row = "| a | routine | active | 5 s |";
+    let (arrives, then) = ("When a flash call \"x\" arrives", "Then call \"x\" alerts");
+    // Before anything runs …
+    for (steps, said) in [
+        (&[occupied, head, row, arrives, "Then call \"y\" alerts"][..], "no call is named \"y\""),
+        (&[occupied, arrives, then], "this step needs a table"),
+        (&[occupied, "| call | level | state | age |", row, arrives, then], "the headings are"),
+        (&[occupied, head, row, arrives, "Then call \"x\" is refused with 200"], "200 is no such response"),
+    ] {
+        let ran = run(&[&[FARM, phone], steps].concat(), &[]);
+        assert_eq!(ran.code, 2, "{steps:?}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains(said) && ran.err.contains("nothing was run"), "{steps:?}: {}", ran.err);
+    }
+    // … or as soon as the step is reached.
+    for (steps, said) in [
+        (&[occupied, head, "| a | rutine | active | 5 s |", arrives, then][..], "did you mean routine?"),
+        (&[occupied, head, "| a | routine | activ | 5 s |", arrives, then], "did you mean active?"),
+        (&[occupied, head, "| a | routine | active | 5 |", arrives, then], "as in  60 s"),
+        (&[occupied, head, row, row, arrives, then], "two rows name a call \"a\""),
+        (&[occupied, head, row, "| b | flash | held | 3 s |", arrives, then], "these calls take 2"),
+        (
+            &["And line 1 has 2 call appearances occupied by", head, row, arrives, then],
+            "line 1 has the calls",
+        ),
+        (&[occupied, head, row, "When a flash call \"a\" arrives", "Then call \"a\" alerts"], "already"),
+        (&[occupied, head, row, "When a flush call \"x\" arrives", then], "did you mean flash?"),
+        (
+            &[occupied, head, row, "When a flash call \"x\" arrives on line 2", then],
+            "the phone has no line 2",
+        ),
+        (&[arrives, then], "nobody knows yet where the phone can be reached"),
+    ] {
+        let ran = run(&[&[FARM, phone], steps].concat(), &[]);
+        assert_eq!(ran.code, 2, "{steps:?}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains(said), "{steps:?}: {}", ran.out);
+    }
+}
+
+/// Precedence is for phones whose profile has it: otherwise the author has chosen the wrong one, or nobody has.
+#[test]
+fn precedence_of_a_phone_without_it_is_nobodys_failure() {
+    let steps = [
+        FARM,
+        "And a phone",
+        "And the phone is registered with \"primary\"",
+        "When a flash call \"x\" arrives",
+        "Then call \"x\" alerts",
+    ];
+    let ran = run(&steps, &[]);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("mlpp.enabled"), "{}", ran.out);
+    let ran = run(&steps, &["--phone", "yealink-t5x"]);
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("1 not exercised"), "{}", ran.out);
+}
+
+/// A situation that does not come about accuses nobody.
+#[test]
+fn a_line_that_cannot_be_occupied_is_inconclusive() {
+    let steps = [
+        FARM,
+        "And a phone with profile \"polycom-vvx-ucs58\" and settings",
+        "| incoming.contacts | [{user: \"1002\", divert_to: \"1009\"}] |",
+        "And line 1 has 1 call appearance occupied by",
+        "| call | precedence | state  | age |",
+        "| a    | none       | active | 5 s |",
+        "When a flash call \"x\" arrives",
+        "Then call \"a\" is preempted",
+    ];
+    let ran = run(&steps, &[]);
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("call \"a\" is ringing") && ran.out.contains("1 inconclusive"), "{}", ran.out);
+}

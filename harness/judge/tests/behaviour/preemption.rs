@@ -1,6 +1,7 @@
 //! Which call falls for a higher one, how, and when none does.
 
 mod crossings;
+mod situations;
 
 use std::net::SocketAddr;
 

@@ -2,7 +2,7 @@
 //! where it is above one of the others; then it is never refused as busy (PA-06, PA-06b, PA-06c, F-14 to F-16;
 //! RFC 4412 sections 4.5.1, 4.6.6, 4.7.2.1).
 
-use crate::case::{Case, LineCall, status};
+use crate::case::{Case, LineCall, rank, status};
 use crate::finding::{Finding, Window};
 use crate::rules::Rule;
 use crate::rules::draft::Docket;
@@ -65,11 +65,22 @@ impl<'c, 'a> Arrival<'c, 'a> {
         self.refusal.is_some_and(|refusal| matches!(status(refusal), 480 | 486 | 600 | 603))
     }
 
+    /// Whether the phone refused it as its user has chosen for that caller (PA-13).
+    fn is_treated(&self, case: &Case<'_>, calls: &[LineCall<'_, '_>]) -> bool {
+        let caller = calls[self.call].invite.message.from().and_then(|from| from.sip_uri());
+        let user = caller.and_then(|uri| uri.user_name());
+        let code = self.refusal.map(status);
+        let has_precedence = rank(&case.profile.mlpp, calls[self.call].invite.message).is_some();
+        let contacts = &case.profile.incoming.contacts;
+        !has_precedence
+            && contacts.iter().any(|contact| Some(&contact.user) == user.as_ref() && contact.reject == code)
+    }
+
     /// What is wrong with whether somebody was torn down at all; none where it is right in one of the states that
     /// the line may have been in, or where the call went another way: taken back, or refused for another reason.
     fn occasion_fault(&self, case: &Case<'_>, calls: &[LineCall<'_, '_>]) -> Option<String> {
         let gone = calls[self.call].end.is_some_and(|end| !end.by_phone && end.at <= self.until);
-        let refused_otherwise = self.refusal.is_some() && !self.is_busy();
+        let refused_otherwise = self.refusal.is_some() && (!self.is_busy() || self.is_treated(case, calls));
         if self.fallen.is_empty() && (gone || refused_otherwise || self.excused) {
             return None;
         }

@@ -30,6 +30,15 @@ Feature: Calls that are dialled with precedence
     Then the call is established through "secondary"
     And every INVITE of call "a" has Resource-Priority "dsn.flash"
 
+  @PA-04 @rfc3261-22.3
+  Scenario: The level stands in the INVITE that comes again with credentials
+    Given the servers challenge every INVITE
+    And the phone is registered with "primary"
+    When the phone dials the far end with precedence flash as call "a"
+    Then the phone sends INVITE to "primary" with header "Proxy-Authorization"
+    And every INVITE of call "a" has Resource-Priority "dsn.flash"
+    And the call is established through "primary"
+
   @PA-03 @rfc4412-4.3
   Scenario: Precedence is required to be understood where the profile says so
     Given a phone with profile "polycom-vvx-ucs58" and settings

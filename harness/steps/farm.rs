@@ -55,6 +55,15 @@ fn min_expires(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResu
     Ok(())
 }
 
+/// Every server answers an INVITE of the phone's with 407 until it comes with credentials (RFC 3261 section 22.3).
+#[given(regex = r"^the servers challenge every INVITE$")]
+fn challenge_calls(world: &mut World, #[step] step: &Step) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.challenges_calls = true;
+    Ok(())
+}
+
 /// Audio runs through that node, which writes itself into the session descriptions.
 #[given(regex = r#"^"([^"]+)" anchors the audio$"#)]
 fn anchors(world: &mut World, #[step] step: &Step, node: String) -> StepResult {

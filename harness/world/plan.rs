@@ -32,6 +32,8 @@ pub struct Plan {
     pub granted_s: Option<u32>,
     /// The shortest expiry that registrars grant, in seconds.
     pub min_expires_s: Option<u32>,
+    /// Whether the servers challenge each INVITE of the phone's.
+    pub challenges_calls: bool,
     /// The farm's DNS, when it has one.
     pub dns: Option<DnsPlan>,
     /// What the phone is told to use, in order: names of nodes and domain names. Empty: the servers of
@@ -67,6 +69,7 @@ impl Default for Plan {
             transport: None,
             granted_s: None,
             min_expires_s: None,
+            challenges_calls: false,
             dns: None,
             servers: Vec::new(),
             transport_from_dns: false,

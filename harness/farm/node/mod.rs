@@ -28,7 +28,7 @@ use calls::Trunking;
 use flows::Flows;
 pub(in crate::farm) use manager::asks_for_token;
 use notifier::Notifier;
-use registrar::Registrar;
+use registrar::{Registrar, Reply};
 
 /// What a node serves, for 200 to OPTIONS.
 const ALLOW: &str =
@@ -126,6 +126,8 @@ pub struct Node {
     member: Option<Member>,
     /// Its trunks, where it has some.
     trunking: Option<Trunking>,
+    /// Whether it asks for credentials before it sends an INVITE of its users on.
+    challenges_calls: bool,
 }
 
 impl Node {
@@ -145,6 +147,7 @@ impl Node {
             anchor: None,
             member: None,
             trunking: None,
+            challenges_calls: false,
             config,
         }
     }
@@ -230,6 +233,11 @@ impl Node {
         self.anchor.get_or_insert_with(|| Anchor::new(self.config.addr.ip()));
     }
 
+    /// Asks for credentials, with 407, before it sends an INVITE of one of its users on (RFC 3261 section 22.3).
+    pub fn challenge_calls(&mut self) {
+        self.challenges_calls = true;
+    }
+
     /// Where its users can be reached.
     pub fn bindings(&self) -> Vec<Binding> {
         self.registrar.bindings()
@@ -293,6 +301,10 @@ impl Node {
         if let (Some(member), 200) = (&self.member, reply.code) {
             member.registered(self.registrar.next_expiry().is_some(), now);
         }
+        self.reply(server, &reply, now);
+    }
+
+    fn reply(&mut self, server: &Key, reply: &Reply, now: Instant) {
         let Some(response) = self.stack.response(server, reply.code) else { return };
         let response = reply.headers.iter().fold(response, |r, (name, value)| r.header(name, value)).build();
         self.stack.respond(server, response, now);

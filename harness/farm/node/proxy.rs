@@ -37,8 +37,14 @@ impl Node {
             Err(code) => return self.stack.answer(&server, code, now),
         };
         if request.is_request(&Method::Invite) {
-            self.stack.answer(&server, 100, now);
             let begins = request.to().is_some_and(|to| to.tag().is_none());
+            if begins
+                && self.challenges_calls
+                && let Err(refusal) = self.registrar.admit(request, now)
+            {
+                return self.reply(&server, &refusal, now);
+            }
+            self.stack.answer(&server, 100, now);
             self.member.iter().filter(|_| begins).for_each(Member::call);
         }
         let forwarded = self.forwarded(request, &hop, path.transport);

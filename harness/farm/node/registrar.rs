@@ -52,6 +52,21 @@ pub(super) struct Reply {
     pub headers: Vec<(&'static str, String)>,
 }
 
+/// Who asks for credentials, and with what (sections 22.2 and 22.3).
+struct Door {
+    code: u16,
+    /// The header field of the challenge …
+    challenge: &'static str,
+    /// … and of its answer.
+    credentials: &'static str,
+}
+
+impl Door {
+    const REGISTRAR: Door = Door { code: 401, challenge: "WWW-Authenticate", credentials: "Authorization" };
+    const PROXY: Door =
+        Door { code: 407, challenge: "Proxy-Authenticate", credentials: "Proxy-Authorization" };
+}
+
 impl Reply {
     fn code(code: u16) -> Self {
         Reply { code, headers: Vec::new() }
@@ -136,7 +151,7 @@ impl Registrar {
         let account = aor.as_ref().and_then(|aor| self.account(aor.user.as_deref()?)).cloned();
         if self.challenges {
             let first = self.accounts.first().ok_or_else(|| Reply::code(404))?;
-            self.authenticate(request, account.as_ref().unwrap_or(first), now)?;
+            self.authenticate(request, &Door::REGISTRAR, account.as_ref().unwrap_or(first), now)?;
         }
         let Account { user, .. } =
             account.ok_or_else(|| Reply::code(if aor.is_some() { 404 } else { 400 }))?;
@@ -213,28 +228,41 @@ impl Registrar {
         Ok(asked_s.min(self.expires_s.unwrap_or(EXPIRES_MAX_S)))
     }
 
-    /// Step 3 and 4: 401 with a challenge, or 403 for somebody else. Whether `nc` grows is the
-    /// judge's business: a node that refused it would hide the phone's fault behind a loop of 401.
-    fn authenticate(&self, request: &Message, account: &Account, now: Instant) -> Result<(), Reply> {
-        let answer = request
-            .fields("Authorization")
-            .filter_map(|field| Authorization::parse(&field.value).ok())
-            .find(|answer| answer.realm == self.domain);
-        let Some(answer) = answer else { return Err(self.challenge(false, now)) };
-        let asked = Challenge { nonce: answer.nonce.clone(), ..self.new_challenge(false, now) };
-        let who = Credentials { user: &account.user, password: &account.password };
-        let what = Covered { method: &Method::Register, uri: &answer.uri, body: &request.body };
-        match asked.verify(&answer, who, what) {
-            Ok(()) if !same_host(&answer.uri, request.request_uri()) => Err(self.challenge(false, now)),
-            Ok(()) if !self.is_fresh(&answer.nonce, now) => Err(self.challenge(true, now)),
-            Ok(()) => Ok(()),
-            Err(Refusal::User) => Err(Reply::code(403)),
-            Err(_) => Err(self.challenge(false, now)),
-        }
+    /// Whether a proxy sends an INVITE of one of its users on: only with his credentials (section 22.3). Calls of
+    /// others come from where they were let in.
+    pub(super) fn admit(&self, invite: &Message, now: Instant) -> Result<(), Reply> {
+        let caller = invite.from().and_then(|from| from.sip_uri());
+        let account = caller.and_then(|caller| self.account(caller.user.as_deref()?).cloned());
+        account.map_or(Ok(()), |account| self.authenticate(invite, &Door::PROXY, &account, now))
     }
 
-    fn challenge(&self, stale: bool, now: Instant) -> Reply {
-        Reply::code(401).with("WWW-Authenticate", self.new_challenge(stale, now))
+    /// Step 3 and 4: a challenge, or 403 for somebody else. Whether `nc` grows is the
+    /// judge's business: a node that refused it would hide the phone's fault behind a loop of 401.
+    fn authenticate(
+        &self,
+        request: &Message,
+        door: &Door,
+        account: &Account,
+        now: Instant,
+    ) -> Result<(), Reply> {
+        let answer = request
+            .fields(door.credentials)
+            .filter_map(|field| Authorization::parse(&field.value).ok())
+            .find(|answer| answer.realm == self.domain);
+        let challenge =
+            |stale: bool| Reply::code(door.code).with(door.challenge, self.new_challenge(stale, now));
+        let Some(answer) = answer else { return Err(challenge(false)) };
+        let asked = Challenge { nonce: answer.nonce.clone(), ..self.new_challenge(false, now) };
+        let who = Credentials { user: &account.user, password: &account.password };
+        let method = request.method().unwrap_or(&Method::Register);
+        let what = Covered { method, uri: &answer.uri, body: &request.body };
+        match asked.verify(&answer, who, what) {
+            Ok(()) if !same_host(&answer.uri, request.request_uri()) => Err(challenge(false)),
+            Ok(()) if !self.is_fresh(&answer.nonce, now) => Err(challenge(true)),
+            Ok(()) => Ok(()),
+            Err(Refusal::User) => Err(Reply::code(403)),
+            Err(_) => Err(challenge(false)),
+        }
     }
 
     fn new_challenge(&self, stale: bool, now: Instant) -> Challenge {

@@ -353,6 +353,8 @@ defects! {
     PreemptsOneLeg = "preempts-one-leg", caught by ["conference-preemption"];
     /// Repeats an INVITE without its precedence.
     LosesPrecedenceInRepetition = "loses-precedence-in-repetition", caught by ["precedence-kept", "call-carries"];
+    /// Leaves the precedence out of an INVITE that comes again with credentials.
+    LosesPrecedenceWhenChallenged = "loses-precedence-when-challenged", caught by ["precedence-kept", "call-carries"];
     /// Does not understand that a precedence is required.
     RefusesRequiredPrecedence = "refuses-required-precedence", caught by ["precedence-refusal"];
     /// Diverts and rejects calls of contacts although they have precedence.

@@ -344,6 +344,11 @@ impl Hunt {
         false
     }
 
+    /// Whether what is sent next answers a challenge.
+    pub fn is_challenged(&self) -> bool {
+        self.challenges > 0
+    }
+
     /// Whether a challenge is answered: the first, and further ones that refuse only the nonce
     /// (RFC 3261 section 22.1: the same credentials are not tried twice).
     fn may_answer(&mut self, core: &mut Core, response: &Message) -> bool {

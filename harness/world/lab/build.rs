@@ -189,6 +189,9 @@ impl Lab {
                 };
                 let mut node = Node::new(config);
                 node.set_min_expires(plan.min_expires_s.unwrap_or(0));
+                if plan.challenges_calls {
+                    node.challenge_calls();
+                }
                 if plan.anchors.contains(name) {
                     node.anchor_audio();
                 }

@@ -294,7 +294,8 @@ impl Call {
             .header("Contact", format!("<{}>", core.contact_uri(self.line, transport)))
             .header("Allow", core.allow())
             .header("User-Agent", crate::core::USER_AGENT);
-        let request = self.precedence.ask(core, request);
+        let loses = hunt.is_challenged() && core.has(Defect::LosesPrecedenceWhenChallenged);
+        let request = if loses { request } else { self.precedence.ask(core, request) };
         let request = self.session.ask(core, request).body("application/sdp", caller.offer.as_bytes());
         let last = hunt.is_last(core, now);
         hunt.client = Some(core.send_to_server(request, hunt.server, last, now));

@@ -141,6 +141,19 @@ fn empty_branch(message: &Message, found: &mut Vec<Defect>) {
     }
 }
 
+/// RFC 4412 section 3.1: in a message, a namespace stands once.
+fn repeated_namespace(message: &Message, found: &mut Vec<Defect>) {
+    let mut known = BTreeSet::new();
+    for field in message.fields("Resource-Priority") {
+        for value in split_all(&field.value, b',').into_iter().filter_map(ResourceValue::parse) {
+            if !known.insert(value.namespace.clone()) {
+                let detail = format!("Resource-Priority: namespace {} stands twice", value.namespace);
+                found.push(Defect::new(DefectKind::RepeatedNamespace, field.span.clone(), detail));
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::MessageBuilder;
@@ -231,18 +244,5 @@ mod tests {
         assert_eq!(details(&wrong), ["CSeq says INVITE, the request OPTIONS"]);
         let case = request(Method::Options).set("CSeq", "1 options");
         assert_eq!(details(&case).len(), 1, "methods are case-sensitive");
-    }
-}
-
-/// RFC 4412 section 3.1: in a message, a namespace stands once.
-fn repeated_namespace(message: &Message, found: &mut Vec<Defect>) {
-    let mut known = BTreeSet::new();
-    for field in message.fields("Resource-Priority") {
-        for value in split_all(&field.value, b',').into_iter().filter_map(ResourceValue::parse) {
-            if !known.insert(value.namespace.clone()) {
-                let detail = format!("Resource-Priority: namespace {} stands twice", value.namespace);
-                found.push(Defect::new(DefectKind::RepeatedNamespace, field.span.clone(), detail));
-            }
-        }
     }
 }

@@ -246,12 +246,10 @@ fn an_invite_that_was_asked_for_more_comes_again() {
         line.invite(20.0, "a", "routine");
         let asked = if code == 401 { CHALLENGE } else { "Min-SE: 90\r\n" };
         line.answers(20.1, "a", code, asked);
-        let text = format!(
-            "INVITE sip:1001@10.0.0.5 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bKINVITE2a\r\n\
+        let text = "INVITE sip:1001@10.0.0.5 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bKINVITE2a\r\n\
              Max-Forwards: 70\r\nFrom: <sip:1002@example.com>;tag=fa\r\nTo: <sip:1001@example.com>\r\n\
-             Call-ID: call-a\r\nCSeq: 2 INVITE\r\nContact: <sip:1002@10.0.1.1>\r\nContent-Length: 0\r\n\r\n"
-        );
-        line.send(20.2, false, text);
+             Call-ID: call-a\r\nCSeq: 2 INVITE\r\nContact: <sip:1002@10.0.1.1>\r\nContent-Length: 0\r\n\r\n";
+        line.send(20.2, false, text.to_owned());
         let text = "SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP 10.0.1.1:5060;branch=z9hG4bKINVITE2a\r\n\
              From: <sip:1002@example.com>;tag=fa\r\nTo: <sip:1001@example.com>;tag=pa\r\n\
              Call-ID: call-a\r\nCSeq: 2 INVITE\r\nContent-Length: 0\r\n\r\n";

@@ -77,6 +77,4 @@ Feature: Calls that are dialled with precedence
     Examples:
       | code |
       | 403  |
-      | 417  |
-      | 420  |
       | 488  |

@@ -129,6 +129,7 @@ fn run_one(selected: Selected, defects: Defects, seed: u64) -> Result<Option<Vec
         defects,
         tap: None,
         program: std::env::current_exe().map_err(unfit)?,
+        desk: None,
         scenario_limit: None,
         time_scale: None,
         capture_of: Box::new(|_| None),

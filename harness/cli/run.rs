@@ -16,6 +16,7 @@ use super::repeat::{CommandOf, Repetition, repeat};
 use crate::capture::tap::{Tap, TapError};
 use crate::error::{Blame, Error, Exit, Result, bug, count};
 use crate::net::Link;
+use crate::phone::Desk;
 use crate::report::json;
 use crate::report::terminal::{Style, Terminal};
 use crate::run::bundle::{Bundle, CAPTURES, Header};
@@ -145,6 +146,8 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     let program = std::env::current_exe()
         .map_err(|error| Error::lab(format!("this program cannot find itself: {error}"), ""))?;
     let (captures, first) = (Arc::clone(&bundle), args.seed);
+    // The reference phone answers for itself, and reads no terminal.
+    let may_ask = net != NetKind::Virtual && matches!(phone, PhoneChoice::Profile(_));
     let context = Context {
         net,
         phone,
@@ -152,6 +155,7 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         defects: args.defects.iter().copied().collect(),
         tap,
         program,
+        desk: may_ask.then(Desk::at_terminal).flatten(),
         time_scale: args.time_scale,
         scenario_limit: (net != NetKind::Virtual).then(|| Span::from_secs(args.scenario_limit.into())),
         capture_of: Box::new(move |place: &Place| {

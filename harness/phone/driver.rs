@@ -62,11 +62,7 @@ impl PhoneDriver {
                 Ok(bench.command(*id, move |phone: &mut Phone, _| phone.shows(fact)).into())
             }
             PhoneDriver::Process(process) => process.ask(fact).await,
-            PhoneDriver::Program(_) => Ok(Answer::NotAsked {
-                why: "this phone is a program, and nobody is asked what he sees at it: leave such scenarios out with \
-                      --tags \"not @operator\", or run them with the reference phone, which answers itself"
-                    .to_owned(),
-            }),
+            PhoneDriver::Program(program) => Ok(program.ask(fact).await),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The phone under test: the profiles that say what it must do, and the drivers that make it act.
 
+mod desk;
 mod driver;
 mod lateness;
 mod press;
@@ -9,6 +10,7 @@ mod program;
 mod said;
 mod template;
 
+pub use desk::{Console, Desk, Seat, Typed};
 pub use driver::{PhoneDriver, press};
 pub use lateness::Lateness;
 pub use press::PressError;

@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use sipfarm_core::Key;
 use sipfarm_core::profile::{ControlProcess, KeysTo, Profile};
+use sipfarm_core::{Answer, Fact, Key};
 use sipfarm_ua::Server;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::desk::Seat;
 use super::press::PressError;
 use super::said::Said;
 use super::template::{self, Values};
@@ -29,6 +30,8 @@ pub struct Program {
     /// How many times it was started.
     starts: u32,
     running: Running,
+    /// Who looks at it.
+    seat: Option<Seat>,
 }
 
 struct Running {
@@ -53,6 +56,8 @@ pub struct ProgramOptions<'a> {
     pub password: &'a str,
     /// Its domain.
     pub domain: &'a str,
+    /// Who looks at it and is asked what he sees, if anybody.
+    pub seat: Option<Seat>,
 }
 
 impl Program {
@@ -81,7 +86,7 @@ impl Program {
                 .map_err(|error| lost(&format!("cannot be given its file {name}"), &error))?;
         }
         let running = Running::start(&control, &values).await?;
-        Ok(Program { control, values, folder, starts: 1, running })
+        Ok(Program { control, values, folder, starts: 1, running, seat: options.seat })
     }
 
     /// Types what stands for a key. That it did anything is for the packets to say.
@@ -122,6 +127,18 @@ impl Program {
         match text.trim() {
             "" => Err(PressError::NoKey { key, name: name.to_owned() }),
             _ => self.running.type_in(&text).await,
+        }
+    }
+
+    /// Asks who looks at it what shows there.
+    pub async fn ask(&self, fact: Fact) -> Answer {
+        match &self.seat {
+            Some(seat) => seat.ask(fact).await,
+            None => Answer::NotAsked {
+                why: "nobody is asked what shows at a program where standard input is no terminal: run it in one, or \
+                      leave such scenarios out with --tags \"not @operator\""
+                    .to_owned(),
+            },
         }
     }
 

@@ -96,6 +96,7 @@ fn listens(timeline: &Timeline) -> bool {
                 | Expectation::AudioKeepsFlowing { .. }
                 | Expectation::SendsNoAudio { .. }
                 | Expectation::AudioPast { .. }
+                | Expectation::CallKeepsAudio { .. }
         ),
         _ => false,
     })

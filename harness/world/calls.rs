@@ -288,7 +288,7 @@ fn dialled(timeline: &Timeline, since: Instant, known: &[String]) -> Option<Stri
 fn value_of(mlpp: &Mlpp, level: &str) -> Result<String, String> {
     let Some(namespace) = mlpp.namespace.as_ref().filter(|_| mlpp.enabled) else {
         return Err("the phone's profile knows no precedence (mlpp.enabled, mlpp.namespace, mlpp.levels): \
-                    choose one that does"
+                    choose one that does, such as polycom-vvx-ucs58, polycom-vvx-ucs59 or ascip-ucr"
             .to_owned());
     };
     let of_profile = || mlpp.levels.iter().find(|known| known.eq_ignore_ascii_case(level));

@@ -9,6 +9,7 @@ use sipfarm_ua::Defects;
 use super::Place;
 use crate::capture::tap::Tap;
 use crate::net::Link;
+use crate::phone::Desk;
 
 /// Which network a run uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct Context {
     pub tap: Option<Tap>,
     /// This program, to be started as the phone's process.
     pub program: PathBuf,
+    /// Where a person is asked what shows at a phone that does not say so itself.
+    pub desk: Option<Desk>,
     /// How long a scenario may take as a whole, on its own clock.
     pub scenario_limit: Option<Span>,
     /// By what policy times are multiplied in scenarios that allow it, unless profile and network say.

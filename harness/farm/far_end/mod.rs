@@ -110,7 +110,7 @@ impl FarEnd {
             calls: BTreeMap::new(),
             timers: Schedule::new(),
             talk_at: None,
-            outputs: outputs,
+            outputs,
         }
     }
 

@@ -215,8 +215,14 @@ impl Lab {
         let dns_addr = dns.map(|_| dns_addr);
         let servers = servers(plan, &profile, &nodes)?;
         let lines: Vec<Line> = plan.lines.of_phone(&profile).into_iter().map(line).collect();
-        let start =
-            Start { context: &context, profile: &profile, lines: &lines, servers: &servers, dns: dns_addr };
+        let start = Start {
+            context: &context,
+            scenario: &place.name,
+            profile: &profile,
+            lines: &lines,
+            servers: &servers,
+            dns: dns_addr,
+        };
         let phone = start.phone(&mut bench, addresses.phone(), place.seed).await?;
         let second_phone = match plan.second_phone {
             true => Some(start.phone(&mut bench, addresses.second_phone(), place.seed ^ 0x2D).await?),
@@ -393,6 +399,7 @@ fn link_mark(link: &Link) -> Mark {
 /// What every phone of the scenario is told when it starts. They are of one user.
 struct Start<'s> {
     context: &'s Context,
+    scenario: &'s str,
     profile: &'s Profile,
     lines: &'s [Line],
     servers: &'s [Server],
@@ -400,69 +407,63 @@ struct Start<'s> {
 }
 
 impl Start<'_> {
+    /// One phone at that address: on the bench, as a process of ours, or the program that its profile describes.
     async fn phone(
         &self,
         bench: &mut Bench,
         local: SocketAddr,
         seed: u64,
     ) -> Result<PhoneDriver, StepFailure> {
-        start_phone(self, bench, local, seed).await
-    }
-}
-
-async fn start_phone(
-    &Start { context, profile, lines, servers, dns }: &Start<'_>,
-    bench: &mut Bench,
-    local: SocketAddr,
-    seed: u64,
-) -> Result<PhoneDriver, StepFailure> {
-    if context.net == NetKind::Virtual {
-        return Ok(PhoneDriver::reference(
-            bench,
-            PhoneConfig {
-                profile: profile.clone(),
-                servers: servers.to_vec(),
-                dns: dns.into_iter().collect(),
+        let &Start { context, scenario, profile, lines, servers, dns } = self;
+        if context.net == NetKind::Virtual {
+            return Ok(PhoneDriver::reference(
+                bench,
+                PhoneConfig {
+                    profile: profile.clone(),
+                    servers: servers.to_vec(),
+                    dns: dns.into_iter().collect(),
+                    local,
+                    lines: lines.to_vec(),
+                    domain: DOMAIN.to_owned(),
+                    seed,
+                    defects: context.defects.clone(),
+                },
+            ));
+        }
+        if program::is_phone(context, profile) {
+            let options = ProgramOptions {
+                profile,
+                servers,
+                dns,
                 local,
-                lines: lines.to_vec(),
-                domain: DOMAIN.to_owned(),
-                seed,
-                defects: context.defects.clone(),
-            },
-        ));
-    }
-    if program::is_phone(context, profile) {
-        let options = ProgramOptions {
-            profile,
+                user: PHONE_USER,
+                password: PASSWORD,
+                domain: DOMAIN,
+                seat: context.desk.as_ref().map(|desk| desk.seat(scenario, &profile.id)),
+            };
+            return Ok(PhoneDriver::Program(Box::new(Program::start(options).await?)));
+        }
+        // It is complete, whatever it once extended.
+        let complete = Profile { extends: None, ..profile.clone() };
+        let profile_yaml = serde_yaml::to_string(&complete)
+            .map_err(|error| StepFailure::bug(format!("the profile cannot be written: {error}")))?;
+        let by_name = servers.iter().any(|server| matches!(server.at, Destination::Name { .. }));
+        let process = ReferenceProcess::start(ProcessOptions {
+            program: &context.program,
+            profile_yaml: &profile_yaml,
             servers,
-            dns,
+            dns: dns.filter(|_| by_name),
             local,
             user: PHONE_USER,
+            further_lines: lines.get(1..).unwrap_or_default(),
             password: PASSWORD,
             domain: DOMAIN,
-        };
-        return Ok(PhoneDriver::Program(Box::new(Program::start(options).await?)));
+            seed,
+            defects: &context.defects,
+        })
+        .await?;
+        Ok(PhoneDriver::Process(Box::new(process)))
     }
-    // It is complete, whatever it once extended.
-    let complete = Profile { extends: None, ..profile.clone() };
-    let profile_yaml = serde_yaml::to_string(&complete)
-        .map_err(|error| StepFailure::bug(format!("the profile cannot be written: {error}")))?;
-    let by_name = servers.iter().any(|server| matches!(server.at, Destination::Name { .. }));
-    let process = ReferenceProcess::start(ProcessOptions {
-        program: &context.program,
-        profile_yaml: &profile_yaml,
-        servers,
-        dns: dns.filter(|_| by_name),
-        local,
-        user: PHONE_USER,
-        further_lines: lines.get(1..).unwrap_or_default(),
-        password: PASSWORD,
-        domain: DOMAIN,
-        seed,
-        defects: &context.defects,
-    })
-    .await?;
-    Ok(PhoneDriver::Process(Box::new(process)))
 }
 
 /// What the phone is told to use: what the plan says, else the servers of its profile.

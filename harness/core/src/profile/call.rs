@@ -163,16 +163,10 @@ words! {
 }
 
 section! {
-    /// With which message each kind of call is torn down.
+    /// How a call is torn down; one that is up gets BYE, one that is dialled CANCEL.
     MlppTeardown {
-        /// A connected call.
-        active: String = "BYE".to_owned(),
-        /// A held call.
-        held: String = "BYE".to_owned(),
         /// An incoming call that alerts: any of these status codes.
         alerting_in: Vec<u16> = vec![480, 486, 488],
-        /// An outgoing call that is not answered.
-        outgoing: String = "CANCEL".to_owned(),
     }
 }
 
@@ -240,7 +234,7 @@ section! {
         require: Option<bool> = None,
         /// The cause in `Reason: preemption;cause=…` (RFC 4411 section 5; 5 is not in the RFC).
         reason_cause: u8 = 1,
-        /// With which message each kind of call is torn down.
+        /// How calls are torn down.
         teardown: MlppTeardown = MlppTeardown::default(),
         /// How long a preempted call lives on.
         preempt_delay_s: PreemptDelay = PreemptDelay::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{FailbackMode, KeepaliveForm, Profile, RetryRule};
+use super::{FailbackMode, KeepaliveForm, PreemptState, Profile, RetryRule};
 
 /// The schema that this code reads.
 pub(super) const SCHEMA: &str = "sipfarm.profile/1";
@@ -202,5 +202,17 @@ fn mlpp(profile: &Profile) -> Checked {
     )?;
     need(mlpp.default_level.iter().all(known), "mlpp.default_level", "it is one of `mlpp.levels`")?;
     need(mlpp.ring_types.keys().all(known), "mlpp.ring_types", "each is one of `mlpp.levels`")?;
+    let codes = &mlpp.teardown.alerting_in;
+    need(
+        !codes.is_empty() && codes.iter().all(|code| (400..700).contains(code)),
+        "mlpp.teardown.alerting_in",
+        "it has status codes from 400 to 699",
+    )?;
+    let states = [PreemptState::Alerting, PreemptState::Held, PreemptState::Active];
+    need(
+        mlpp.order.len() == states.len() && states.iter().all(|state| mlpp.order.contains(state)),
+        "mlpp.order",
+        "it has alerting, held and active, each once",
+    )?;
     need((1..=5).contains(&mlpp.reason_cause), "mlpp.reason_cause", "a preemption cause is from 1 to 5")
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use std::fmt;
+
 use sipfarm_core::profile::{ConferenceLevel, Mlpp};
 use sipfarm_core::sip::{Message, Method, Namespace, Uri};
 use sipfarm_core::{Instant, Key, Span};
@@ -11,6 +13,7 @@ use super::Case;
 use super::description::description;
 use super::exchange::{ClientExchange, ServerExchange, asks_for_more, status};
 use super::seen::{Seen, SeenRef};
+use crate::mark::Command;
 
 /// A call of the phone's, from its first INVITE on.
 #[derive(Debug, Clone)]
@@ -60,6 +63,19 @@ pub enum CallState {
     /// It is up, and the other side has put it on hold, or an offer of the phone's that holds or resumes it is not
     /// accepted yet: phones take that for either.
     HeldByOther,
+}
+
+/// In the words of the tables that steps have.
+impl fmt::Display for CallState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CallState::Alerting => "alerting",
+            CallState::Dialling => "dialling",
+            CallState::Active => "active",
+            CallState::Held => "held",
+            CallState::HeldByOther => "held by the other side",
+        })
+    }
 }
 
 /// What takes one call appearance: a call, or a conference.
@@ -202,18 +218,40 @@ impl<'a> Case<'a> {
     /// The legs of a line's conference at that instant: the calls that were up when the user joined them, until
     /// they are split or only one is left.
     pub fn legs(&self, calls: &[LineCall<'_, 'a>], line: &str, at: Instant) -> Vec<usize> {
-        let of_conference = |key: &Key| matches!(key, Key::Conference | Key::Split);
-        let last = self.notes.when_commanded(of_conference).filter(|pressed| *pressed <= at).max();
-        let joins = |key: &Key| *key == Key::Conference;
-        let Some(joined) = last.filter(|last| self.notes.commanded(joins, *last, *last)) else {
-            return Vec::new();
-        };
+        let is_of_line = |pressed: Instant| self.line_in_use(calls, pressed).is_none_or(|used| used == line);
+        let keys = self.notes.commands.iter().filter_map(|(pressed, command)| match command {
+            Command::Key(key @ (Key::Conference | Key::Split)) if *pressed <= at => Some((*pressed, key)),
+            _ => None,
+        });
+        let last = keys.filter(|(pressed, _)| is_of_line(*pressed)).last();
+        let Some((joined, _)) = last.filter(|(_, key)| **key == Key::Conference) else { return Vec::new() };
         let was_up =
             |call: &LineCall<'_, '_>| call.up.is_some_and(|up| up <= joined) && call.is_there(joined);
         let legs: Vec<usize> = (0..calls.len())
             .filter(|&place| calls[place].line == line && was_up(&calls[place]) && calls[place].is_there(at))
             .collect();
         if legs.len() > 1 { legs } else { Vec::new() }
+    }
+
+    /// The line of the call that keys are about: the one that was selected, while it lives, or else the one that is
+    /// not on hold. `None` where that leaves more than one line.
+    fn line_in_use<'c>(&self, calls: &'c [LineCall<'_, 'a>], at: Instant) -> Option<&'c str> {
+        let before = at - Span::from_nanos(1);
+        let selected = self.notes.commands.iter().rev().find_map(|(pressed, command)| match command {
+            Command::Key(Key::Select(call_id)) if *pressed <= at => Some(call_id),
+            _ => None,
+        });
+        let there = || calls.iter().filter(|call| call.is_there(before) && call.up.is_some_and(|up| up < at));
+        if let Some(call) = selected.and_then(|id| there().find(|call| call.has(id))) {
+            return Some(&call.line);
+        }
+        let mut lines: Vec<&str> = there()
+            .filter(|call| self.state(call, before).0 != CallState::Held)
+            .map(|call| call.line.as_str())
+            .collect();
+        lines.sort_unstable();
+        lines.dedup();
+        (lines.len() == 1).then(|| lines[0])
     }
 
     /// What a call that is there does at that instant, and since when.

@@ -105,7 +105,8 @@ fn chosen(mlpp: &Mlpp, units: &[Unit], rank: usize) -> Vec<Unit> {
             let those: Vec<Unit> = candidates().filter(|unit| state(unit) == of(wanted)).cloned().collect();
             (!those.is_empty()).then(|| tied(tie(mlpp, wanted), those))
         });
-        allowed.extend(first.unwrap_or_default());
+        let new: Vec<Unit> = first.into_iter().flatten().filter(|unit| !allowed.contains(unit)).collect();
+        allowed.extend(new);
     }
     allowed
 }
@@ -233,7 +234,9 @@ fn arrival<'c, 'a>(
     let refused = responses().find(|r| status(r) >= 300 && r.at <= until);
     let rejected = refused.is_some_and(|r| by_user(r));
     let refusal = refused.filter(|r| !by_user(r) && !fell_itself(r)).map(|response| &**response);
-    let excused = rejected || (responses().next().is_none() && is_starting(case, call.created(), until));
+    let gave_way = refused.is_some_and(|r| fell_itself(r));
+    let excused =
+        rejected || gave_way || (responses().next().is_none() && is_starting(case, call.created(), until));
     let is_doomed =
         |other: usize, at: Instant| doomed.iter().any(|(known, since)| *known == other && *since <= at);
     let fallen: Vec<usize> = (0..calls.len())
@@ -317,7 +320,9 @@ fn instants<'a>(
     let tick = Span::from_nanos(1);
     let changes = case.changes(calls, came - case.doubt(), decided - tick);
     let around = changes.into_iter().filter(|at| *at != came).flat_map(|at| [at - tick, at]);
-    let mut instants: Vec<Instant> = around.chain([came]).collect();
+    // What fell in the very instant was there just before.
+    let at_once = calls.iter().any(|call| call.end.is_some_and(|end| end.at == came));
+    let mut instants: Vec<Instant> = around.chain([came]).chain(at_once.then_some(came - tick)).collect();
     instants.sort();
     instants
 }

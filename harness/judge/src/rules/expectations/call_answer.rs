@@ -68,7 +68,7 @@ impl Answer<'_> {
     fn is(&self, response: &SeenRef<'_>) -> bool {
         let code = status(response);
         match self {
-            Answer::Alerts => (101..200).contains(&code),
+            Answer::Alerts => matches!(code, 180 | 183),
             Answer::Accepts => (200..300).contains(&code),
             Answer::Refuses { code: wanted, header } => {
                 code == *wanted && header.is_none_or(|name| response.message.header(name).is_some())

@@ -54,7 +54,16 @@ pub(super) fn judge(asked: &Asked<'_, '_>, wanted: &Wanted<'_>) -> Finding {
     let Some(end) = call.end.filter(|end| end.at <= window.to) else {
         let late = call.end.map(|end| end.at);
         let seen = late.map_or("it was left alone".to_owned(), |at| format!("it ended {}", asked.after(at)));
-        return draft.seen(seen).fail_at(window.to);
+        let fell = calls.iter().filter_map(|other| Some((other, other.end?))).find(|(_, end)| {
+            end.by_phone
+                && end.at >= asked.since()
+                && end.at <= window.to
+                && Teardown::of(end).reason.is_some()
+        });
+        let Some((other, end)) = fell else { return draft.seen(seen).fail_at(window.to) };
+        let how = format!("{} torn down instead with {}", case.show_call(other), show(&end));
+        let seen = format!("{seen}; {how} {} (packet {})", asked.after(end.at), end.message.packet());
+        return draft.seen(seen).message(end.message).fail_at(window.to);
     };
     let packet = end.message.packet();
     let seen = format!("{} {} (packet {packet})", show(&end), asked.after(end.at));
@@ -93,6 +102,8 @@ fn faults(end: &CallEnd<'_, '_>, wanted: &Wanted<'_>, cause: u16) -> Vec<String>
         faults.push(format!("not {with}"));
     }
     match teardown.reason {
+        // That a refusal says why is practice, and no RFC's demand (RFC 3326 section 2): an author may ask for it.
+        None if wanted.cause.is_none() && teardown.with.parse::<u16>().is_ok() => {}
         None => faults.push("it has no Reason: preemption".to_owned()),
         Some(reason) if reason.cause != Some(cause) => {
             let cause = reason.cause.map_or("no cause".to_owned(), |cause| format!("cause {cause}"));
@@ -143,6 +154,9 @@ pub(super) fn judge_untouched(asked: &Asked<'_, '_>, but: &[String], during: Spa
     if let Some(call) = known.iter().find(|call| ended(call, false).is_some()) {
         let why = format!("the other side ended {}", case.show_call(call));
         return draft.inconclusive(&why);
+    }
+    if known.is_empty() {
+        return draft.at(window.to, |draft| draft.inconclusive("the phone had no other call at the trigger"));
     }
     draft.seen("none").pass_at(window.to)
 }

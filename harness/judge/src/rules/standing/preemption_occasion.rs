@@ -39,7 +39,8 @@ impl Rule for PreemptionOccasion {
                 continue;
             };
             // What is missing may still come.
-            if arrival.fallen.is_empty() && arrival.refusal.is_none() && case.horizon <= arrival.until {
+            let waits = arrival.fallen.is_empty() || !arrival.let_in;
+            if waits && arrival.refusal.is_none() && case.horizon <= arrival.until {
                 continue;
             }
             let draft = docket
@@ -91,7 +92,8 @@ impl<'c, 'a> Arrival<'c, 'a> {
             self.fallen.iter().map(|&other| case.show_call(&calls[other])).collect::<Vec<_>>().join(", ");
         let refused = self.refusal.map(|refusal| format!("refused with {}", status(refusal)));
         Some(match (fell.is_empty(), refused) {
-            (false, None) => format!("{fell} torn down"),
+            (false, None) if self.let_in => format!("{fell} torn down"),
+            (false, None) => format!("{fell} torn down, and the call not let in"),
             (false, Some(refused)) => format!("{fell} torn down, and the call {refused}"),
             (true, Some(refused)) => format!("nobody torn down, the call {refused}"),
             (true, None) if self.let_in => "nobody torn down, the call let in".to_owned(),
@@ -110,7 +112,7 @@ impl<'c, 'a> Arrival<'c, 'a> {
             Demand::Falls(_) if self.fallen.is_empty() => {
                 self.relieved && self.let_in && self.refusal.is_none()
             }
-            Demand::Falls(_) => self.refusal.is_none() || gone,
+            Demand::Falls(_) => (self.refusal.is_none() && self.let_in) || gone || self.excused,
         }
     }
 }

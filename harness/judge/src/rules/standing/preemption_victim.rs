@@ -94,7 +94,7 @@ impl<'c, 'a> Arrival<'c, 'a> {
                 let (state, since) = case.state(call, came);
                 let level = case.profile.mlpp.levels.get(call.rank(came)).cloned();
                 let level = level.unwrap_or_else(|| format!("level {}", call.rank(came)));
-                format!("{} {level}, {state:?} for {:.0}", case.show_call(call), came - since)
+                format!("{} {level}, {state} for {:.0}", case.show_call(call), came - since)
             })
             .collect();
         format!("the line held {}", shown.join("; "))

@@ -223,7 +223,7 @@ impl<'a> Case<'a> {
             Command::Key(key @ (Key::Conference | Key::Split)) if *pressed <= at => Some((*pressed, key)),
             _ => None,
         });
-        let last = keys.filter(|(pressed, _)| is_of_line(*pressed)).last();
+        let last = keys.rev().find(|(pressed, _)| is_of_line(*pressed));
         let Some((joined, _)) = last.filter(|(_, key)| **key == Key::Conference) else { return Vec::new() };
         let was_up =
             |call: &LineCall<'_, '_>| call.up.is_some_and(|up| up <= joined) && call.is_there(joined);

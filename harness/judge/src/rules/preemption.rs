@@ -258,7 +258,14 @@ fn arrival<'c, 'a>(
     let fell = fallen.iter().filter_map(|&other| Some(calls[other].end?.at)).min();
     let decided = said.into_iter().chain(fell).min().or_else(|| acted.max()).unwrap_or(until).min(until);
     let mut demands = Vec::new();
-    for at in instants(case, calls, call.created(), decided) {
+    // What ended in the very instant, in a capture of coarse stamps, was there when the call came.
+    let mut lasting = calls.to_vec();
+    let ended_with_it = |end: &&mut CallEnd<'_, '_>| end.at == call.created();
+    for end in lasting.iter_mut().filter_map(|call| call.end.as_mut()).filter(ended_with_it) {
+        end.at += Span::from_nanos(1);
+    }
+    let known = instants(case, calls, call.created(), decided).into_iter();
+    for (calls, at) in known.map(|at| (calls, at)).chain([(&*lasting, call.created())]) {
         // Of those that came with it, the ones behind it come later.
         let is_behind =
             |leg: usize| leg > place && calls[leg].created() == call.created() && at == call.created();
@@ -320,9 +327,7 @@ fn instants<'a>(
     let tick = Span::from_nanos(1);
     let changes = case.changes(calls, came - case.doubt(), decided - tick);
     let around = changes.into_iter().filter(|at| *at != came).flat_map(|at| [at - tick, at]);
-    // What fell in the very instant was there just before.
-    let at_once = calls.iter().any(|call| call.end.is_some_and(|end| end.at == came));
-    let mut instants: Vec<Instant> = around.chain([came]).chain(at_once.then_some(came - tick)).collect();
+    let mut instants: Vec<Instant> = around.chain([came]).collect();
     instants.sort();
     instants
 }

@@ -56,7 +56,9 @@ fn loss_and_doubling_accuse_nobody() {
     let ran = sipfarm(&["run", "--repeat", SEEDS, "--link", link, "--out", out.to_str().unwrap()]);
     assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
     let scenarios = scenarios(&out);
-    let (passed, in_doubt) = (count(&scenarios, "pass"), count(&scenarios, "inconclusive"));
+    // A key that the phone cannot take yet, for a packet was lost, leaves its scenario not exercised.
+    let in_doubt = count(&scenarios, "inconclusive") + count(&scenarios, "not-exercised");
+    let passed = count(&scenarios, "pass");
     assert_eq!(passed + in_doubt, scenarios.len() as u64 * 20, "{}", ran.out);
     assert!(in_doubt * 5 < passed, "{in_doubt} in doubt, {passed} passed");
     // Each doubt names its command, which shows it again.

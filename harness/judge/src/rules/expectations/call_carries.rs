@@ -1,5 +1,6 @@
 //! Every request of one call has a header field (PA-01 to PA-05; RFC 4412 section 4.2).
 
+use sipfarm_core::Span;
 use sipfarm_core::sip::Method;
 
 use super::Asked;
@@ -13,6 +14,9 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     about: "Every request of the method that the phone sends for the call has that header field, repetitions included.",
     standing: false,
 };
+
+/// How long the phone may take to send the first of them.
+const IN_TIME: Span = Span::from_secs(2);
 
 pub(super) fn judge(
     asked: &Asked<'_, '_>,
@@ -36,8 +40,14 @@ pub(super) fn judge(
             && call.has(seen.call_id)
             && seen.at >= window.from
     };
-    let requests: Vec<&SeenRef<'_>> =
-        case.messages.iter().filter(is_it).filter(|seen| seen.at <= window.to).collect();
+    // Where none has come before the step, the first that comes in time counts.
+    let all = || case.messages.iter().filter(is_it);
+    let before = all().filter(|seen| seen.at <= window.to);
+    let in_time = window.to + IN_TIME + case.limits.at_once();
+    let requests: Vec<&SeenRef<'_>> = match all().next() {
+        Some(first) if first.at > window.to && first.at <= in_time => vec![first],
+        _ => before.collect(),
+    };
     let has = |seen: &SeenRef<'_>| {
         seen.message.values(header).iter().any(|found| found.eq_ignore_ascii_case(value))
     };
@@ -53,7 +63,7 @@ pub(super) fn judge(
         return draft.seen(seen).message(without).fail();
     }
     match requests.len() {
-        0 => draft.seen(format!("no {method} of that call")).fail_at(window.to),
+        0 => draft.seen(format!("no {method} of that call")).fail_at(in_time),
         count => draft.seen(format!("in all {count}")).messages(requests.iter().map(|seen| &***seen)).pass(),
     }
 }

@@ -44,7 +44,10 @@ pub(super) fn judge(asked: &Asked<'_, '_>, fact: Fact, is: bool) -> Finding {
     if is_of_preserved(fact, is) && !is_preserved(asked, seen) {
         return draft.inconclusive("no call was preserved then, as far as packets tell");
     }
-    if so == is { draft.pass() } else { draft.fail() }
+    match so == is {
+        true => draft.pass(),
+        false => draft.fail_unless_lossy("what it rests on may not have reached the phone"),
+    }
 }
 
 /// Whether that is asked of a phone because it preserves a call: otherwise its keys are alive.

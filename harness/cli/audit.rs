@@ -3,19 +3,20 @@
 mod cast;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sipfarm_core::profile::{Profile, SERVERS_MAX, check_time_scale};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Scene;
-use sipfarm_judge::{Finding, Mark, Timeline, Verdict, judge, verdict};
+use sipfarm_judge::{Mark, Timeline, Verdict, judge, verdict};
 
 use self::cast::{CastArgs, WhoIsWho};
 use crate::capture::read::{CaptureError, Recording, read};
 use crate::error::{Error, Exit, Result};
 use crate::report::render_failure;
 use crate::run::events::ScenarioResult;
+use crate::run::record::{self, Scenario};
 
 /// Arguments of `sipfarm audit`.
 #[derive(Debug, clap::Args)]
@@ -51,7 +52,7 @@ struct Audit {
     packets: u32,
     notes: Vec<String>,
     verdict: Verdict,
-    findings: Vec<Finding>,
+    findings: Vec<record::Finding>,
 }
 
 /// Judges a capture.
@@ -68,10 +69,20 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
         (None, None) => Profile::default(),
     };
     let who = cast::cast(&args.cast, scene.as_ref(), &mut recording.timeline)?;
-    let audit = examine(&recording, scene.map(|scene| scene.name), who, &profile);
+    let result = examine(args, &recording, scene.as_ref(), &profile);
+    let audit = Audit {
+        schema: "sipfarm.audit/2",
+        scenario: scene.map(|scene| scene.name),
+        profile: profile.id,
+        who,
+        packets: recording.packets,
+        notes: recording.notes.iter().map(ToString::to_string).collect(),
+        verdict: result.verdict,
+        findings: result.findings.clone(),
+    };
     match args.format {
         super::Format::Json => println!("{}", serde_json::to_string_pretty(&audit).unwrap_or_default()),
-        super::Format::Text => print_text(args, &audit, &recording.timeline),
+        super::Format::Text => print_text(args, &audit, &result),
     }
     Ok(exit_of(audit.verdict))
 }
@@ -117,21 +128,40 @@ fn scene_of(mark: &Mark) -> Option<&Scene> {
     }
 }
 
-fn examine(recording: &Recording, scenario: Option<String>, who: WhoIsWho, profile: &Profile) -> Audit {
-    let findings = judge(&recording.timeline, profile, recording.until);
-    Audit {
-        schema: "sipfarm.audit/1",
-        scenario,
-        profile: profile.id.clone(),
-        who,
-        packets: recording.packets,
-        notes: recording.notes.iter().map(ToString::to_string).collect(),
+/// The capture, judged, in the shape of a scenario's result, so that a failure looks the same.
+fn examine(args: &AuditArgs, recording: &Recording, scene: Option<&Scene>, profile: &Profile) -> Scenario {
+    let timeline = &recording.timeline;
+    let findings = judge(timeline, profile, recording.until);
+    let mut result = ScenarioResult {
+        id: 0,
+        feature: scene.map(|scene| scene.feature.clone().into()).unwrap_or_default(),
+        feature_name: String::new(),
+        line: scene.map_or(0, |scene| scene.line),
+        name: scene.map_or("a capture without a scenario", |scene| &scene.name).to_owned(),
+        source: Vec::new(),
+        tags: scene.map(|scene| scene.tags.clone()).unwrap_or_default(),
+        phone: profile.id.clone(),
+        time_scale: None,
+        known_issues: BTreeMap::new(),
         verdict: verdict(&findings),
         findings,
-    }
+        started: timeline.events().first().map_or(Instant::EPOCH, |event| event.at),
+        steps: Vec::new(),
+        expected: Vec::new(),
+        packet_times: BTreeMap::new(),
+        failed_step: None,
+        virtual_time: None,
+        real_time: Span::ZERO,
+        capture: Some(args.file.clone()),
+        repeat: args.repeat(),
+        calls_up: Vec::new(),
+        trouble: None,
+    };
+    result.read(timeline);
+    Scenario::of(&result, Path::new(""))
 }
 
-fn print_text(args: &AuditArgs, audit: &Audit, timeline: &Timeline) {
+fn print_text(args: &AuditArgs, audit: &Audit, result: &Scenario) {
     println!("{}: {} packets, profile {}", args.file.display(), audit.packets, audit.profile);
     audit.who.print();
     for note in &audit.notes {
@@ -141,43 +171,14 @@ fn print_text(args: &AuditArgs, audit: &Audit, timeline: &Timeline) {
         let id = finding.requirements.join(" ");
         match finding.verdict {
             Verdict::Pass => println!("  {:<14} {}  {id}", "pass", finding.rule),
-            Verdict::NotApplicable | Verdict::NotExercised if finding.expected_id.is_none() => {}
+            Verdict::NotApplicable | Verdict::NotExercised if finding.line.is_none() => {}
             verdict => println!("  {:<14} {}  {id}: {}", verdict.to_string(), finding.rule, finding.seen),
         }
     }
     if audit.verdict == Verdict::Fail {
-        println!("\n{}", render_failure(&as_result(args, audit, timeline)));
+        println!("\n{}", render_failure(result, Path::new("")));
     }
     println!("verdict: {}", audit.verdict);
-}
-
-/// The audit in the shape of a scenario's result, so that a failure looks the same.
-fn as_result(args: &AuditArgs, audit: &Audit, timeline: &Timeline) -> ScenarioResult {
-    let scene = timeline.marks().find_map(|(_, mark)| scene_of(mark));
-    let mut result = ScenarioResult {
-        id: 0,
-        feature: scene.map(|scene| scene.feature.clone().into()).unwrap_or_default(),
-        line: scene.map_or(0, |scene| scene.line),
-        name: audit.scenario.clone().unwrap_or_else(|| "a capture without a scenario".to_owned()),
-        tags: scene.map(|scene| scene.tags.clone()).unwrap_or_default(),
-        phone: audit.profile.clone(),
-        time_scale: None,
-        known_issues: BTreeMap::new(),
-        verdict: audit.verdict,
-        findings: audit.findings.clone(),
-        started: timeline.events().first().map_or(Instant::EPOCH, |event| event.at),
-        steps: Vec::new(),
-        expected: Vec::new(),
-        failed_step: None,
-        virtual_time: None,
-        real_time: Span::ZERO,
-        capture: Some(args.file.clone()),
-        repeat: args.repeat(),
-        calls_up: Vec::new(),
-        trouble: None,
-    };
-    result.read_marks(timeline);
-    result
 }
 
 fn unreadable(args: &AuditArgs, error: &CaptureError) -> Error {

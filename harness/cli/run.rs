@@ -17,11 +17,11 @@ use crate::capture::tap::{Tap, TapError};
 use crate::error::{Blame, Error, Exit, Result, bug, count};
 use crate::net::Link;
 use crate::phone::Desk;
-use crate::report::json;
 use crate::report::terminal::{Style, Terminal};
-use crate::run::bundle::{Bundle, CAPTURES, Header};
+use crate::run::bundle::{Bundle, CAPTURES};
 use crate::run::events::{RunEvent, ScenarioResult, Started, Summary};
 use crate::run::execute::{Execution, Keep, execute};
+use crate::run::record::{Event, Header, Recorder};
 use crate::run::repeat::Repeats;
 use crate::run::select::{Selected, Selection, TagExpression};
 use crate::world::{Context, NetKind, PhoneChoice, Place};
@@ -137,7 +137,7 @@ pub fn run(args: RunArgs) -> Result<Exit> {
             "note: in the simulated network the reference phone plays \"{id}\": it behaves as that profile says"
         );
     }
-    let bundle = Arc::new(open_bundle(&args)?);
+    let bundle = Arc::new(open_bundle(&args, &phone)?);
     let net = NetKind::from(args.net);
     let tap = match net {
         NetKind::Virtual => None,
@@ -205,8 +205,7 @@ fn run_selected(
     bundle: &Bundle,
 ) -> Result<(Exit, Vec<ScenarioResult>)> {
     let count = selected.scenarios.len();
-    let mut started = Started::new(args.seed, context.net.as_str(), count);
-    started.bundle = Some(bundle.folder().to_owned());
+    let started = Started::new(args.seed, context.net.as_str(), count);
     let reporter = Rc::new(RefCell::new(Reporter::new(bundle)?));
     reporter.borrow_mut().event(&RunEvent::Started(started));
     let begun = Instant::now();
@@ -228,7 +227,6 @@ fn run_selected(
         runtime.block_on(execute(execution, move |event| events.borrow_mut().event(&event)));
     let elapsed = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
     let mut summary = Summary::of(count, &results, cut_short, elapsed);
-    summary.bundle = Some(bundle.folder().to_owned());
     if bug::seen() {
         summary.exit = summary.exit.or(Exit::Bug);
     }
@@ -264,7 +262,9 @@ fn report_bugs(results: &[ScenarioResult], bundle: &Bundle) {
 /// Shows events as they come, and records them in the bundle.
 struct Reporter {
     terminal: Terminal<std::io::Stdout>,
-    record: json::Recorder,
+    record: Recorder,
+    /// The bundle's folder.
+    folder: PathBuf,
     /// The first failure to show …
     unshown: Option<std::io::Error>,
     /// … and to record.
@@ -274,9 +274,11 @@ struct Reporter {
 impl Reporter {
     fn new(bundle: &Bundle) -> Result<Self> {
         let unwritable = |source| Error::Unwritable { path: bundle.folder().to_owned(), source };
+        let folder = bundle.folder().to_owned();
         Ok(Reporter {
-            terminal: Terminal::new(std::io::stdout(), Style::detect()),
-            record: json::Recorder::create(bundle.folder()).map_err(unwritable)?,
+            terminal: Terminal::new(std::io::stdout(), Style::detect(), folder.clone()),
+            record: Recorder::create(&folder).map_err(unwritable)?,
+            folder,
             unshown: None,
             unrecorded: None,
         })
@@ -284,6 +286,7 @@ impl Reporter {
 
     /// The run goes on without its record, and without a reader of its output.
     fn event(&mut self, event: &RunEvent) {
+        let event = &Event::of(event, &self.folder);
         if let Err(error) = self.record.event(event) {
             self.unrecorded.get_or_insert(error);
         }
@@ -297,7 +300,7 @@ impl Reporter {
         let folder = bundle.folder().display();
         let unshown = self.unshown.as_ref().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
         let unshown = unshown.map(|error| {
-            let fix = format!("make room there; the whole result is in {folder}/run.jsonl");
+            let fix = format!("make room there; the whole result is in {folder}/events.ndjson");
             Error::lab(format!("the report could not be written to standard output: {error}"), fix)
         });
         let unrecorded = self.unrecorded.as_ref().map(|error| {
@@ -308,12 +311,16 @@ impl Reporter {
     }
 }
 
-fn open_bundle(args: &RunArgs) -> Result<Bundle> {
+fn open_bundle(args: &RunArgs, phone: &PhoneChoice) -> Result<Bundle> {
     let bundle = match &args.out {
         Some(folder) => Bundle::create_at(folder)?,
         None => Bundle::create_below(Path::new(CAPTURES), &stamp())?,
     };
-    bundle.write_header(&Header::new(args.seed, NetKind::from(args.net).as_str(), wall_clock()))?;
+    let mut header = Header::new(args.seed, NetKind::from(args.net).as_str(), &args.phone, wall_clock());
+    if let PhoneChoice::Profile(profile) = phone {
+        header.profile = Some((**profile).clone());
+    }
+    bundle.write_header(&header)?;
     Ok(bundle)
 }
 

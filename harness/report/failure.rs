@@ -3,14 +3,16 @@
 
 use std::fmt::Write as _;
 
-use sipfarm_core::Instant;
-use sipfarm_judge::{Finding, Nearest, Verdict};
+use std::path::Path;
+
+use sipfarm_core::Span;
+use sipfarm_judge::Verdict;
 
 use super::text::{FIXED, after, clean, label};
-use crate::run::events::{FailedStep, ScenarioResult, StepTaken, UnexpectedPass};
+use crate::run::record::{FailedStep, Finding, Nearest, Scenario, Step, UnexpectedPass};
 
-/// Everything about a scenario that did not pass.
-pub fn render_failure(result: &ScenarioResult) -> String {
+/// Everything about a scenario that did not pass; its bundle lies in that folder.
+pub fn render_failure(result: &Scenario, bundle: &Path) -> String {
     let mut text = headline(result);
     let findings = told(result);
     for finding in &findings {
@@ -35,7 +37,7 @@ pub fn render_failure(result: &ScenarioResult) -> String {
         line(&mut text, "seen", "nothing that any rule or step could judge");
     }
     if let Some(capture) = &result.capture {
-        let capture = capture.display().to_string();
+        let capture = bundle.join(capture).display().to_string();
         line(&mut text, "evidence", &capture);
         line(&mut text, "judge", &format!("sipfarm audit {}", quoted(&capture)));
         if let Some(packet) = findings.iter().find_map(|finding| telling_packet(finding)) {
@@ -47,7 +49,7 @@ pub fn render_failure(result: &ScenarioResult) -> String {
 }
 
 /// A scenario that passed with a remark (a warning, a known issue): one line for each remark.
-pub fn render_remark(result: &ScenarioResult) -> String {
+pub fn render_remark(result: &Scenario) -> String {
     let mut text = headline(result) + &place(result, result.line);
     let remarks = result.findings.iter().filter(|f| matches!(f.verdict, Verdict::Warn | Verdict::KnownIssue));
     for finding in remarks {
@@ -58,10 +60,10 @@ pub fn render_remark(result: &ScenarioResult) -> String {
 
 /// A known issue that the whole run has not shown.
 pub fn render_unexpected_pass(pass: &UnexpectedPass) -> String {
-    let UnexpectedPass { phone, finding } = pass;
-    let mut text = format!("{FIXED} {}   ({})\n", clean(&finding.rule), clean(phone));
-    line(&mut text, "expected", &finding.expected);
-    line(&mut text, "seen", &finding.seen);
+    let UnexpectedPass { phone, rule, expected, seen } = pass;
+    let mut text = format!("{FIXED} {}   ({})\n", clean(rule), clean(phone));
+    line(&mut text, "expected", expected);
+    line(&mut text, "seen", seen);
     let next =
         format!("when all scenarios that could show it have run: take it out of known_issues: of {phone}");
     line(&mut text, "next", &next);
@@ -69,7 +71,7 @@ pub fn render_unexpected_pass(pass: &UnexpectedPass) -> String {
 }
 
 /// The findings that a reader must see: the accusations and doubts, or whatever makes the verdict.
-fn told(result: &ScenarioResult) -> Vec<&Finding> {
+fn told(result: &Scenario) -> Vec<&Finding> {
     use Verdict::{Fail, Inconclusive, NotExercised, Pending, UnexpectedPass};
     let heavy = |finding: &&Finding| match finding.verdict {
         Fail | Inconclusive | Pending | UnexpectedPass => true,
@@ -85,32 +87,31 @@ fn told_by(findings: &[&Finding], step: &FailedStep) -> bool {
     findings.iter().any(|finding| finding.line == Some(step.line))
 }
 
-fn headline(result: &ScenarioResult) -> String {
+fn headline(result: &Scenario) -> String {
     format!("{:<5} {}   ({})\n", label(result), clean(&result.name), result.held_to())
 }
 
 /// `features/a.feature:18`, as editors and CI systems make a link of it; nothing for a capture without a
 /// scenario.
-fn place(result: &ScenarioResult, line: u32) -> String {
-    if result.feature.as_os_str().is_empty() {
+fn place(result: &Scenario, line: u32) -> String {
+    if result.feature.is_empty() {
         return String::new();
     }
-    format!("      {}:{line}\n", clean(&result.feature.display().to_string()))
+    format!("      {}:{line}\n", clean(&result.feature))
 }
 
-fn render_finding(result: &ScenarioResult, finding: &Finding) -> String {
+fn render_finding(result: &Scenario, finding: &Finding) -> String {
     let mut text = place(result, finding.line.unwrap_or(result.line));
-    let expected = finding.expected_id.and_then(|id| result.expected.iter().find(|e| e.id == id));
     let step = finding.line.and_then(|line| result.steps.iter().find(|step| step.line == line));
     if let Some(step) = step {
         let _ = writeln!(text, "        {}", clean(&sentence(&step.keyword, &step.text)));
-    } else if let Some(expected) = expected {
-        let _ = writeln!(text, "        {}", clean(&expected.text));
+    } else if let Some(step) = &finding.step {
+        let _ = writeln!(text, "        {}", clean(step));
     }
-    let since = expected.map_or(result.started, |expected| expected.since);
+    let since = finding.since;
     line(&mut text, "expected", &finding.expected);
     if let Some(window) = finding.window {
-        let (from, to) = (after(window.from.since(since)), after(window.to.since(since)));
+        let (from, to) = (after(window.from - since), after(window.to - since));
         line(&mut text, "allowed", &format!("{from} to {to}, {}", counted_from(result, since)));
     }
     let seen = match finding.packets.as_slice() {
@@ -133,10 +134,10 @@ fn render_finding(result: &ScenarioResult, finding: &Finding) -> String {
     text
 }
 
-fn nearest_table(text: &mut String, nearest: &[Nearest], since: Instant) {
+fn nearest_table(text: &mut String, nearest: &[Nearest], since: Span) {
     let rows: Vec<[String; 3]> = nearest
         .iter()
-        .map(|near| [format!("packet {}", near.packet), clean(&near.what), after(near.at.since(since))])
+        .map(|near| [format!("packet {}", near.packet), clean(&near.what), after(near.at - since)])
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
@@ -155,8 +156,8 @@ fn nearest_table(text: &mut String, nearest: &[Nearest], since: Instant) {
 }
 
 /// What the times of an expectation are counted from: the last `When` step up to there.
-fn counted_from(result: &ScenarioResult, since: Instant) -> String {
-    let is_trigger = |step: &&StepTaken| step.at <= since && step.keyword.trim() == "When";
+fn counted_from(result: &Scenario, since: Span) -> String {
+    let is_trigger = |step: &&Step| step.at.is_some_and(|at| at <= since) && step.is_trigger();
     match result.steps.iter().rfind(is_trigger) {
         Some(step) => format!("counted from line {}: {}", step.line, sentence(&step.keyword, &step.text)),
         None => "counted from the start of the scenario".to_owned(),

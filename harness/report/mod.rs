@@ -1,7 +1,6 @@
-//! Views of a run: for a terminal, for machines. They see run events, findings and nothing else.
+//! Views of a run: for a terminal, for machines. They see its record and nothing else.
 
 mod failure;
-pub mod json;
 pub mod terminal;
 mod text;
 

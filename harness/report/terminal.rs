@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sipfarm_core::Span;
@@ -15,7 +16,8 @@ use sipfarm_judge::Verdict;
 use super::failure::{render_failure, render_remark, render_unexpected_pass};
 use super::text::{FIXED, clean, count, cut, label, seconds};
 use crate::error::Exit;
-use crate::run::events::{RunEvent, ScenarioId, ScenarioResult, Started, Summary};
+use crate::run::events::ScenarioId;
+use crate::run::record::{Event, Scenario, Started, Summary};
 
 /// Scenarios that are shown while they run.
 const SHOWN_RUNNING: usize = 8;
@@ -51,12 +53,13 @@ impl Style {
 pub struct Terminal<W> {
     out: W,
     style: Style,
+    bundle: PathBuf,
     selected: usize,
     running: BTreeMap<ScenarioId, Running>,
     /// How many lines of the present picture stand below the cursor's line of departure.
     drawn: usize,
     drawn_at: Option<Instant>,
-    results: Vec<ScenarioResult>,
+    results: Vec<Scenario>,
 }
 
 #[derive(Debug)]
@@ -69,11 +72,12 @@ struct Running {
 }
 
 impl<W: Write> Terminal<W> {
-    /// On that output.
-    pub fn new(out: W, style: Style) -> Self {
+    /// On that output, of a run whose bundle lies there.
+    pub fn new(out: W, style: Style, bundle: PathBuf) -> Self {
         Terminal {
             out,
             style,
+            bundle,
             selected: 0,
             running: BTreeMap::new(),
             drawn: 0,
@@ -86,14 +90,14 @@ impl<W: Write> Terminal<W> {
     ///
     /// # Errors
     /// The output cannot be written.
-    pub fn event(&mut self, event: &RunEvent) -> io::Result<()> {
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
         let mut text = String::new();
         match event {
-            RunEvent::Started(started) => {
+            Event::Started(started) => {
                 self.selected = started.selected;
                 text = header(started);
             }
-            RunEvent::ScenarioStarted { id, name } => {
+            Event::ScenarioStarted { id, name } => {
                 let name = name.clone();
                 let running = Running {
                     name,
@@ -104,28 +108,28 @@ impl<W: Write> Terminal<W> {
                 };
                 self.running.insert(*id, running);
             }
-            RunEvent::Waiting { id, phone, what, elapsed, window } => {
+            Event::Waiting { id, phone, what, elapsed, window } => {
                 if let Some(running) = self.running.get_mut(id) {
                     running.phone.clone_from(phone);
                     running.what.clone_from(what);
                     (running.elapsed, running.window) = (*elapsed, *window);
                 }
             }
-            RunEvent::ScenarioFinished(result) => {
+            Event::ScenarioFinished(result) => {
                 self.running.remove(&result.id);
                 self.results.push((**result).clone());
                 text = self.result_line(result);
             }
-            RunEvent::ScenarioInterrupted { id, name, feature, line, real_time } => {
+            Event::ScenarioInterrupted { id, name, feature, line, real_time } => {
                 self.running.remove(id);
-                text = self.interrupted_line(*id, name, &format!("{}:{line}", feature.display()), *real_time);
+                text = self.interrupted_line(*id, name, &format!("{feature}:{line}"), *real_time);
             }
-            RunEvent::Finished(summary) => {
+            Event::Finished(summary) => {
                 self.running.clear();
                 text = self.conclusion(summary);
             }
         }
-        let last = matches!(event, RunEvent::Finished(_));
+        let last = matches!(event, Event::Finished(_));
         self.show(&text, last)
     }
 
@@ -171,10 +175,10 @@ impl<W: Write> Terminal<W> {
         lines
     }
 
-    fn result_line(&self, result: &ScenarioResult) -> String {
+    fn result_line(&self, result: &Scenario) -> String {
         let clock = if result.virtual_time.is_some() { "v" } else { " " };
         let took = format!("{:>8.2} s {clock}", result.duration().as_secs_f64());
-        let place = format!("{}:{}", result.feature.display(), result.line);
+        let place = format!("{}:{}", result.feature, result.line);
         let line = self.line(label(result), &took, result.id, &result.name, &place);
         let reason =
             reason(result).map(|reason| format!("   {}", cut(&clean(&reason), 100))).unwrap_or_default();
@@ -206,7 +210,7 @@ impl<W: Write> Terminal<W> {
 
     fn conclusion(&self, summary: &Summary) -> String {
         let mut text = String::new();
-        let mut results: Vec<&ScenarioResult> = self.results.iter().collect();
+        let mut results: Vec<&Scenario> = self.results.iter().collect();
         results.sort_by_key(|result| result.id);
         let remarked = |verdict| matches!(verdict, Verdict::Warn | Verdict::KnownIssue);
         let silent = |verdict| matches!(verdict, Verdict::Pass | Verdict::NotApplicable);
@@ -217,7 +221,7 @@ impl<W: Write> Terminal<W> {
             text += &format!("\n{}", render_remark(result));
         }
         for result in others {
-            let failure = render_failure(result);
+            let failure = render_failure(result, &self.bundle);
             let word = label(result);
             let rest = failure.strip_prefix(word).unwrap_or(&failure);
             text += &format!("\n{}{rest}", self.paint(word, word));
@@ -227,7 +231,7 @@ impl<W: Write> Terminal<W> {
             let rest = told.strip_prefix(FIXED).unwrap_or(&told);
             text += &format!("\n{}{rest}", self.paint(FIXED, FIXED));
         }
-        text + "\n" + &render_summary(summary)
+        text + "\n" + &render_summary(summary, &self.bundle)
     }
 
     fn paint(&self, label: &str, text: &str) -> String {
@@ -247,7 +251,7 @@ fn header(started: &Started) -> String {
 }
 
 /// The end of a run: counts, the slowest, where the bundle is, what the exit code means.
-pub fn render_summary(summary: &Summary) -> String {
+pub fn render_summary(summary: &Summary, bundle: &Path) -> String {
     let done: usize = summary.counts.values().sum();
     let missing = summary.selected.saturating_sub(done + summary.interrupted);
     let mut text =
@@ -267,9 +271,7 @@ pub fn render_summary(summary: &Summary) -> String {
     if summary.slowest.iter().any(|slow| slow.virtual_time.is_some()) {
         text += "           v: seconds of virtual time\n";
     }
-    if let Some(bundle) = &summary.bundle {
-        let _ = writeln!(text, "  bundle   {}", bundle.display());
-    }
+    let _ = writeln!(text, "  bundle   {}", bundle.display());
     let _ = writeln!(text, "  exit     {}: {}", summary.exit.code(), meaning(summary.exit));
     text
 }
@@ -288,7 +290,7 @@ fn meaning(exit: Exit) -> &'static str {
     }
 }
 
-fn count_verdicts(results: &[ScenarioResult]) -> BTreeMap<Verdict, usize> {
+fn count_verdicts(results: &[Scenario]) -> BTreeMap<Verdict, usize> {
     let mut counts = BTreeMap::new();
     for result in results {
         *counts.entry(result.verdict).or_default() += 1;
@@ -341,7 +343,7 @@ fn bar(elapsed: Span, window: Span) -> String {
 }
 
 /// Why it did not simply pass, in a few words.
-fn reason(result: &ScenarioResult) -> Option<String> {
+fn reason(result: &Scenario) -> Option<String> {
     if let Some(trouble) = &result.trouble {
         return Some(trouble.message.clone());
     }

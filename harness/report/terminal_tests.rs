@@ -6,7 +6,8 @@ use sipfarm_judge::{Expectation, Finding, Nearest, Window};
 use super::*;
 use crate::error::Blame;
 use crate::run::events::tests::result;
-use crate::run::events::{FailedStep, StepTaken, Trouble};
+use crate::run::events::{FailedStep, RunEvent, ScenarioResult, Started, StepTaken, Summary, Trouble};
+use crate::run::record;
 
 /// A point in time so many milliseconds after the phone dialled.
 fn at(millis: i64) -> Time {
@@ -71,18 +72,35 @@ fn finding() -> Finding {
     }
 }
 
+/// The bundle of every run here.
+const BUNDLE: &str = "captures/0611-berlin";
+
+fn terminal<W: Write>(out: W, style: Style) -> Terminal<W> {
+    Terminal::new(out, style, BUNDLE.into())
+}
+
+/// As it stands in the record.
+fn of(event: &RunEvent) -> Event {
+    Event::of(event, Path::new(BUNDLE))
+}
+
+fn failure(result: &ScenarioResult) -> String {
+    let bundle = Path::new(BUNDLE);
+    render_failure(&Scenario::of(result, bundle), bundle)
+}
+
 fn shown(events: &[RunEvent], style: Style) -> String {
     let mut out = Vec::new();
-    let mut terminal = Terminal::new(&mut out, style);
+    let mut terminal = terminal(&mut out, style);
     for event in events {
-        terminal.event(event).unwrap();
+        terminal.event(&of(event)).unwrap();
     }
     String::from_utf8(out).unwrap()
 }
 
 #[test]
 fn a_failure_is_told_in_full() {
-    insta::assert_snapshot!(render_failure(&late()), @r#"
+    insta::assert_snapshot!(failure(&late()), @r#"
     FAIL  Phone moves to the secondary when the primary goes silent   (t46u)
           features/failover/silence.feature:21
             Then the phone sends REGISTER to "secondary" within 32 s
@@ -105,7 +123,7 @@ fn the_breach_of_a_standing_rule_has_no_step_and_counts_from_the_start() {
     let standing = &mut result.findings[0];
     (standing.expected_id, standing.line, standing.packets, standing.nearest) =
         (None, None, vec![4, 9], Vec::new());
-    insta::assert_snapshot!(render_failure(&result), @r#"
+    insta::assert_snapshot!(failure(&result), @r#"
     FAIL  Phone moves to the secondary when the primary goes silent   (t46u)
           features/failover/silence.feature:18
           expected   REGISTER to secondary (10.20.0.12:5060)
@@ -134,7 +152,7 @@ fn trouble_says_whose_matter_it_is_and_what_to_do() {
         hint: Some("sudo ss -lunp 'sport = 5060'".into()),
     });
     result.conclude();
-    insta::assert_snapshot!(render_failure(&result), @r#"
+    insta::assert_snapshot!(failure(&result), @r#"
     LAB   scenario 3   (rfc3261)
           features/a.feature:4
             Given a farm with servers "primary"
@@ -159,9 +177,8 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
         result(6, &[UnexpectedPass]),
         result(7, &[]),
     ];
-    let mut summary = Summary::of(10, &results, Some(1), Span::from_millis(41_500));
-    summary.bundle = Some("captures/0611-berlin".into());
-    let started = Started { version: "0.1".into(), ..Started::new(7, "virtual", 10) };
+    let summary = Summary::of(10, &results, Some(1), Span::from_millis(41_500));
+    let started = Started::new(7, "virtual", 10);
     let mut events = vec![RunEvent::Started(started)];
     events.extend(results.into_iter().map(|result| RunEvent::ScenarioFinished(Box::new(result))));
     events.push(RunEvent::ScenarioInterrupted {
@@ -173,7 +190,7 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
     });
     events.push(RunEvent::Finished(summary));
     insta::assert_snapshot!(shown(&events, Style::PLAIN), @r#"
-    sipfarm 0.1  virtual network  seed 7  10 scenarios
+    sipfarm 0.1.0  virtual network  seed 7  10 scenarios
      1/10 PASS  [    1.00 s v]  001  scenario 1                                                    features/a.feature:3  rfc3261
      2/10 WARN  [    2.00 s v]  002  scenario 2                                                    features/a.feature:3  rfc3261   something else
      3/10 FAIL  [   41.30 s  ]  014  Phone moves to the secondary when the primary goes silent     features/failover/silence.feature:18  t46u   37.91 s, late by 5.41 s
@@ -248,7 +265,7 @@ fn a_terminal_shows_what_is_running_and_draws_it_over() {
         window: Some(Span::from_secs(33)),
     };
     let mut out = Vec::new();
-    let mut terminal = Terminal::new(&mut out, Style { live: true, colour: false });
+    let mut terminal = terminal(&mut out, Style { live: true, colour: false });
     for event in [
         RunEvent::Started(Started::new(7, "loopback", 12)),
         started(2, "failover: primary goes silent"),
@@ -256,7 +273,7 @@ fn a_terminal_shows_what_is_running_and_draws_it_over() {
         RunEvent::ScenarioFinished(Box::new(result(1, &[Verdict::Pass]))),
     ] {
         terminal.drawn_at = None;
-        terminal.event(&event).unwrap();
+        terminal.event(&of(&event)).unwrap();
     }
     let text = String::from_utf8(out).unwrap();
     let last = text.rsplit("\x1b[J").next().unwrap();
@@ -272,9 +289,9 @@ fn a_terminal_shows_what_is_running_and_draws_it_over() {
 #[test]
 fn more_than_eight_are_counted() {
     let mut out = Vec::new();
-    let mut terminal = Terminal::new(&mut out, Style { live: true, colour: false });
+    let mut terminal = terminal(&mut out, Style { live: true, colour: false });
     for id in 1..=11 {
-        terminal.event(&RunEvent::ScenarioStarted { id, name: "s".into() }).unwrap();
+        terminal.event(&of(&RunEvent::ScenarioStarted { id, name: "s".into() })).unwrap();
     }
     let picture = terminal.picture();
     assert_eq!(picture.len(), 10);
@@ -292,7 +309,7 @@ fn colour_is_for_those_who_want_it() {
 fn a_summary_names_the_slowest_and_the_exit_code() {
     let results: Vec<_> = (1..=6).map(|id| result(id, &[Verdict::Pass])).collect();
     let summary = Summary::of(6, &results, None, Span::from_millis(120));
-    insta::assert_snapshot!(render_summary(&summary), @r#"
+    insta::assert_snapshot!(render_summary(&record::Summary::from(&summary), Path::new(BUNDLE)), @r#"
     6 scenarios in 0.12 s: 6 passed
       slowest      6.00 s v  scenario 6
                    5.00 s v  scenario 5
@@ -300,6 +317,7 @@ fn a_summary_names_the_slowest_and_the_exit_code() {
                    3.00 s v  scenario 3
                    2.00 s v  scenario 2
                v: seconds of virtual time
+      bundle   captures/0611-berlin
       exit     0: nothing against the phone
     "#);
 }
@@ -321,6 +339,7 @@ fn a_known_issue_that_is_gone_is_told_after_the_scenarios() {
     1 scenario in 0.02 s: 1 passed
       slowest      1.00 s v  scenario 1
                v: seconds of virtual time
+      bundle   captures/0611-berlin
       exit     6: a known issue has passed: take it out of the profile
     ");
 }

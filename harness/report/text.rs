@@ -4,7 +4,7 @@ use sipfarm_core::Span;
 use sipfarm_judge::Verdict;
 
 use crate::error::Blame;
-use crate::run::events::ScenarioResult;
+use crate::run::record::Scenario;
 
 /// A length of time in seconds, with as many decimals as say something: `16.02 s`, `0.512 s`,
 /// `32.5 s`, `0 s`.
@@ -30,7 +30,7 @@ pub fn after(span: Span) -> String {
 pub const FIXED: &str = "FIXED";
 
 /// How a scenario ended, in at most five letters.
-pub fn label(result: &ScenarioResult) -> &'static str {
+pub fn label(result: &Scenario) -> &'static str {
     match (result.trouble.as_ref().map(|trouble| trouble.blame), result.verdict) {
         (Some(Blame::Ours), _) => "BUG",
         (_, Verdict::Fail) => "FAIL",

@@ -1,14 +1,11 @@
-//! The folder that one run leaves behind: `run.json` (how it was called), `run.jsonl` (its
-//! events), `summary.json`, and one capture for each scenario.
+//! The folder that one run leaves behind. What lies in it: [`super::record`].
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use sipfarm_core::Instant;
-
-use super::events::{SCHEMA, ScenarioId};
+use super::events::ScenarioId;
+use super::record::Header;
 use crate::error::{Error, Result};
 
 /// Where bundles go unless told otherwise.
@@ -18,37 +15,6 @@ pub const CAPTURES: &str = "captures";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
     folder: PathBuf,
-}
-
-/// How a run was called: what it takes to repeat it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// The version of the format.
-    pub schema: String,
-    /// The version of sipfarm.
-    pub version: String,
-    /// The command line, word by word.
-    pub command: Vec<String>,
-    /// The seed of everything random.
-    pub seed: u64,
-    /// `virtual` or `loopback`.
-    pub net: String,
-    /// When it began.
-    pub started: Instant,
-}
-
-impl Header {
-    /// Of this version and this process.
-    pub fn new(seed: u64, net: impl Into<String>, started: Instant) -> Self {
-        Header {
-            schema: SCHEMA.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
-            seed,
-            net: net.into(),
-            started,
-        }
-    }
 }
 
 impl Bundle {
@@ -131,6 +97,8 @@ fn point_latest(parent: &Path, name: &str) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use sipfarm_core::Instant;
+
     use super::*;
     use crate::error::Exit;
 
@@ -151,7 +119,7 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         let bundle = Bundle::create_at(&out.path().join("new")).unwrap();
         Bundle::create_at(bundle.folder()).unwrap();
-        bundle.write_header(&Header::new(7, "virtual", Instant::EPOCH)).unwrap();
+        bundle.write_header(&Header::new(7, "virtual", "reference", Instant::EPOCH)).unwrap();
         let error = Bundle::create_at(bundle.folder()).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage, "{error}");
         assert_eq!(fs::read_dir(bundle.folder()).unwrap().count(), 1);
@@ -168,7 +136,7 @@ mod tests {
     fn the_header_is_read_back_as_written() {
         let out = tempfile::tempdir().unwrap();
         let bundle = Bundle::create_at(out.path()).unwrap();
-        let header = Header::new(7, "loopback", Instant::from_nanos(1_790_000_000_000_000_000));
+        let header = Header::new(7, "loopback", "baresip", Instant::from_nanos(1_790_000_000_000_000_000));
         bundle.write_header(&header).unwrap();
         let text = fs::read_to_string(out.path().join("run.json")).unwrap();
         assert_eq!(serde_json::from_str::<Header>(&text).unwrap(), header);

@@ -1,26 +1,20 @@
-//! What a run tells its reporters, as one stream of events, and what it comes to in the end.
-//!
-//! Everything here is written to the bundle as JSON; [`SCHEMA`] changes when its meaning does.
+//! What a run tells while it runs, as one stream of events, and what it comes to in the end. On disk and
+//! to whoever reports it, it goes as [`super::record`] has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Expected;
 use sipfarm_judge::{Finding, Mark, Timeline, Verdict, unexpected_passes, verdict};
 
 use crate::error::{self, Blame, Exit};
 
-/// The version of the recorded events.
-pub const SCHEMA: &str = "sipfarm.run/1";
-
 /// The number of a scenario within its run, from 1; its capture bears it too (`001.pcapng`).
 pub type ScenarioId = u32;
 
 /// Something that a reporter may want to show.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RunEvent {
     /// First of all.
     Started(Started),
@@ -65,56 +59,45 @@ pub enum RunEvent {
 }
 
 /// How a run begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Started {
-    /// [`SCHEMA`].
-    pub schema: String,
-    /// The version of sipfarm.
-    pub version: String,
     /// The seed of everything random.
     pub seed: u64,
     /// `virtual` or `loopback`.
     pub net: String,
     /// How many scenarios were selected.
     pub selected: usize,
-    /// The bundle's folder.
-    pub bundle: Option<PathBuf>,
 }
 
 impl Started {
     /// A run of this version.
     pub fn new(seed: u64, net: impl Into<String>, selected: usize) -> Self {
-        Started {
-            schema: SCHEMA.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            seed,
-            net: net.into(),
-            selected,
-            bundle: None,
-        }
+        Started { seed, net: net.into(), selected }
     }
 }
 
 /// How a scenario ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioResult {
     /// Its number.
     pub id: ScenarioId,
     /// The feature file.
     pub feature: PathBuf,
+    /// The name of the feature.
+    pub feature_name: String,
     /// The line of the scenario, or of its row among the examples.
     pub line: u32,
     /// Its name.
     pub name: String,
+    /// Its steps as the feature file has them, those of the background first. Empty for a capture.
+    pub source: Vec<SourceStep>,
     /// Its tags, inherited ones too, without the `@`.
     pub tags: Vec<String>,
     /// The profile that the phone was held to.
     pub phone: String,
     /// By what its policy times were multiplied; none where they were as long as it says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_scale: Option<f64>,
     /// What that profile says is broken: rule and reason.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub known_issues: BTreeMap<String, String>,
     /// What the findings and the trouble come to.
     pub verdict: Verdict,
@@ -126,6 +109,8 @@ pub struct ScenarioResult {
     pub steps: Vec<StepTaken>,
     /// What was expected, with what its times are counted from.
     pub expected: Vec<Expected>,
+    /// When the packets came that the findings name.
+    pub packet_times: BTreeMap<u32, Instant>,
     /// The step that could not be carried out.
     pub failed_step: Option<FailedStep>,
     /// How much virtual time passed; none on a real network.
@@ -137,7 +122,6 @@ pub struct ScenarioResult {
     /// The command that repeats this scenario.
     pub repeat: String,
     /// The Call-IDs of calls that a program, the phone, had still up at the end; they were hung up.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls_up: Vec<String>,
     /// What kept us from judging.
     pub trouble: Option<Trouble>,
@@ -145,8 +129,14 @@ pub struct ScenarioResult {
 
 impl ScenarioResult {
     /// Takes over steps, expectations, known issues and the time of the start from the marks of a
-    /// timeline.
-    pub fn read_marks(&mut self, timeline: &Timeline) {
+    /// timeline, and the times of the packets that its findings name.
+    pub fn read(&mut self, timeline: &Timeline) {
+        let named: BTreeSet<u32> =
+            self.findings.iter().flat_map(|finding| &finding.packets).copied().collect();
+        for event in timeline.events() {
+            let named = event.packets.iter().filter(|packet| named.contains(packet));
+            self.packet_times.extend(named.map(|packet| (*packet, event.at)));
+        }
         for (at, mark) in timeline.marks() {
             match mark {
                 Mark::Scenario(scene) => {
@@ -184,12 +174,6 @@ impl ScenarioResult {
         }
     }
 
-    /// The profile that the phone was held to, and how its times were.
-    pub fn held_to(&self) -> String {
-        let scaled = self.time_scale.map(|scale| format!(", policy times × {scale}"));
-        format!("{}{}", self.phone, scaled.unwrap_or_default())
-    }
-
     /// Whether there is nothing that anybody might want to look into.
     pub fn simply_passed(&self) -> bool {
         self.exit() == Exit::Passed && self.verdict != Verdict::Warn
@@ -218,8 +202,21 @@ impl ScenarioResult {
     }
 }
 
+/// A step as the feature file has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceStep {
+    /// `Given`, `When`, `Then`, `And` …
+    pub keyword: String,
+    /// Its text.
+    pub text: String,
+    /// Its line.
+    pub line: u32,
+    /// Its table, row by row.
+    pub table: Vec<Vec<String>>,
+}
+
 /// A step that was begun.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StepTaken {
     /// `Given`, `When` or `Then`.
     pub keyword: String,
@@ -232,7 +229,7 @@ pub struct StepTaken {
 }
 
 /// A step that could not be carried out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FailedStep {
     /// `Given`, `When` or `Then`.
     pub keyword: String,
@@ -245,7 +242,7 @@ pub struct FailedStep {
 }
 
 /// What kept us from judging, and whose matter it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Trouble {
     /// Who can mend it.
     pub blame: Blame,
@@ -262,32 +259,26 @@ impl From<&error::Error> for Trouble {
 }
 
 /// What a run comes to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
-    /// [`SCHEMA`].
-    pub schema: String,
     /// How many scenarios were selected.
     pub selected: usize,
     /// How many ended how.
     pub counts: BTreeMap<Verdict, usize>,
     /// How many were under way when the run was interrupted.
-    #[serde(default)]
     pub interrupted: usize,
     /// Known issues of a profile that no scenario has shown, though some could have.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexpected_passes: Vec<UnexpectedPass>,
     /// The five that took longest on their own clocks, longest first.
     pub slowest: Vec<Slow>,
     /// How much real time the run took.
     pub real_time: Span,
-    /// The bundle's folder.
-    pub bundle: Option<PathBuf>,
     /// The exit code's name.
     pub exit: Exit,
 }
 
 /// A known issue that a whole run has not shown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UnexpectedPass {
     /// The profile that is out of date.
     pub phone: String,
@@ -296,7 +287,7 @@ pub struct UnexpectedPass {
 }
 
 /// A scenario that took long.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Slow {
     /// Its number.
     pub id: ScenarioId,
@@ -328,14 +319,12 @@ impl Summary {
         let unexpected_passes = if complete { unexpected_of(results) } else { Vec::new() };
         let exit = if unexpected_passes.is_empty() { exit } else { exit.or(Exit::KnownIssuePassed) };
         Summary {
-            schema: SCHEMA.to_owned(),
             selected,
             counts,
             interrupted: cut_short.unwrap_or(0),
             unexpected_passes,
             slowest: slowest(results),
             real_time,
-            bundle: None,
             exit,
         }
     }

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
+use std::path::Path;
+
 use super::*;
+use crate::run::record::Event;
 
 /// A finding of that verdict; of an expectation when `expected_id` is given.
 pub(crate) fn finding(verdict: Verdict, expected_id: Option<u32>) -> Finding {
@@ -23,6 +26,9 @@ pub(crate) fn result(id: ScenarioId, verdicts: &[Verdict]) -> ScenarioResult {
     let mut result = ScenarioResult {
         id,
         feature: "features/a.feature".into(),
+        feature_name: "a".into(),
+        source: Vec::new(),
+        packet_times: BTreeMap::new(),
         line: 3,
         name: format!("scenario {id}"),
         tags: Vec::new(),
@@ -184,7 +190,8 @@ fn events_survive_being_written_and_read() {
         RunEvent::Finished(Summary::of(1, &[finished], None, Span::from_millis(5))),
     ];
     for event in events {
+        let event = Event::of(&event, Path::new("bundle"));
         let text = serde_json::to_string(&event).unwrap();
-        assert_eq!(serde_json::from_str::<RunEvent>(&text).unwrap(), event, "{text}");
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event, "{text}");
     }
 }

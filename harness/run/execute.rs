@@ -15,7 +15,7 @@ use futures::stream;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Finding, Verdict, calls_up, judge};
 
-use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, Trouble};
+use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, SourceStep, Trouble};
 use super::select::Selected;
 use crate::error::{Blame, bug};
 use crate::world::{Context, NetKind, Place, StepFailure, Waiting, World};
@@ -81,7 +81,10 @@ pub async fn execute(
         .after(move |feature, rule, scenario, finished, world| {
             let ledger = Rc::clone(&after);
             let place = ledger.place(feature, rule, scenario);
-            Box::pin(async move { ledger.end(place, finished, world).await })
+            let mut result = ledger.empty_result(&place);
+            result.feature_name.clone_from(&feature.name);
+            result.source = source(feature, rule, scenario);
+            Box::pin(async move { ledger.end(result, finished, world).await })
         })
         .with_default_cli()
         .run("");
@@ -117,6 +120,23 @@ fn waiting_event(id: ScenarioId, waiting: Waiting) -> RunEvent {
 
 fn path_of(feature: &gherkin::Feature) -> String {
     feature.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+/// The steps of a scenario as its file has them, after those of the backgrounds that it has.
+fn source(
+    feature: &gherkin::Feature,
+    rule: Option<&gherkin::Rule>,
+    scenario: &gherkin::Scenario,
+) -> Vec<SourceStep> {
+    let backgrounds = feature.background.iter().chain(rule.and_then(|rule| rule.background.as_ref()));
+    let steps = backgrounds.flat_map(|background| &background.steps).chain(&scenario.steps);
+    let step = |step: &gherkin::Step| SourceStep {
+        keyword: step.keyword.clone(),
+        text: step.value.clone(),
+        line: u32::try_from(step.position.line).unwrap_or(u32::MAX),
+        table: step.table.as_ref().map(|table| table.rows.clone()).unwrap_or_default(),
+    };
+    steps.map(step).collect()
 }
 
 fn line_of(scenario: &gherkin::Scenario) -> u32 {
@@ -172,10 +192,9 @@ impl Ledger {
         self.tell(RunEvent::ScenarioStarted { id: place.id, name: place.name.clone() });
     }
 
-    async fn end(&self, place: Place, finished: &ScenarioFinished, world: Option<&mut World>) {
-        let begun = self.begun.borrow_mut().remove(&place.id);
+    async fn end(&self, mut result: ScenarioResult, finished: &ScenarioFinished, world: Option<&mut World>) {
+        let begun = self.begun.borrow_mut().remove(&result.id);
         let begun = begun.map_or_else(RealInstant::now, |(begun, _)| begun);
-        let mut result = self.empty_result(&place);
         match world {
             Some(world) => self.close(&mut result, world, finished).await,
             None => result.trouble = Some(ours("the scenario has no world")),
@@ -234,8 +253,8 @@ impl Ledger {
         let outlives_calls = lab.phone_is_a_program();
         let closed = lab
             .finish(|timeline, profile, end| {
-                result.read_marks(timeline);
                 result.findings = judge(timeline, profile, end);
+                result.read(timeline);
                 if outlives_calls {
                     result.calls_up = calls_up(timeline, profile, end);
                 }
@@ -264,8 +283,10 @@ impl Ledger {
         ScenarioResult {
             id: place.id,
             feature: PathBuf::from(&place.feature),
+            feature_name: String::new(),
             line: place.line,
             name: place.name.clone(),
+            source: Vec::new(),
             tags: place.tags.clone(),
             phone: String::new(),
             time_scale: None,
@@ -275,6 +296,7 @@ impl Ledger {
             started: Instant::EPOCH,
             steps: Vec::new(),
             expected: Vec::new(),
+            packet_times: BTreeMap::new(),
             failed_step: None,
             virtual_time: None,
             real_time: Span::ZERO,

@@ -5,5 +5,6 @@ pub mod bundle;
 pub mod events;
 pub mod execute;
 pub mod mutants;
+pub mod record;
 pub mod repeat;
 pub mod select;

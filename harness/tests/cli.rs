@@ -251,7 +251,7 @@ fn a_report_that_cannot_be_written_is_not_success() {
     let out = folder.path().join("out").display().to_string();
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     for (arguments, said) in [
-        (&["run", "features/calls", "--out", &out][..], "run.jsonl"),
+        (&["run", "features/calls", "--out", &out][..], "events.ndjson"),
         (&["run", "features/calls", "--list"], "No space left on device"),
         (&["lint", "features/calls"], "No space left on device"),
     ] {

@@ -58,7 +58,7 @@ fn a_preserved_call_ends_after_two_hours() {
     let out = folder.path().join("out").display().to_string();
     let ran = sipfarm(&["run", &feature(folder.path(), text), "--out", &out]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    let told = std::fs::read_to_string(Path::new(&out).join("run.jsonl")).unwrap();
+    let told = std::fs::read_to_string(Path::new(&out).join("events.ndjson")).unwrap();
     assert!(told.contains("\"preservation-limit\""), "{}", ran.out);
 }
 

@@ -29,14 +29,14 @@ const ROUNDS: &str = "Feature: Rounds
 ";
 
 fn seconds(result: &Value) -> f64 {
-    result["virtual_time"].as_i64().unwrap() as f64 / 1e9
+    result["virtual_time_ns"].as_i64().unwrap() as f64 / 1e9
 }
 
 /// Runs a feature; gives the exit code and the results.
 fn run(folder: &Path, path: &str, more: &[&str]) -> (i32, Vec<Value>) {
     let out = folder.join("out");
     let ran = sipfarm(&[&["run", path, "--out", out.to_str().unwrap()], more].concat());
-    assert!(out.join("run.jsonl").exists(), "{}{}", ran.out, ran.err);
+    assert!(out.join("events.ndjson").exists(), "{}{}", ran.out, ran.err);
     (ran.code, results(&out))
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{captures, sipfarm};
+use common::{captures, results, sipfarm};
 use sipfarm::phone::profiles;
 
 #[test]
@@ -51,12 +51,7 @@ fn an_audit_repeats_the_verdict_of_every_capture() {
     let out = folder.path().join("out");
     let ran = sipfarm(&["run", "--out", out.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    let events = std::fs::read_to_string(out.join("run.jsonl")).unwrap();
-    let results: Vec<serde_json::Value> = events
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .filter(|event| event["event"] == "scenario-finished")
-        .collect();
+    let results = results(&out);
     assert_eq!(results.len(), captures(&out).len());
     for result in results {
         let capture = result["capture"].as_str().unwrap();

@@ -26,11 +26,17 @@ pub fn sipfarm(args: &[&str]) -> Ran {
     Ran::from(program().args(args).output().unwrap())
 }
 
-/// What a bundle says of each scenario that has ended.
+/// What a bundle says of each scenario that has ended, with the paths of the captures from here on.
 pub fn results(bundle: &Path) -> Vec<serde_json::Value> {
-    let events = std::fs::read_to_string(bundle.join("run.jsonl")).unwrap();
+    let events = std::fs::read_to_string(bundle.join("events.ndjson")).unwrap();
     let events = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    events.filter(|event| event["event"] == "scenario-finished").collect()
+    let from_here = |mut result: serde_json::Value| {
+        if let Some(capture) = result["capture"].as_str() {
+            result["capture"] = bundle.join(capture).display().to_string().into();
+        }
+        result
+    };
+    events.filter(|event| event["event"] == "scenario-finished").map(from_here).collect()
 }
 
 impl From<Output> for Ran {

@@ -56,7 +56,7 @@ impl Running {
             let timeline = read(&bundle.join("001.pcapng")).ok()?.timeline;
             let scene = scene_of(&timeline)?;
             let sent = timeline.sip().any(|(_, sip)| Some(&sip.src.ip()) == scene.phone.first());
-            let other_is_over = || bundle.join("run.jsonl").exists() && results(&bundle).len() == 1;
+            let other_is_over = || bundle.join("events.ndjson").exists() && results(&bundle).len() == 1;
             (sent && other_is_over()).then_some(scene)
         });
         Running { child, bundle, scene, _folder: folder }
@@ -89,7 +89,7 @@ fn an_interruption_leaves_a_complete_bundle_and_nothing_else(signal: &str) {
     let (ran, bundle, scene, _folder) = running.ends();
     assert_eq!(ran.code, 130, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("1 passed  1 interrupted"), "{}", ran.out);
-    let events = fs::read_to_string(bundle.join("run.jsonl")).unwrap();
+    let events = fs::read_to_string(bundle.join("events.ndjson")).unwrap();
     let events: Vec<serde_json::Value> =
         events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let last = &events[events.len() - 1];
@@ -119,7 +119,7 @@ fn ctrl_c_is_heard_in_virtual_time_too() {
     let mut child = program().args(run).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("a result", || {
         assert!(child.try_wait().unwrap().is_none(), "it ended too early");
-        fs::read_to_string(bundle.join("run.jsonl")).ok()?.contains("scenario-finished").then_some(())
+        fs::read_to_string(bundle.join("events.ndjson")).ok()?.contains("scenario-finished").then_some(())
     });
     kill(child.id(), "INT");
     let ran = Ran::from(child.wait_with_output().unwrap());

@@ -1,0 +1,388 @@
+//! What a run leaves on disk, as types of their own: the live ones may change with the code, these only
+//! with [`SCHEMA`]. Every view of a run is made from them, during the run as well as long after it.
+//!
+//! A bundle holds `run.json` (a [`Header`]), `events.ndjson` (one [`Event`] a line, written as it
+//! happens), `summary.json` (a [`Summary`]), and the captures. Times within a scenario are nanoseconds
+//! since its start; only the start itself counts from the Unix epoch.
+
+mod live;
+mod read;
+mod write;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sipfarm_core::profile::Profile;
+use sipfarm_core::{Instant, Span};
+use sipfarm_judge::Verdict;
+
+pub use self::read::{RecordError, Recorded};
+pub use self::write::Recorder;
+use super::events::ScenarioId;
+use crate::error::{Blame, Exit};
+
+/// The version of everything here, `NAME/NUMBER`. The number grows when an older program would read
+/// a newer bundle wrongly; a field that it may ignore does not count.
+pub const SCHEMA: &str = "sipfarm.bundle/1";
+
+/// How a run was called: what it takes to repeat it. This is `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The version of sipfarm.
+    pub version: String,
+    /// The commit that it was built from; none where it was not built in a repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The command line, word by word.
+    pub command: Vec<String>,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// `virtual` or `loopback`.
+    pub net: String,
+    /// The phone as it was chosen: `reference`, or a profile.
+    pub phone: String,
+    /// The name of the lab: where the run took place.
+    pub lab: String,
+    /// When it began.
+    #[serde(rename = "started_ns")]
+    pub started: Instant,
+    /// Where it ran.
+    pub host: Host,
+    /// The profile that was chosen, whole. Of `reference` there is none: each capture holds the one of its
+    /// scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
+}
+
+impl Header {
+    /// Of this version, this process and this machine. The lab has the name of its network.
+    pub fn new(seed: u64, net: &str, phone: &str, started: Instant) -> Self {
+        Header {
+            schema: SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("SIPFARM_COMMIT").map(str::to_owned),
+            command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+            seed,
+            net: net.to_owned(),
+            phone: phone.to_owned(),
+            lab: net.to_owned(),
+            started,
+            host: Host {
+                os: std::env::consts::OS.to_owned(),
+                arch: std::env::consts::ARCH.to_owned(),
+                cores: std::thread::available_parallelism().map_or(1, usize::from),
+            },
+            profile: None,
+        }
+    }
+}
+
+/// The machine of a run, as far as it may matter to somebody who repeats it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// `linux`, …
+    pub os: String,
+    /// `x86_64`, …
+    pub arch: String,
+    /// How many processors it lends.
+    pub cores: usize,
+}
+
+/// One line of `events.ndjson`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// First of all.
+    Started(Started),
+    /// A scenario begins.
+    ScenarioStarted {
+        /// Its number.
+        id: ScenarioId,
+        /// Its name.
+        name: String,
+    },
+    /// A scenario waits for something.
+    Waiting {
+        /// The scenario's number.
+        id: ScenarioId,
+        /// The profile of the phone.
+        phone: String,
+        /// For what: the step's text.
+        what: String,
+        /// How long the scenario has run, on its own clock.
+        #[serde(rename = "elapsed_ns")]
+        elapsed: Span,
+        /// How long it will wait at most, from its own start.
+        #[serde(rename = "window_ns")]
+        window: Option<Span>,
+    },
+    /// A scenario is over.
+    ScenarioFinished(Box<Scenario>),
+    /// A scenario was under way when the run was interrupted: it has no verdict. What it saw is in its
+    /// capture.
+    ScenarioInterrupted {
+        /// Its number.
+        id: ScenarioId,
+        /// Its name.
+        name: String,
+        /// The feature file.
+        feature: String,
+        /// The line of the scenario, or of its row among the examples.
+        line: u32,
+        /// How long it had run.
+        #[serde(rename = "real_time_ns")]
+        real_time: Span,
+    },
+    /// Last of all.
+    Finished(Summary),
+}
+
+/// How a run begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The version of sipfarm.
+    pub version: String,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// `virtual` or `loopback`.
+    pub net: String,
+    /// How many scenarios were selected.
+    pub selected: usize,
+}
+
+/// How a scenario ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Its number within the run, from 1; its capture bears it too.
+    pub id: ScenarioId,
+    /// The lab in which it ran, where bundles of several were merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<String>,
+    /// The feature file.
+    pub feature: String,
+    /// The name of the feature.
+    #[serde(default)]
+    pub feature_name: String,
+    /// The line of the scenario, or of its row among the examples.
+    pub line: u32,
+    /// Its name.
+    pub name: String,
+    /// Its tags, inherited ones too, without the `@`.
+    pub tags: Vec<String>,
+    /// The profile that the phone was held to.
+    pub phone: String,
+    /// By what its policy times were multiplied; none where they were as long as it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_scale: Option<f64>,
+    /// What that profile says is broken: rule and reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub known_issues: BTreeMap<String, String>,
+    /// What the findings and the trouble come to.
+    pub verdict: Verdict,
+    /// What this scenario alone would make the run's exit code.
+    pub exit: Exit,
+    /// What the rules said.
+    pub findings: Vec<Finding>,
+    /// When the scenario began, on the clock of its capture.
+    #[serde(rename = "started_ns")]
+    pub started: Instant,
+    /// Its steps in order; those that were begun have a time.
+    pub steps: Vec<Step>,
+    /// The step that could not be carried out.
+    pub failed_step: Option<FailedStep>,
+    /// How much virtual time passed; none on a real network.
+    #[serde(rename = "virtual_time_ns")]
+    pub virtual_time: Option<Span>,
+    /// How much real time passed.
+    #[serde(rename = "real_time_ns")]
+    pub real_time: Span,
+    /// The capture, from the bundle's folder on; a path as it was given where there is no bundle.
+    pub capture: Option<String>,
+    /// The command that repeats this scenario.
+    pub repeat: String,
+    /// The Call-IDs of calls that a program, the phone, had still up at the end; they were hung up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls_up: Vec<String>,
+    /// What kept us from judging.
+    pub trouble: Option<Trouble>,
+}
+
+impl Scenario {
+    /// The profile that the phone was held to, and how its times were.
+    pub fn held_to(&self) -> String {
+        let scaled = self.time_scale.map(|scale| format!(", policy times × {scale}"));
+        format!("{}{}", self.phone, scaled.unwrap_or_default())
+    }
+
+    /// How long it took, on the clock that its phone lived by.
+    pub fn duration(&self) -> Span {
+        self.virtual_time.unwrap_or(self.real_time)
+    }
+}
+
+/// A rule's verdict with its evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule: String,
+    /// Requirement ids and RFC sections that the rule stands on.
+    pub requirements: Vec<String>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The line of the step in the feature file, where there is one.
+    pub line: Option<u32>,
+    /// The text of the step; none for a standing rule.
+    pub step: Option<String>,
+    /// What had to happen, in a sentence.
+    pub expected: String,
+    /// What its times are counted from.
+    #[serde(rename = "since_ns")]
+    pub since: Span,
+    /// When it was allowed to happen.
+    pub window: Option<Window>,
+    /// When the packet came that decided it.
+    #[serde(rename = "decided_ns")]
+    pub decided: Option<Span>,
+    /// What was seen instead, or as evidence.
+    pub seen: String,
+    /// The packets that show it, by their numbers in the capture. The last one decided it.
+    pub packets: Vec<u32>,
+    /// Up to three that came near.
+    pub nearest: Vec<Nearest>,
+}
+
+/// From when to when something is allowed to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// First allowed instant.
+    #[serde(rename = "from_ns")]
+    pub from: Span,
+    /// Last allowed instant.
+    #[serde(rename = "to_ns")]
+    pub to: Span,
+}
+
+/// A packet that nearly met an expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Nearest {
+    /// Its number in the capture.
+    pub packet: u32,
+    /// Its time.
+    #[serde(rename = "at_ns")]
+    pub at: Span,
+    /// What it is.
+    pub what: String,
+    /// Why it does not count.
+    pub why: String,
+}
+
+/// A step of a scenario.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// `Given`, `When` or `Then`.
+    pub keyword: String,
+    /// Its text.
+    pub text: String,
+    /// Its line in the feature file.
+    pub line: u32,
+    /// Its table, row by row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub table: Vec<Vec<String>>,
+    /// When it began; none when it was not reached.
+    #[serde(rename = "at_ns")]
+    pub at: Option<Span>,
+}
+
+impl Step {
+    /// Whether times are counted from it on: whether it is a `When`, or goes on from one.
+    pub fn is_trigger(&self) -> bool {
+        self.keyword == "When"
+    }
+}
+
+/// A step that could not be carried out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailedStep {
+    /// `Given`, `When` or `Then`.
+    pub keyword: String,
+    /// Its text.
+    pub text: String,
+    /// Its line in the feature file.
+    pub line: u32,
+    /// Why.
+    pub message: String,
+}
+
+/// What kept us from judging, and whose matter it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Who can mend it.
+    pub blame: Blame,
+    /// What happened.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// What a run comes to. This is `summary.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// How many scenarios were selected.
+    pub selected: usize,
+    /// How many ended how.
+    pub counts: BTreeMap<Verdict, usize>,
+    /// How many were under way when the run was interrupted.
+    #[serde(default)]
+    pub interrupted: usize,
+    /// Known issues of a profile that no scenario has shown, though some could have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unexpected_passes: Vec<UnexpectedPass>,
+    /// The five that took longest on their own clocks, longest first.
+    pub slowest: Vec<Slow>,
+    /// How much real time the run took.
+    #[serde(rename = "real_time_ns")]
+    pub real_time: Span,
+    /// The exit code's name.
+    pub exit: Exit,
+}
+
+impl Summary {
+    /// How many scenarios ended so.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.counts.get(&verdict).copied().unwrap_or(0)
+    }
+}
+
+/// A known issue that a whole run has not shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnexpectedPass {
+    /// The profile that is out of date.
+    pub phone: String,
+    /// The rule.
+    pub rule: String,
+    /// What the profile says.
+    pub expected: String,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// A scenario that took long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slow {
+    /// Its number.
+    pub id: ScenarioId,
+    /// Its name.
+    pub name: String,
+    /// How long it took in real time.
+    #[serde(rename = "real_time_ns")]
+    pub real_time: Span,
+    /// How long it took in virtual time.
+    #[serde(rename = "virtual_time_ns")]
+    pub virtual_time: Option<Span>,
+}

@@ -1,0 +1,183 @@
+//! From what a run knows while it runs to what it leaves.
+
+use std::path::Path;
+
+use sipfarm_core::{Instant, Span};
+use sipfarm_judge as judge;
+
+use super::{
+    Event, FailedStep, Finding, Nearest, SCHEMA, Scenario, Slow, Started, Step, Summary, Trouble,
+    UnexpectedPass, Window,
+};
+use crate::run::events::{self, RunEvent, ScenarioResult};
+
+impl Event {
+    /// An event as the bundle in that folder has it: with the paths of its captures from there on.
+    pub fn of(event: &RunEvent, bundle: &Path) -> Self {
+        match event {
+            RunEvent::Started(started) => Event::Started(started.into()),
+            RunEvent::ScenarioStarted { id, name } => Event::ScenarioStarted { id: *id, name: name.clone() },
+            RunEvent::Waiting { id, phone, what, elapsed, window } => Event::Waiting {
+                id: *id,
+                phone: phone.clone(),
+                what: what.clone(),
+                elapsed: *elapsed,
+                window: *window,
+            },
+            RunEvent::ScenarioFinished(result) => {
+                Event::ScenarioFinished(Box::new(Scenario::of(result, bundle)))
+            }
+            RunEvent::ScenarioInterrupted { id, name, feature, line, real_time } => {
+                Event::ScenarioInterrupted {
+                    id: *id,
+                    name: name.clone(),
+                    feature: feature.display().to_string(),
+                    line: *line,
+                    real_time: *real_time,
+                }
+            }
+            RunEvent::Finished(summary) => Event::Finished(summary.into()),
+        }
+    }
+}
+
+impl From<&events::Started> for Started {
+    fn from(started: &events::Started) -> Self {
+        Started {
+            schema: SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: started.seed,
+            net: started.net.clone(),
+            selected: started.selected,
+        }
+    }
+}
+
+impl Scenario {
+    /// A result as the bundle in that folder has it.
+    pub fn of(result: &ScenarioResult, bundle: &Path) -> Self {
+        let capture = result.capture.as_ref().map(|path| path.strip_prefix(bundle).unwrap_or(path));
+        Scenario {
+            id: result.id,
+            lab: None,
+            feature: result.feature.display().to_string(),
+            feature_name: result.feature_name.clone(),
+            line: result.line,
+            name: result.name.clone(),
+            tags: result.tags.clone(),
+            phone: result.phone.clone(),
+            time_scale: result.time_scale,
+            known_issues: result.known_issues.clone(),
+            verdict: result.verdict,
+            exit: result.exit(),
+            findings: result.findings.iter().map(|finding| finding_of(result, finding)).collect(),
+            started: result.started,
+            steps: steps_of(result),
+            failed_step: result.failed_step.as_ref().map(Into::into),
+            virtual_time: result.virtual_time,
+            real_time: result.real_time,
+            capture: capture.map(|path| path.display().to_string()),
+            repeat: result.repeat.clone(),
+            calls_up: result.calls_up.clone(),
+            trouble: result.trouble.as_ref().map(Into::into),
+        }
+    }
+}
+
+/// The steps of the feature file, each with the time at which it began; where there is no feature file,
+/// those that were begun.
+fn steps_of(result: &ScenarioResult) -> Vec<Step> {
+    let begun = |at: Instant| Some(at.since(result.started));
+    if result.source.is_empty() {
+        let step = |taken: &events::StepTaken| Step {
+            keyword: taken.keyword.trim().to_owned(),
+            text: taken.text.clone(),
+            line: taken.line,
+            table: Vec::new(),
+            at: begun(taken.at),
+        };
+        return result.steps.iter().map(step).collect();
+    }
+    let mut taken = result.steps.iter().peekable();
+    let step = |step: &events::SourceStep| Step {
+        keyword: step.keyword.trim().to_owned(),
+        text: step.text.clone(),
+        line: step.line,
+        table: step.table.clone(),
+        at: taken.next_if(|taken| taken.line == step.line).and_then(|taken| begun(taken.at)),
+    };
+    result.source.iter().map(step).collect()
+}
+
+/// A finding with its times counted from the start of its scenario, and what they are counted from.
+fn finding_of(result: &ScenarioResult, finding: &judge::Finding) -> Finding {
+    let within = |at: Instant| at.since(result.started);
+    let expected = finding.expected_id.and_then(|id| result.expected.iter().find(|e| e.id == id));
+    Finding {
+        rule: finding.rule.clone(),
+        requirements: finding.requirements.clone(),
+        verdict: finding.verdict,
+        line: finding.line,
+        step: expected.map(|expected| expected.text.clone()),
+        expected: finding.expected.clone(),
+        since: expected.map_or(Span::ZERO, |expected| within(expected.since)),
+        window: finding.window.map(|window| Window { from: within(window.from), to: within(window.to) }),
+        decided: finding.packets.last().and_then(|last| result.packet_times.get(last)).map(|at| within(*at)),
+        seen: finding.seen.clone(),
+        packets: finding.packets.clone(),
+        nearest: finding.nearest.iter().map(|near| nearest_of(near, result.started)).collect(),
+    }
+}
+
+fn nearest_of(near: &judge::Nearest, started: Instant) -> Nearest {
+    Nearest {
+        packet: near.packet,
+        at: near.at.since(started),
+        what: near.what.clone(),
+        why: near.why.clone(),
+    }
+}
+
+impl From<&events::FailedStep> for FailedStep {
+    fn from(step: &events::FailedStep) -> Self {
+        FailedStep {
+            keyword: step.keyword.trim().to_owned(),
+            text: step.text.clone(),
+            line: step.line,
+            message: step.message.clone(),
+        }
+    }
+}
+
+impl From<&events::Trouble> for Trouble {
+    fn from(trouble: &events::Trouble) -> Self {
+        Trouble { blame: trouble.blame, message: trouble.message.clone(), hint: trouble.hint.clone() }
+    }
+}
+
+impl From<&events::Summary> for Summary {
+    fn from(summary: &events::Summary) -> Self {
+        let unexpected = |pass: &events::UnexpectedPass| UnexpectedPass {
+            phone: pass.phone.clone(),
+            rule: pass.finding.rule.clone(),
+            expected: pass.finding.expected.clone(),
+            seen: pass.finding.seen.clone(),
+        };
+        let slow = |slow: &events::Slow| Slow {
+            id: slow.id,
+            name: slow.name.clone(),
+            real_time: slow.real_time,
+            virtual_time: slow.virtual_time,
+        };
+        Summary {
+            schema: SCHEMA.to_owned(),
+            selected: summary.selected,
+            counts: summary.counts.clone(),
+            interrupted: summary.interrupted,
+            unexpected_passes: summary.unexpected_passes.iter().map(unexpected).collect(),
+            slowest: summary.slowest.iter().map(slow).collect(),
+            real_time: summary.real_time,
+            exit: summary.exit,
+        }
+    }
+}

@@ -54,13 +54,13 @@ Feature: A call through a healthy farm
   @YL-03 @rfc3261-9.1
   Scenario: The caller changes their mind before anybody has answered
     Given a phone
-    And "primary" has fault "delay ms=3000 direction=in method=INVITE"
+    And "primary" has fault "delay ms=6000 direction=in method=INVITE"
     And the far end rings
     When the phone dials the far end
     Then the phone sends INVITE to "primary" within 1 s
     When the phone hangs up
     Then the phone sends no CANCEL for 2 s
-    And the phone sends CANCEL to "primary" within 4 s
+    And the phone sends CANCEL to "primary" within 7 s
     And the call fails with 487
 
   @rfc3261-9.1 @rfc3261-15.1.1

@@ -7,6 +7,7 @@ mod log;
 mod mutants;
 mod phone;
 mod repeat;
+mod report;
 mod run;
 mod schema;
 
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Run scenarios and judge the phone
     Run(run::RunArgs),
+    /// Make the views of a run (report.html) again, from its bundle alone
+    Report(report::ReportArgs),
     /// Be the reference phone, told what to do on standard input
     #[command(after_help = phone::after_help())]
     Phone(phone::PhoneArgs),
@@ -62,6 +65,7 @@ pub fn main() -> Exit {
     log::start();
     let done: Result<Exit> = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Report(args) => report::report(&args),
         Command::Phone(args) => phone::phone(args),
         Command::Audit(args) => audit::audit(&args),
         Command::Lint(args) => lint::lint(&args),

@@ -238,7 +238,8 @@ fn run_selected(
         bug::tell(bundle.folder(), &format!("a scenario has no result: {message}"), &place);
     }
     let unwritten = reporter.borrow().unwritten(bundle);
-    let exit = unwritten.iter().fold(exit, |exit, error| {
+    let unmade = super::report::write_views(bundle.folder()).err();
+    let exit = unwritten.iter().chain(&unmade).fold(exit, |exit, error| {
         eprintln!("{}", error.explain());
         exit.or(error.exit())
     });

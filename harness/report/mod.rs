@@ -1,6 +1,7 @@
 //! Views of a run: for a terminal, for machines. They see its record and nothing else.
 
 mod failure;
+pub mod html;
 pub mod terminal;
 mod text;
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod completions;
 mod lint;
 mod log;
 mod mutants;
@@ -10,8 +11,9 @@ mod repeat;
 mod report;
 mod run;
 mod schema;
+mod watch;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use sipfarm_core::profile::check_time_scale;
 
 use crate::error::{Exit, Result};
@@ -39,8 +41,14 @@ enum Command {
     Lint(lint::LintArgs),
     /// Show that every rule can fail: run the scenarios against each defect of the reference phone
     Mutants(mutants::MutantsArgs),
+    /// Run scenarios again whenever a file is saved
+    Watch(watch::WatchArgs),
     /// Print the JSON schema of profiles, for editors
     Schema,
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page: `sipfarm man | man -l -`
+    Man,
 }
 
 /// How a command prints what it found.
@@ -70,7 +78,10 @@ pub fn main() -> Exit {
         Command::Audit(args) => audit::audit(&args),
         Command::Lint(args) => lint::lint(&args),
         Command::Mutants(args) => mutants::mutants(&args),
+        Command::Watch(args) => watch::watch(&args),
         Command::Schema => schema::schema(),
+        Command::Completions(args) => completions::completions(&args, Cli::command()),
+        Command::Man => completions::man(Cli::command()),
     };
     done.unwrap_or_else(|error| {
         eprintln!("{}", error.explain());

@@ -78,6 +78,18 @@ pub struct RunArgs {
     list: bool,
 }
 
+impl RunArgs {
+    /// The feature files and folders, as written.
+    pub fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    /// Whether it says where the bundle goes.
+    pub fn has_folder(&self) -> bool {
+        self.out.is_some()
+    }
+}
+
 /// Longer than any scenario has reason to be, and short enough for a run that hangs overnight.
 const SCENARIO_LIMIT_S: u32 = 7_200;
 

@@ -16,6 +16,9 @@ use super::events::ScenarioId;
 use crate::error::{Diagnostic, Error, Place, Result, Severity};
 use crate::lint::{self, Facts, FeatureFile, StepCatalogue, row_count};
 
+/// What is run unless told otherwise.
+pub const FEATURES: &str = "features";
+
 /// A feature file larger than this is a mistake.
 const MAX_FILE_OCTETS: u64 = 1 << 20;
 
@@ -206,7 +209,7 @@ impl Selection {
     /// The files in order of their paths, none twice. Where there is nothing of that name here, one
     /// that is part of the program will do.
     fn find(&self, problems: &mut Vec<Diagnostic>) -> Result<Vec<Found>> {
-        let default = ["features".to_owned()];
+        let default = [FEATURES.to_owned()];
         let paths = if self.paths.is_empty() { &default[..] } else { &self.paths };
         let mut found: BTreeMap<PathBuf, Found> = BTreeMap::new();
         for path in paths {

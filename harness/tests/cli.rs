@@ -3,7 +3,13 @@
 
 mod common;
 
-use common::{feature, sipfarm};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use common::{feature, program, sipfarm};
 
 /// Runs a feature file of this text in virtual time.
 fn run(text: &str) -> common::Ran {
@@ -280,4 +286,51 @@ fn a_list_of_one_is_no_plural_and_its_phone_is_checked_too() {
     assert!(ran.code == 0 && ran.out.ends_with("\n1 scenario\n"), "{}{}", ran.out, ran.err);
     let ran = sipfarm(&["run", "--list", &path, "--phone", "yealink-t5"]);
     assert!(ran.code == 2 && ran.err.contains("did you mean `yealink-t5x`"), "{}", ran.err);
+}
+
+/// What a shell and `man` are told names every command.
+#[test]
+fn completions_and_the_manual_know_every_command() {
+    let commands = sipfarm(&["help"]).out;
+    let commands: Vec<&str> = commands
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().next().unwrap())
+        .filter(|command| *command != "help")
+        .collect();
+    assert!(commands.contains(&"audit"), "{commands:?}");
+    let (bash, man) = (sipfarm(&["completions", "bash"]), sipfarm(&["man"]));
+    assert_eq!((bash.code, man.code), (0, 0), "{}{}", bash.err, man.err);
+    for command in commands {
+        assert!(bash.out.contains(&format!("sipfarm__subcmd__{command}")), "{command} in the completions");
+        assert!(man.out.contains(&format!("sipfarm\\-{command} \\-")), "{command} in the manual");
+    }
+}
+
+#[test]
+fn a_watch_runs_again_when_a_file_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = "  Scenario: S\n    Given a farm with servers \"primary\"\n    And a phone\n    \
+                 When the phone registers\n    Then the phone sends REGISTER to \"primary\" within 1 s\n";
+    feature(folder.path(), &format!("Feature: F\n{steps}"));
+    let mut watch = program();
+    watch.current_dir(folder.path()).args(["watch", "a.feature"]);
+    let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let out = BufReader::new(watch.stdout.take().unwrap());
+    let (line, lines) = mpsc::channel();
+    thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|text| line.send(text)));
+    let until = |text: &str| {
+        let next = || lines.recv_timeout(Duration::from_secs(60)).ok();
+        std::iter::from_fn(next).any(|line| line.contains(text))
+    };
+    assert!(until("1 passed") && until("waiting for a file"));
+    feature(folder.path(), &format!("Feature: F\n{}", steps.replace("primary", "main")));
+    assert!(until("1 passed") && until("waiting for a file"));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let text = std::fs::read_to_string(folder.path().join("captures/watch/events.ndjson")).unwrap();
+    assert!(text.contains("REGISTER to \\\"main\\\""), "{text}");
+    assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 1, "one bundle is left");
 }

@@ -74,16 +74,10 @@ words! {
 }
 
 words! {
-    /// A kind of call, where preservation depends on it (AM-18 to AM-22).
+    /// A kind of call that may be excluded from preservation (AM-18 to AM-20, AM-22).
     CallKind:
-    /// Connected and not on hold.
-    Active = "active",
-    /// Between two parties.
-    TwoParty = "two_party",
-    /// With more than two.
+    /// With more than two parties.
     Conference = "conference",
-    /// With media that does not pass through the server.
-    DirectMedia = "direct_media",
     /// On hold.
     Held = "held",
     /// Delivered through a hunt group; only the server can know (F-08).
@@ -103,9 +97,7 @@ section! {
         max_s: Option<u32> = Some(7200),
         /// What a user can do with a preserved call.
         allowed_actions: Vec<CallAction> = vec![],
-        /// Calls that are preserved.
-        preserve: Vec<CallKind> = vec![],
-        /// Calls that are not.
+        /// Calls that are not preserved; all others that are connected, with media past the server, are.
         not_preserve: Vec<CallKind> = vec![],
         /// Seconds from the end of a preserved call until registration has started at the latest
         /// (AM-31); `null`: do not assert.

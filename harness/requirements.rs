@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How a requirement can be decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 pub enum Class {
     /// From the network alone.
-    #[serde(rename = "N")]
+    #[serde(rename(deserialize = "N", serialize = "network"))]
     Network,
     /// By somebody, or something, that looks at the phone.
-    #[serde(rename = "P")]
+    #[serde(rename(deserialize = "P", serialize = "phone"))]
     Phone,
     /// It is something that the farm itself must do.
-    #[serde(rename = "S")]
+    #[serde(rename(deserialize = "S", serialize = "farm"))]
     Farm,
     /// Not at all: it is about documents, configuration or scope.
-    #[serde(rename = "D")]
+    #[serde(rename(deserialize = "D", serialize = "document"))]
     Document,
 }
 

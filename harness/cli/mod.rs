@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod completions;
+mod coverage;
 mod lint;
 mod log;
 mod mutants;
@@ -41,6 +42,8 @@ enum Command {
     Lint(lint::LintArgs),
     /// Show that every rule can fail: run the scenarios against each defect of the reference phone
     Mutants(mutants::MutantsArgs),
+    /// List every requirement with its scenarios, or why it has none
+    Coverage(coverage::CoverageArgs),
     /// Run scenarios again whenever a file is saved
     Watch(watch::WatchArgs),
     /// Print the JSON schema of profiles, for editors
@@ -78,6 +81,7 @@ pub fn main() -> Exit {
         Command::Audit(args) => audit::audit(&args),
         Command::Lint(args) => lint::lint(&args),
         Command::Mutants(args) => mutants::mutants(&args),
+        Command::Coverage(args) => coverage::coverage(&args),
         Command::Watch(args) => watch::watch(&args),
         Command::Schema => schema::schema(),
         Command::Completions(args) => completions::completions(&args, Cli::command()),

@@ -2,6 +2,7 @@
 
 pub mod built_in;
 pub mod bundle;
+pub mod coverage;
 pub mod events;
 pub mod execute;
 pub mod mutants;

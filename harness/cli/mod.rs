@@ -31,7 +31,7 @@ struct Cli {
 enum Command {
     /// Run scenarios and judge the phone
     Run(run::RunArgs),
-    /// Make the views of a run (report.html) again, from its bundle alone
+    /// Make the views of a run (report.html, junit.xml) again, from its bundle alone
     Report(report::ReportArgs),
     /// Be the reference phone, told what to do on standard input
     #[command(after_help = phone::after_help())]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Exit, Result};
-use crate::report::html;
+use crate::report::{html, junit};
 use crate::run::record::{RecordError, Recorded};
 
 /// Arguments of `sipfarm report`.
@@ -31,7 +31,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
 /// The folder holds no bundle that this program can read, or cannot be written to.
 pub fn write_views(folder: &Path) -> Result<Vec<PathBuf>> {
     let recorded = Recorded::open(folder).map_err(|error| unreadable(&error))?;
-    let views = [("report.html", html::render(&recorded))];
+    let views = [("report.html", html::render(&recorded)), ("junit.xml", junit::render(&recorded))];
     let mut written = Vec::new();
     for (name, text) in views {
         let path = folder.join(name);

@@ -70,6 +70,20 @@ pub fn render_unexpected_pass(pass: &UnexpectedPass) -> String {
     text
 }
 
+/// Why it did not simply pass, in a few words.
+pub fn reason(result: &Scenario) -> Option<String> {
+    if let Some(trouble) = &result.trouble {
+        return Some(trouble.message.clone());
+    }
+    if matches!(result.verdict, Verdict::Pass) {
+        return None;
+    }
+    let finding = result.findings.iter().find(|finding| finding.verdict == result.verdict);
+    let seen = finding.map(|finding| finding.seen.clone()).filter(|seen| !seen.is_empty());
+    seen.or_else(|| result.failed_step.as_ref().map(|step| step.message.clone()))
+        .or_else(|| (result.verdict == Verdict::NotExercised).then(|| "nothing was judged".to_owned()))
+}
+
 /// The findings that a reader must see: the accusations and doubts, or whatever makes the verdict.
 fn told(result: &Scenario) -> Vec<&Finding> {
     use Verdict::{Fail, Inconclusive, NotExercised, Pending, UnexpectedPass};

@@ -2,7 +2,9 @@
 
 mod failure;
 pub mod html;
+pub mod junit;
 pub mod terminal;
 mod text;
+mod xml;
 
 pub use failure::{render_failure, render_remark, render_unexpected_pass};

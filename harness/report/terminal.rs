@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use sipfarm_core::Span;
 use sipfarm_judge::Verdict;
 
-use super::failure::{render_failure, render_remark, render_unexpected_pass};
+use super::failure::{reason, render_failure, render_remark, render_unexpected_pass};
 use super::text::{FIXED, clean, count, cut, label, seconds};
 use crate::error::Exit;
 use crate::run::events::ScenarioId;
@@ -340,20 +340,6 @@ fn bar(elapsed: Span, window: Span) -> String {
     let part = if window > Span::ZERO { elapsed.as_secs_f64() / window.as_secs_f64() } else { 1.0 };
     let full = ((part * WIDTH as f64) as usize).min(WIDTH);
     "#".repeat(full) + &"-".repeat(WIDTH - full)
-}
-
-/// Why it did not simply pass, in a few words.
-fn reason(result: &Scenario) -> Option<String> {
-    if let Some(trouble) = &result.trouble {
-        return Some(trouble.message.clone());
-    }
-    if matches!(result.verdict, Verdict::Pass) {
-        return None;
-    }
-    let finding = result.findings.iter().find(|finding| finding.verdict == result.verdict);
-    let seen = finding.map(|finding| finding.seen.clone()).filter(|seen| !seen.is_empty());
-    seen.or_else(|| result.failed_step.as_ref().map(|step| step.message.clone()))
-        .or_else(|| (result.verdict == Verdict::NotExercised).then(|| "nothing was judged".to_owned()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Words and numbers as all views write them.
 
-use sipfarm_core::Span;
+use sipfarm_core::{Instant, Span};
 use sipfarm_judge::Verdict;
 
 use crate::error::Blame;
@@ -24,6 +24,23 @@ pub fn seconds(span: Span) -> String {
 pub fn after(span: Span) -> String {
     let sign = if span < Span::ZERO { "" } else { "+" };
     format!("{sign}{}", seconds(span))
+}
+
+/// A point in time as ISO 8601 has it, in UTC and whole seconds: `2026-09-21T14:13:20Z`.
+pub fn utc(at: Instant) -> String {
+    let seconds = at.as_nanos().div_euclid(1_000_000_000);
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Years from March on, so that the day that a leap year adds is its last; eras of 400 years, which are alike.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// What stands before a known issue that is gone.
@@ -84,6 +101,22 @@ mod tests {
         }
         assert_eq!(after(Span::from_millis(16_020)), "+16.02 s");
         assert_eq!(after(Span::from_millis(-20)), "-0.02 s");
+    }
+
+    #[test]
+    fn a_date_is_that_of_the_calendar() {
+        // From `date -u -d @N +%FT%TZ`.
+        for (second, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_790_000_000, "2026-09-21T14:13:20Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(utc(Instant::from_nanos(second * 1_000_000_000)), text);
+        }
     }
 
     #[test]

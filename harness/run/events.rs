@@ -89,6 +89,8 @@ pub struct ScenarioResult {
     pub line: u32,
     /// Its name.
     pub name: String,
+    /// Of a scenario outline, the row of its examples: each column's name with its value.
+    pub example: Vec<(String, String)>,
     /// Its steps as the feature file has them, those of the background first. Empty for a capture.
     pub source: Vec<SourceStep>,
     /// Its tags, inherited ones too, without the `@`.

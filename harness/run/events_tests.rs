@@ -27,6 +27,7 @@ pub(crate) fn result(id: ScenarioId, verdicts: &[Verdict]) -> ScenarioResult {
         id,
         feature: "features/a.feature".into(),
         feature_name: "a".into(),
+        example: Vec::new(),
         source: Vec::new(),
         packet_times: BTreeMap::new(),
         line: 3,

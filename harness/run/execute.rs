@@ -84,6 +84,7 @@ pub async fn execute(
             let mut result = ledger.empty_result(&place);
             result.feature_name.clone_from(&feature.name);
             result.source = source(feature, rule, scenario);
+            result.example = example(scenario);
             Box::pin(async move { ledger.end(result, finished, world).await })
         })
         .with_default_cli()
@@ -137,6 +138,14 @@ fn source(
         table: step.table.as_ref().map(|table| table.rows.clone()).unwrap_or_default(),
     };
     steps.map(step).collect()
+}
+
+/// The row of examples that an expanded scenario outline stands for; nothing for another scenario.
+fn example(scenario: &gherkin::Scenario) -> Vec<(String, String)> {
+    let rows =
+        scenario.examples.first().and_then(|examples| examples.table.as_ref()).map(|table| &*table.rows);
+    let Some([names, values]) = rows else { return Vec::new() };
+    names.iter().cloned().zip(values.iter().cloned()).collect()
 }
 
 fn line_of(scenario: &gherkin::Scenario) -> u32 {
@@ -286,6 +295,7 @@ impl Ledger {
             feature_name: String::new(),
             line: place.line,
             name: place.name.clone(),
+            example: Vec::new(),
             source: Vec::new(),
             tags: place.tags.clone(),
             phone: String::new(),

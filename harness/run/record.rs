@@ -171,6 +171,9 @@ pub struct Scenario {
     pub line: u32,
     /// Its name.
     pub name: String,
+    /// Of a scenario outline, the row of its examples: each column's name with its value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub example: Vec<(String, String)>,
     /// Its tags, inherited ones too, without the `@`.
     pub tags: Vec<String>,
     /// The profile that the phone was held to.

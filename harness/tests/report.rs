@@ -32,6 +32,9 @@ fn the_report_is_made_again_from_the_bundle_alone() {
     assert_eq!(told.code, 0, "{}{}", told.out, told.err);
     assert!(told.out.lines().any(|line| line.ends_with("elsewhere/report.html")), "{}", told.out);
     assert_eq!(fs::read_to_string(elsewhere.join("report.html")).unwrap(), made);
+    let junit = fs::read_to_string(elsewhere.join("junit.xml")).unwrap();
+    assert!(junit.contains("A &lt;b&gt;bold&lt;/b&gt; name"), "{junit}");
+    assert!(junit.contains(&format!("[[ATTACHMENT|{}/001.pcapng]]", elsewhere.display())), "{junit}");
 }
 
 #[test]

@@ -64,6 +64,7 @@ impl Scenario {
             feature_name: result.feature_name.clone(),
             line: result.line,
             name: result.name.clone(),
+            example: result.example.clone(),
             tags: result.tags.clone(),
             phone: result.phone.clone(),
             time_scale: result.time_scale,

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod asked;
 mod audit;
 mod check;
 mod completions;
@@ -10,6 +11,7 @@ mod mutants;
 mod phone;
 mod repeat;
 mod report;
+mod reporters;
 mod run;
 mod schema;
 mod watch;

@@ -30,7 +30,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit> {
 /// # Errors
 /// The folder holds no bundle that this program can read, or cannot be written to.
 pub fn write_views(folder: &Path) -> Result<Vec<PathBuf>> {
-    let recorded = Recorded::open(folder).map_err(|error| unreadable(&error))?;
+    let recorded = open(folder)?;
     let views = [("report.html", html::render(&recorded)), ("junit.xml", junit::render(&recorded))];
     let mut written = Vec::new();
     for (name, text) in views {
@@ -48,9 +48,13 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     fs::rename(unfinished, path)
 }
 
-fn unreadable(error: &RecordError) -> Error {
-    match error {
+/// Reads a bundle.
+///
+/// # Errors
+/// The folder holds none that this program can read.
+pub fn open(folder: &Path) -> Result<Recorded> {
+    Recorded::open(folder).map_err(|error| match error {
         RecordError::Unreadable { .. } => Error::lab(error.to_string(), error.hint()),
         _ => Error::usage(error.to_string(), error.hint()),
-    }
+    })
 }

@@ -11,19 +11,22 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use sipfarm_core::Span;
 use sipfarm_ua::Defect;
 
+use super::asked::{Wish, wishes};
 use super::check::{check, profile};
 use super::repeat::{CommandOf, Repetition, repeat};
+use super::report::open;
+use super::reporters::{ReporterArg, Reporters};
 use crate::capture::tap::{Tap, TapError};
 use crate::error::{Blame, Error, Exit, Result, bug, count};
 use crate::net::Link;
 use crate::phone::Desk;
-use crate::report::terminal::{Style, Terminal};
 use crate::run::bundle::{Bundle, CAPTURES};
 use crate::run::events::{RunEvent, ScenarioResult, Started, Summary};
 use crate::run::execute::{Execution, Keep, execute};
-use crate::run::record::{Event, Header, Recorder};
+use crate::run::record::Header;
 use crate::run::repeat::Repeats;
 use crate::run::select::{Selected, Selection, TagExpression};
+use crate::run::shard::{Shard, failed};
 use crate::world::{Context, NetKind, PhoneChoice, Place};
 
 /// Arguments of `sipfarm run`.
@@ -73,6 +76,15 @@ pub struct RunArgs {
     /// Where the bundle goes [default: a new folder under captures]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Only one of several even parts of what is selected, such as 2/5; `sipfarm merge` joins their bundles
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Only what did not end well in that bundle [default: captures/latest]
+    #[arg(long, value_name = "BUNDLE", num_args = 0..=1, default_missing_value = "captures/latest", conflicts_with = "paths")]
+    failed: Option<PathBuf>,
+    /// How the run is shown; several at once, with commas or again
+    #[arg(long = "reporter", value_name = "NAME", value_enum, value_delimiter = ',', default_value = "list")]
+    reporters: Vec<ReporterArg>,
     /// List what would run, and run nothing
     #[arg(long)]
     list: bool,
@@ -114,7 +126,10 @@ impl From<NetArg> for NetKind {
 /// Nothing could be run: a mistake in the arguments or the feature files, or an unfit lab.
 pub fn run(args: RunArgs) -> Result<Exit> {
     let selection = Selection {
-        paths: args.paths.clone(),
+        paths: match &args.failed {
+            Some(bundle) => failed_in(bundle)?,
+            None => args.paths.clone(),
+        },
         tags: args.tags.as_deref().map(str::parse::<TagExpression>).transpose()?,
         text: args.text.clone(),
     };
@@ -122,7 +137,10 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         let why = "--link is for the simulated network: the loopback interface of the kernel delays and loses nothing";
         return Err(Error::usage(why, "leave --link out, or run with --net virtual"));
     }
-    let (selected, warnings) = check(&selection)?;
+    let (mut selected, warnings) = check(&selection)?;
+    if let Some(shard) = args.shard {
+        selected.shard(shard)?;
+    }
     for warning in warnings {
         eprintln!("{warning}");
     }
@@ -210,6 +228,18 @@ fn run_again(
     Ok(if interrupted { repeats.exit.or(Exit::Interrupted) } else { repeats.exit })
 }
 
+/// The places of what did not end well in a bundle.
+fn failed_in(bundle: &Path) -> Result<Vec<String>> {
+    let recorded = open(bundle)?;
+    let failed = failed(&recorded);
+    if failed.is_empty() {
+        let filter = format!("ended badly in {}", bundle.display());
+        return Err(Error::NothingSelected { of: recorded.scenarios().len(), filter });
+    }
+    eprintln!("note: {} was made by: {}", bundle.display(), recorded.header.command.join(" "));
+    Ok(failed)
+}
+
 fn run_selected(
     args: &RunArgs,
     selected: Selected,
@@ -218,10 +248,12 @@ fn run_selected(
 ) -> Result<(Exit, Vec<ScenarioResult>)> {
     let count = selected.scenarios.len();
     let started = Started::new(args.seed, context.net.as_str(), count);
-    let reporter = Rc::new(RefCell::new(Reporter::new(bundle)?));
+    let reporter = Rc::new(RefCell::new(Reporters::new(&args.reporters, bundle)?));
     reporter.borrow_mut().event(&RunEvent::Started(started));
     let begun = Instant::now();
     let command = repeat_command(args);
+    // Who is asked questions at the terminal needs its keys.
+    let keys = context.desk.is_none();
     let execution = Execution {
         selected,
         context,
@@ -234,9 +266,17 @@ fn run_selected(
         .enable_all()
         .build()
         .map_err(|error| Error::lab(format!("no runtime: {error}"), ""))?;
-    let events = Rc::clone(&reporter);
-    let (results, cut_short) =
-        runtime.block_on(execute(execution, move |event| events.borrow_mut().event(&event)));
+    let (events, asked) = (Rc::clone(&reporter), Rc::clone(&reporter));
+    let told = |wish| match wish {
+        Wish::State => asked.borrow_mut().state(),
+        Wish::Tick => asked.borrow_mut().tick(),
+    };
+    let (results, cut_short) = runtime.block_on(async {
+        tokio::select! {
+            ran = execute(execution, move |event| events.borrow_mut().event(&event)) => ran,
+            never = wishes(keys, told) => never,
+        }
+    });
     let elapsed = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
     let mut summary = Summary::of(count, &results, cut_short, elapsed);
     if bug::seen() {
@@ -249,7 +289,7 @@ fn run_selected(
         let (message, place) = bug::last_noted().unwrap_or_default();
         bug::tell(bundle.folder(), &format!("a scenario has no result: {message}"), &place);
     }
-    let unwritten = reporter.borrow().unwritten(bundle);
+    let unwritten = reporter.borrow().unwritten();
     let unmade = super::report::write_views(bundle.folder()).err();
     let exit = unwritten.iter().chain(&unmade).fold(exit, |exit, error| {
         eprintln!("{}", error.explain());
@@ -272,64 +312,13 @@ fn report_bugs(results: &[ScenarioResult], bundle: &Bundle) {
     }
 }
 
-/// Shows events as they come, and records them in the bundle.
-struct Reporter {
-    terminal: Terminal<std::io::Stdout>,
-    record: Recorder,
-    /// The bundle's folder.
-    folder: PathBuf,
-    /// The first failure to show …
-    unshown: Option<std::io::Error>,
-    /// … and to record.
-    unrecorded: Option<std::io::Error>,
-}
-
-impl Reporter {
-    fn new(bundle: &Bundle) -> Result<Self> {
-        let unwritable = |source| Error::Unwritable { path: bundle.folder().to_owned(), source };
-        let folder = bundle.folder().to_owned();
-        Ok(Reporter {
-            terminal: Terminal::new(std::io::stdout(), Style::detect(), folder.clone()),
-            record: Recorder::create(&folder).map_err(unwritable)?,
-            folder,
-            unshown: None,
-            unrecorded: None,
-        })
-    }
-
-    /// The run goes on without its record, and without a reader of its output.
-    fn event(&mut self, event: &RunEvent) {
-        let event = &Event::of(event, &self.folder);
-        if let Err(error) = self.record.event(event) {
-            self.unrecorded.get_or_insert(error);
-        }
-        if let Err(error) = self.terminal.event(event) {
-            self.unshown.get_or_insert(error);
-        }
-    }
-
-    /// What could not be written, and is missed. A reader that has gone away misses nothing.
-    fn unwritten(&self, bundle: &Bundle) -> Vec<Error> {
-        let folder = bundle.folder().display();
-        let unshown = self.unshown.as_ref().filter(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
-        let unshown = unshown.map(|error| {
-            let fix = format!("make room there; the whole result is in {folder}/events.ndjson");
-            Error::lab(format!("the report could not be written to standard output: {error}"), fix)
-        });
-        let unrecorded = self.unrecorded.as_ref().map(|error| {
-            let fix = "make room there, or choose another folder with --out DIR";
-            Error::lab(format!("the record of the run could not be written to {folder}: {error}"), fix)
-        });
-        unshown.into_iter().chain(unrecorded).collect()
-    }
-}
-
 fn open_bundle(args: &RunArgs, phone: &PhoneChoice) -> Result<Bundle> {
     let bundle = match &args.out {
         Some(folder) => Bundle::create_at(folder)?,
         None => Bundle::create_below(Path::new(CAPTURES), &stamp())?,
     };
     let mut header = Header::new(args.seed, NetKind::from(args.net).as_str(), &args.phone, wall_clock());
+    header.shard = args.shard;
     if let PhoneChoice::Profile(profile) = phone {
         header.profile = Some((**profile).clone());
     }

@@ -2,49 +2,179 @@
 //! the nearest do not count, which rule says so, and how to see it again.
 
 use std::fmt::Write as _;
-
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sipfarm_core::Span;
 use sipfarm_judge::Verdict;
 
-use super::text::{FIXED, after, clean, label};
+use super::text::{FIXED, after, clean, label, seconds};
 use crate::run::record::{FailedStep, Finding, Nearest, Scenario, Step, UnexpectedPass};
 
-/// Everything about a scenario that did not pass; its bundle lies in that folder.
-pub fn render_failure(result: &Scenario, bundle: &Path) -> String {
-    let mut text = headline(result);
-    let findings = told(result);
-    for finding in &findings {
-        text += &render_finding(result, finding);
+/// A scenario that did not pass, as every view tells it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// How it ended, in at most five letters.
+    pub label: &'static str,
+    /// What was found, accusations first.
+    pub accounts: Vec<Account<'a>>,
+    /// The step at which it stopped, where no account tells of it.
+    pub stopped: Option<&'a FailedStep>,
+    /// What kept us from judging, where the step does not say so.
+    pub trouble: Option<&'a str>,
+    /// What to do about it.
+    pub help: Option<&'a str>,
+    /// Where the capture lies.
+    pub capture: Option<PathBuf>,
+    /// The commands that lead on from here.
+    pub next: Next,
+}
+
+/// One finding, with all that is needed to understand it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account<'a> {
+    /// The finding: what was expected and seen, in which packets, what came near, which rule.
+    pub finding: &'a Finding,
+    /// The line in the feature file.
+    pub line: u32,
+    /// The step, in the author's words; none for a standing rule.
+    pub step: Option<String>,
+    /// When it was allowed to happen.
+    pub allowed: Option<Allowed>,
+    /// By how much its deciding packet missed the window: late, or when negative early. None when it was in time, or there
+    /// was none.
+    pub missed_by: Option<Span>,
+    /// The packet to look at.
+    pub packet: Option<u32>,
+}
+
+/// A window, counted from what the author counts from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allowed {
+    /// The first instant.
+    pub from: Span,
+    /// The last one.
+    pub to: Span,
+    /// What it is counted from: `line 20: When the phone registers`.
+    pub counted_from: String,
+}
+
+/// Commands for who wants to see more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// Judges the capture again.
+    pub judge: Option<String>,
+    /// Opens it at the packet.
+    pub look: Option<String>,
+    /// Repeats the scenario.
+    pub repeat: String,
+}
+
+impl<'a> Failure<'a> {
+    /// Of a scenario whose bundle lies in that folder.
+    pub fn of(scenario: &'a Scenario, bundle: &Path) -> Self {
+        let accounts: Vec<Account<'a>> =
+            told(scenario).into_iter().map(|finding| Account::of(scenario, finding)).collect();
+        let told_by = |step: &&FailedStep| !accounts.iter().any(|told| told.finding.line == Some(step.line));
+        let stopped = scenario.failed_step.as_ref().filter(told_by);
+        let trouble = scenario.trouble.as_ref();
+        let said = |message: &str| scenario.failed_step.as_ref().is_some_and(|step| step.message == message);
+        let capture = scenario.capture.as_ref().map(|capture| bundle.join(capture));
+        let path = capture.as_ref().map(|capture| quoted(&capture.display().to_string()));
+        let packet = accounts.iter().find_map(|account| account.packet);
+        let next = Next {
+            judge: path.as_ref().map(|path| format!("sipfarm audit {path}")),
+            look: path.zip(packet).map(|(path, packet)| format!("wireshark -r {path} -g {packet}")),
+            repeat: scenario.repeat.clone(),
+        };
+        Failure {
+            scenario,
+            label: label(scenario),
+            accounts,
+            stopped,
+            trouble: trouble.map(|trouble| &*trouble.message).filter(|message| !said(message)),
+            help: trouble.and_then(|trouble| trouble.hint.as_deref()),
+            capture,
+            next,
+        }
     }
-    if let Some(step) = result.failed_step.as_ref().filter(|step| !told_by(&findings, step)) {
-        text += &place(result, if step.line > 0 { step.line } else { result.line });
+}
+
+impl<'a> Account<'a> {
+    fn of(scenario: &Scenario, finding: &'a Finding) -> Self {
+        let taken = finding.line.and_then(|line| scenario.steps.iter().find(|step| step.line == line));
+        let step = taken.map(|step| sentence(&step.keyword, &step.text)).or_else(|| finding.step.clone());
+        let missed = finding.window.zip(finding.decided).map(|(window, decided)| {
+            if decided > window.to { decided - window.to } else { (decided - window.from).min(Span::ZERO) }
+        });
+        Account {
+            finding,
+            line: finding.line.unwrap_or(scenario.line),
+            step,
+            allowed: finding.window.map(|window| Allowed {
+                from: window.from - finding.since,
+                to: window.to - finding.since,
+                counted_from: counted_from(scenario, finding.since),
+            }),
+            missed_by: missed.filter(|missed| *missed != Span::ZERO && finding.verdict == Verdict::Fail),
+            packet: telling_packet(finding),
+        }
+    }
+
+    /// `37.91 s, late by 5.41 s (packet 88)`.
+    pub fn seen(&self) -> String {
+        let Finding { seen, packets, .. } = self.finding;
+        let mut text = if seen.is_empty() { "nothing".to_owned() } else { seen.clone() };
+        if let Some(missed) = self.missed_by.filter(|_| !seen.contains("late by")) {
+            let word = if missed > Span::ZERO { "late" } else { "early" };
+            text += &format!(", {word} by {}", seconds(missed.abs()));
+        }
+        if packets.is_empty() || seen.contains("(packet") {
+            text
+        } else {
+            format!("{text} ({})", packet_list(packets))
+        }
+    }
+
+    /// The rule with the requirements and sections of RFCs that it stands on.
+    pub fn rule(&self) -> String {
+        match self.finding.requirements.as_slice() {
+            [] => self.finding.rule.clone(),
+            requirements => format!("{} ({})", self.finding.rule, requirements.join(", ")),
+        }
+    }
+}
+
+/// Everything about a scenario that did not pass; its bundle lies in that folder.
+pub fn render_failure(scenario: &Scenario, bundle: &Path) -> String {
+    let failure = Failure::of(scenario, bundle);
+    let mut text = headline(scenario);
+    for account in &failure.accounts {
+        text += &render_account(scenario, account);
+    }
+    if let Some(step) = failure.stopped {
+        text += &place(scenario, if step.line > 0 { step.line } else { scenario.line });
         let _ = writeln!(text, "        {}", clean(&sentence(&step.keyword, &step.text)));
         line(&mut text, "stopped", &step.message);
-    } else if findings.is_empty() {
-        text += &place(result, result.line);
+    } else if failure.accounts.is_empty() {
+        text += &place(scenario, scenario.line);
     }
-    if let Some(trouble) = &result.trouble {
-        if result.failed_step.as_ref().is_none_or(|step| step.message != trouble.message) {
-            line(&mut text, "trouble", &trouble.message);
-        }
-        if let Some(hint) = &trouble.hint {
-            line(&mut text, "help", hint);
+    for (name, told) in [("trouble", failure.trouble), ("help", failure.help)] {
+        if let Some(told) = told {
+            line(&mut text, name, told);
         }
     }
-    if findings.is_empty() && result.failed_step.is_none() && result.trouble.is_none() {
+    if failure.accounts.is_empty() && scenario.failed_step.is_none() && scenario.trouble.is_none() {
         line(&mut text, "seen", "nothing that any rule or step could judge");
     }
-    if let Some(capture) = &result.capture {
-        let capture = bundle.join(capture).display().to_string();
-        line(&mut text, "evidence", &capture);
-        line(&mut text, "judge", &format!("sipfarm audit {}", quoted(&capture)));
-        if let Some(packet) = findings.iter().find_map(|finding| telling_packet(finding)) {
-            line(&mut text, "look", &format!("wireshark -r {} -g {packet}", quoted(&capture)));
+    let capture = failure.capture.map(|capture| capture.display().to_string());
+    let Next { judge, look, repeat } = failure.next;
+    for (name, told) in [("evidence", capture), ("judge", judge), ("look", look), ("repeat", Some(repeat))] {
+        if let Some(told) = told {
+            line(&mut text, name, &told);
         }
     }
-    line(&mut text, "repeat", &result.repeat);
     text
 }
 
@@ -97,10 +227,6 @@ fn told(result: &Scenario) -> Vec<&Finding> {
     findings
 }
 
-fn told_by(findings: &[&Finding], step: &FailedStep) -> bool {
-    findings.iter().any(|finding| finding.line == Some(step.line))
-}
-
 fn headline(result: &Scenario) -> String {
     format!("{:<5} {}   ({})\n", label(result), clean(&result.name), result.held_to())
 }
@@ -114,35 +240,21 @@ fn place(result: &Scenario, line: u32) -> String {
     format!("      {}:{line}\n", clean(&result.feature))
 }
 
-fn render_finding(result: &Scenario, finding: &Finding) -> String {
-    let mut text = place(result, finding.line.unwrap_or(result.line));
-    let step = finding.line.and_then(|line| result.steps.iter().find(|step| step.line == line));
-    if let Some(step) = step {
-        let _ = writeln!(text, "        {}", clean(&sentence(&step.keyword, &step.text)));
-    } else if let Some(step) = &finding.step {
+fn render_account(scenario: &Scenario, account: &Account<'_>) -> String {
+    let finding = account.finding;
+    let mut text = place(scenario, account.line);
+    if let Some(step) = &account.step {
         let _ = writeln!(text, "        {}", clean(step));
     }
-    let since = finding.since;
     line(&mut text, "expected", &finding.expected);
-    if let Some(window) = finding.window {
-        let (from, to) = (after(window.from - since), after(window.to - since));
-        line(&mut text, "allowed", &format!("{from} to {to}, {}", counted_from(result, since)));
+    if let Some(Allowed { from, to, counted_from }) = &account.allowed {
+        let window = format!("{} to {}, counted from {counted_from}", after(*from), after(*to));
+        line(&mut text, "allowed", &window);
     }
-    let seen = match finding.packets.as_slice() {
-        [] => finding.seen.clone(),
-        _ if finding.seen.contains("(packet") => finding.seen.clone(),
-        packets => format!("{} ({})", finding.seen, packet_list(packets)),
-    };
-    let seen_or_none = if seen.is_empty() { "nothing" } else { &seen };
-    line(&mut text, "seen", seen_or_none);
-    nearest_table(&mut text, &finding.nearest, since);
-    let rule = if finding.requirements.is_empty() {
-        finding.rule.clone()
-    } else {
-        format!("{} ({})", finding.rule, finding.requirements.join(", "))
-    };
-    line(&mut text, "rule", &rule);
-    if finding.verdict != result.verdict {
+    line(&mut text, "seen", &account.seen());
+    nearest_table(&mut text, &finding.nearest, finding.since);
+    line(&mut text, "rule", &account.rule());
+    if finding.verdict != scenario.verdict {
         line(&mut text, "verdict", &finding.verdict.to_string());
     }
     text
@@ -173,8 +285,8 @@ fn nearest_table(text: &mut String, nearest: &[Nearest], since: Span) {
 fn counted_from(result: &Scenario, since: Span) -> String {
     let is_trigger = |step: &&Step| step.at.is_some_and(|at| at <= since) && step.is_trigger();
     match result.steps.iter().rfind(is_trigger) {
-        Some(step) => format!("counted from line {}: {}", step.line, sentence(&step.keyword, &step.text)),
-        None => "counted from the start of the scenario".to_owned(),
+        Some(step) => format!("line {}: {}", step.line, sentence(&step.keyword, &step.text)),
+        None => "the start of the scenario".to_owned(),
     }
 }
 

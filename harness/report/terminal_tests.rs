@@ -1,13 +1,15 @@
 #![allow(clippy::unwrap_used)]
+use std::path::Path;
+
 use sipfarm_core::Instant as Time;
 use sipfarm_judge::mark::Expected;
-use sipfarm_judge::{Expectation, Finding, Nearest, Window};
+use sipfarm_judge::{Expectation, Finding, Nearest, Verdict, Window};
 
 use super::*;
 use crate::error::Blame;
+use crate::report::failure::render_failure;
 use crate::run::events::tests::result;
 use crate::run::events::{FailedStep, RunEvent, ScenarioResult, Started, StepTaken, Summary, Trouble};
-use crate::run::record;
 
 /// A point in time so many milliseconds after the phone dialled.
 fn at(millis: i64) -> Time {
@@ -93,7 +95,7 @@ fn shown(events: &[RunEvent], style: Style) -> String {
     let mut out = Vec::new();
     let mut terminal = terminal(&mut out, style);
     for event in events {
-        terminal.event(&of(event)).unwrap();
+        terminal.event(&of(event), true).unwrap();
     }
     String::from_utf8(out).unwrap()
 }
@@ -273,7 +275,7 @@ fn a_terminal_shows_what_is_running_and_draws_it_over() {
         RunEvent::ScenarioFinished(Box::new(result(1, &[Verdict::Pass]))),
     ] {
         terminal.drawn_at = None;
-        terminal.event(&of(&event)).unwrap();
+        terminal.event(&of(&event), true).unwrap();
     }
     let text = String::from_utf8(out).unwrap();
     let last = text.rsplit("\x1b[J").next().unwrap();
@@ -291,7 +293,7 @@ fn more_than_eight_are_counted() {
     let mut out = Vec::new();
     let mut terminal = terminal(&mut out, Style { live: true, colour: false });
     for id in 1..=11 {
-        terminal.event(&of(&RunEvent::ScenarioStarted { id, name: "s".into() })).unwrap();
+        terminal.event(&of(&RunEvent::ScenarioStarted { id, name: "s".into() }), true).unwrap();
     }
     let picture = terminal.picture();
     assert_eq!(picture.len(), 10);
@@ -309,7 +311,8 @@ fn colour_is_for_those_who_want_it() {
 fn a_summary_names_the_slowest_and_the_exit_code() {
     let results: Vec<_> = (1..=6).map(|id| result(id, &[Verdict::Pass])).collect();
     let summary = Summary::of(6, &results, None, Span::from_millis(120));
-    insta::assert_snapshot!(render_summary(&record::Summary::from(&summary), Path::new(BUNDLE)), @r#"
+    insta::assert_snapshot!(shown(&[RunEvent::Finished(summary)], Style::PLAIN), @r#"
+
     6 scenarios in 0.12 s: 6 passed
       slowest      6.00 s v  scenario 6
                    5.00 s v  scenario 5
@@ -342,13 +345,4 @@ fn a_known_issue_that_is_gone_is_told_after_the_scenarios() {
       bundle   captures/0611-berlin
       exit     6: a known issue has passed: take it out of the profile
     ");
-}
-
-#[test]
-fn the_bar_is_the_window() {
-    let bar = |elapsed, window| bar(Span::from_secs(elapsed), Span::from_secs(window));
-    assert_eq!(bar(0, 32), "----------");
-    assert_eq!(bar(16, 32), "#####-----");
-    assert_eq!(bar(40, 32), "##########");
-    assert_eq!(bar(0, 0), "##########");
 }

@@ -9,3 +9,4 @@ pub mod mutants;
 pub mod record;
 pub mod repeat;
 pub mod select;
+pub mod shard;

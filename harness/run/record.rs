@@ -19,6 +19,7 @@ use sipfarm_judge::Verdict;
 pub use self::read::{RecordError, Recorded};
 pub use self::write::Recorder;
 use super::events::ScenarioId;
+use super::shard::Shard;
 use crate::error::{Blame, Exit};
 
 /// The version of everything here, `NAME/NUMBER`. The number grows when an older program would read
@@ -48,6 +49,9 @@ pub struct Header {
     /// When it began.
     #[serde(rename = "started_ns")]
     pub started: Instant,
+    /// The part of the selection that it was; none when it was all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// Where it ran.
     pub host: Host,
     /// The profile that was chosen, whole. Of `reference` there is none: each capture holds the one of its
@@ -69,6 +73,7 @@ impl Header {
             phone: phone.to_owned(),
             lab: net.to_owned(),
             started,
+            shard: None,
             host: Host {
                 os: std::env::consts::OS.to_owned(),
                 arch: std::env::consts::ARCH.to_owned(),

@@ -1,0 +1,74 @@
+//! Which of the passed expectations were met in the nick of time: the next to fail.
+
+use sipfarm_core::Span;
+use sipfarm_judge::Verdict;
+
+use crate::run::record::{Finding, Scenario};
+
+/// An expectation that was met, and the time that was left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Margin<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// What was met.
+    pub finding: &'a Finding,
+    /// How long it might still have taken.
+    pub left: Span,
+}
+
+/// The tightest of the expectations that steps state, of each scenario its tightest, the least time first. What
+/// may happen in one instant only has no margin.
+pub fn tightest<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>, most: usize) -> Vec<Margin<'a>> {
+    let of = |scenario: &'a Scenario| {
+        let margins = scenario.findings.iter().filter_map(|finding| {
+            let met = finding.verdict == Verdict::Pass && finding.line.is_some();
+            let (window, decided) =
+                (finding.window.filter(|window| met && window.to > window.from)?, finding.decided?);
+            let left = window.to - decided;
+            (left >= Span::ZERO).then_some(Margin { scenario, finding, left })
+        });
+        margins.min_by_key(|margin| margin.left)
+    };
+    let mut margins: Vec<Margin<'a>> = scenarios.into_iter().filter_map(of).collect();
+    margins.sort_by_key(|margin| (margin.left, margin.scenario.id));
+    margins.truncate(most);
+    margins
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::run::events::tests::result;
+    use crate::run::record::Window;
+
+    /// A scenario that met an expectation so many milliseconds before the end of its window of a second.
+    fn met(id: u32, left: &[i64]) -> Scenario {
+        let verdicts = vec![Verdict::Pass; left.len()];
+        let mut scenario = Scenario::of(&result(id, &verdicts), Path::new("b"));
+        for (finding, left) in scenario.findings.iter_mut().zip(left) {
+            finding.window = Some(Window { from: Span::ZERO, to: Span::from_secs(1) });
+            finding.decided = Some(Span::from_millis(1_000 - left));
+        }
+        scenario
+    }
+
+    #[test]
+    fn the_least_time_left_comes_first_and_each_scenario_once() {
+        let scenarios = [met(1, &[300, 700]), met(2, &[20, 10]), met(3, &[500]), met(4, &[0])];
+        let told: Vec<(u32, i64)> =
+            tightest(&scenarios, 3).iter().map(|m| (m.scenario.id, m.left.as_millis())).collect();
+        assert_eq!(told, [(4, 0), (2, 10), (1, 300)]);
+    }
+
+    #[test]
+    fn what_failed_or_has_no_window_or_no_step_has_no_margin() {
+        let mut scenarios = [met(1, &[1]), met(2, &[1]), met(3, &[1]), met(4, &[1]), met(5, &[-1])];
+        scenarios[0].findings[0].verdict = Verdict::Fail;
+        scenarios[1].findings[0].window = None;
+        scenarios[2].findings[0].line = None;
+        scenarios[3].findings[0].decided = None;
+        assert_eq!(tightest(&scenarios, 9), []);
+    }
+}

@@ -7,6 +7,7 @@ mod completions;
 mod coverage;
 mod lint;
 mod log;
+mod merge;
 mod mutants;
 mod phone;
 mod repeat;
@@ -35,6 +36,8 @@ enum Command {
     Run(run::RunArgs),
     /// Make the views of a run (report.html, junit.xml) again, from its bundle alone
     Report(report::ReportArgs),
+    /// Join the bundles of shards or of several labs into one
+    Merge(merge::MergeArgs),
     /// Be the reference phone, told what to do on standard input
     #[command(after_help = phone::after_help())]
     Phone(phone::PhoneArgs),
@@ -79,6 +82,7 @@ pub fn main() -> Exit {
     let done: Result<Exit> = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Report(args) => report::report(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::Phone(args) => phone::phone(args),
         Command::Audit(args) => audit::audit(&args),
         Command::Lint(args) => lint::lint(&args),

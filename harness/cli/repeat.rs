@@ -76,7 +76,10 @@ pub fn repeat(repetition: &Repetition, repeats: &mut Repeats, bundle: &Bundle) -
         }
         Ok(false)
     })
-    .and_then(|interrupted| write(repeats, bundle).map(|()| interrupted))
+    .and_then(|interrupted| {
+        repeats.settle();
+        write(repeats, bundle).map(|()| interrupted)
+    })
 }
 
 fn run(repetition: &Repetition, seed: u64) -> Ran {

@@ -9,6 +9,7 @@ use sipfarm_core::Span;
 use sipfarm_judge::{Finding, Verdict};
 
 use super::events::{ScenarioId, ScenarioResult};
+use super::spread::{Spread, Times};
 use crate::error::Exit;
 
 /// The version of the JSON.
@@ -16,6 +17,9 @@ const SCHEMA: &str = "sipfarm.repeat/1";
 /// How many runs of one scenario that did not simply pass are told in full, those of the lowest
 /// seeds.
 const TOLD: usize = 10;
+/// Spreads that are all shown; of more, only the tightest.
+const SHOWN: usize = 20;
+const TIGHTEST: usize = 10;
 
 /// What a selection came to under many seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +50,11 @@ pub struct Repeated {
     pub counts: BTreeMap<Verdict, u64>,
     /// Runs that did not simply pass, by seed; the first ten.
     pub told: BTreeMap<u64, Told>,
+    /// How the times of its expectations spread; there once all runs are added.
+    #[serde(default)]
+    pub spreads: Vec<Spread>,
+    #[serde(skip)]
+    times: Times,
 }
 
 /// A run that did not simply pass.
@@ -89,7 +98,10 @@ impl Repeats {
             verdict: result.verdict,
             counts: BTreeMap::new(),
             told: BTreeMap::new(),
+            spreads: Vec::new(),
+            times: Times::default(),
         });
+        scenario.times.add(seed, result);
         if seed == self.first {
             scenario.verdict = result.verdict;
         }
@@ -101,6 +113,32 @@ impl Repeats {
         let too_many = if scenario.told.len() > TOLD { scenario.told.pop_last() } else { None };
         // The first run keeps all of its captures.
         too_many.filter(|(seed, _)| *seed != self.first).and_then(|(_, told)| told.capture)
+    }
+
+    /// Works out how the times spread, when all runs are added.
+    pub fn settle(&mut self) {
+        for scenario in self.scenarios.values_mut() {
+            scenario.spreads = scenario.times.spreads();
+        }
+    }
+
+    /// The spreads to show: of few scenarios all, of many the ten whose slowest run came nearest to the end of its window.
+    fn shown(&self) -> Vec<(&Repeated, Vec<&Spread>)> {
+        let all = || self.scenarios.values().flat_map(|s| s.spreads.iter().map(move |spread| (s, spread)));
+        let mut shown: Vec<(&Repeated, &Spread)> = all().collect();
+        if shown.len() > SHOWN {
+            shown.retain(|(_, spread)| spread.left().is_some());
+            shown.sort_by_key(|(_, spread)| spread.left());
+            shown.truncate(TIGHTEST);
+        }
+        let mut of: Vec<(&Repeated, Vec<&Spread>)> = Vec::new();
+        for (scenario, spread) in shown {
+            match of.iter_mut().find(|(known, _)| std::ptr::eq(*known, scenario)) {
+                Some((_, spreads)) => spreads.push(spread),
+                None => of.push((scenario, vec![spread])),
+            }
+        }
+        of
     }
 
     /// The scenarios whose verdict depends on the seed.
@@ -149,6 +187,16 @@ impl fmt::Display for Repeats {
             _ => writeln!(f, "  changed  {changed} verdicts depend on the seed")?,
         }
         self.changed().try_for_each(|scenario| write!(f, "\n{scenario}"))?;
+        let shown = self.shown();
+        if !shown.is_empty() {
+            let all: usize = self.scenarios.values().map(|scenario| scenario.spreads.len()).sum();
+            let some = if all > SHOWN { ", the tightest; all of them are in repeat.json" } else { "" };
+            writeln!(f, "\n  times of each expectation, from what it counts from on{some}")?;
+        }
+        for (scenario, spreads) in shown {
+            writeln!(f, "  {}  {}", scenario.place, scenario.name)?;
+            spreads.iter().try_for_each(|spread| write!(f, "{spread}"))?;
+        }
         writeln!(f, "\n  exit     {}: under all seeds together", self.exit.code())
     }
 }

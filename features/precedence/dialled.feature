@@ -47,6 +47,14 @@ Feature: Calls that are dialled with precedence
     When the phone dials the far end with precedence flash as call "a"
     Then every INVITE of call "a" has header "Require: resource-priority"
 
+  @PA-04
+  Scenario: A number that says no level is dialled with the level that the profile gives such calls
+    Given a phone with profile "ascip-ucr"
+    And the phone is registered with "primary"
+    When the phone dials "1002" as call "a"
+    Then every INVITE of call "a" has Resource-Priority "uc-000000.0"
+    And the call is established
+
   @PA-05
   Scenario: The server raises the level of a call, and the phone goes by the new one
     Given line 1 has 2 call appearances occupied by
@@ -66,6 +74,30 @@ Feature: Calls that are dialled with precedence
     Then the call is established
     When the phone hangs up call "a"
     Then every BYE of call "a" has Resource-Priority "dsn.immediate"
+
+  @PA-05
+  Scenario: A phone that the server may not tell another level keeps its own
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.server_may_change_level | false |
+    And the phone is registered with "primary"
+    And the far end answers with precedence immediate
+    When the phone dials the far end with precedence priority as call "a"
+    Then the call is established
+    When the phone hangs up call "a"
+    Then every BYE of call "a" has Resource-Priority "dsn.priority"
+
+  @PA-05
+  Scenario: A call whose level the server may not raise is still the lowest
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.server_may_change_level | false |
+    And line 1 has 2 call appearances occupied by
+      | call | precedence | state  | age  |
+      | a    | routine    | held   | 20 s |
+      | b    | priority   | active | 10 s |
+    When the far end changes call "a" to flash
+    And an immediate call "x" arrives
+    Then call "a" is preempted with BYE and Reason preemption cause 1 within 2 s
+    And no other call is touched
 
   @PA-01 @rfc4412-4.6
   Scenario Outline: Precedence is refused with <code>

@@ -49,10 +49,15 @@ Feature: Calls that are dialled with precedence
 
   @PA-04
   Scenario: A number that says no level is dialled with the level that the profile gives such calls
-    Given a phone with profile "ascip-ucr"
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.enabled       | true                                                  |
+      | mlpp.namespace     | dsn                                                   |
+      | mlpp.levels        | [routine, priority, immediate, flash, flash-override] |
+      | mlpp.dialplan      | []                                                    |
+      | mlpp.default_level | immediate                                             |
     And the phone is registered with "primary"
     When the phone dials "1002" as call "a"
-    Then every INVITE of call "a" has Resource-Priority "uc-000000.0"
+    Then every INVITE of call "a" has Resource-Priority "dsn.immediate"
     And the call is established
 
   @PA-05
@@ -78,7 +83,12 @@ Feature: Calls that are dialled with precedence
   @PA-05
   Scenario: A phone that the server may not tell another level keeps its own
     Given a phone with profile "polycom-vvx-ucs58" and settings
-      | mlpp.server_may_change_level | false |
+      | mlpp.enabled                 | true                                                  |
+      | mlpp.namespace               | dsn                                                   |
+      | mlpp.levels                  | [routine, priority, immediate, flash, flash-override] |
+      | mlpp.dialplan                | [{prefix: "93", level: priority}]                     |
+      | mlpp.default_level           | null                                                  |
+      | mlpp.server_may_change_level | false                                                 |
     And the phone is registered with "primary"
     And the far end answers with precedence immediate
     When the phone dials the far end with precedence priority as call "a"

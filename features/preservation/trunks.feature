@@ -106,6 +106,36 @@ Feature: Calls between two systems, and over SIP trunks
     And audio keeps flowing both ways for 150 s
     And the phone sends no BYE for 1 s
 
+  @AM-17
+  Scenario: The phone's system ends the call that it has preserved for long enough
+    Given call preservation is on at "primary" and "branch"
+    And "primary" ends preserved calls after 90 s
+    And the phone is registered with "primary"
+    When the phone dials the far end
+    Then the call is established through "primary"
+    And audio flows both ways within 1 s
+    When "branch" has fault "kill"
+    Then "primary" notes "call preserved" within 1 s
+    And "primary" sends no BYE to the phone for 85 s
+    And "primary" notes "preserved call ended" within 10 s
+    And "primary" sends BYE to the phone
+    And the phone sends no audio for 5 s
+
+  @AM-17
+  Scenario: The far end's system ends the call that it has preserved for long enough
+    Given call preservation is on at "primary" and "branch"
+    And "branch" ends preserved calls after 90 s
+    And the phone is registered with "primary"
+    When the phone dials the far end
+    Then the call is established through "primary"
+    And audio flows both ways within 1 s
+    When "primary" has fault "kill"
+    Then "branch" notes "call preserved" within 1 s
+    And "branch" sends no BYE to the far end for 85 s
+    And "branch" notes "preserved call ended" within 10 s
+    And "branch" sends BYE to the far end
+    And no audio comes from the far end for 5 s
+
   @AM-27
   Scenario: The other system does not preserve, and ends what is left of the call
     Given call preservation is on at "primary"

@@ -50,6 +50,20 @@ fn preservation(world: &mut World, #[step] step: &Step, state: String, systems: 
     Ok(())
 }
 
+/// A preserved call is ended by that system after so long, which is 7200 s unless said (AM-17).
+#[given(regex = r#"^"([^"]+)" ends preserved calls after (\d+) s$"#)]
+fn preserved_for(world: &mut World, #[step] step: &Step, system: String, seconds: u32) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.check_node(&system).map_err(|failure| world.stop(failure))?;
+    if seconds == 0 {
+        let message = "a system keeps a preserved call for at least 1 s; without `call preservation is on`, it keeps none";
+        return Err(world.stop(StepFailure::Setup(message.to_owned())));
+    }
+    world.plan.trunks.limits_s.insert(system, seconds);
+    Ok(())
+}
+
 /// A number of that system that rings the phone, and whose calls it marks as a hunt group's.
 #[given(regex = r#"^"([^"]+)" has hunt group (\d+)$"#)]
 fn hunt_group(world: &mut World, #[step] step: &Step, system: String, number: String) -> StepResult {

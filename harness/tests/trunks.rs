@@ -10,6 +10,7 @@ const LINK: &str = "And \"primary\" and \"branch\" are linked systems";
 const BOTH: &str = "And call preservation is on at \"primary\" and \"branch\"";
 const ONE: &str = "And call preservation is on at \"primary\"";
 const AT_BRANCH: &str = "And the far end is a phone at \"branch\"";
+const BRIEFLY: &str = "And \"branch\" ends preserved calls after 20 s";
 const TRUNK_OFF: &str = "And \"primary\" has a SIP trunk to \"branch\" with call preservation off";
 
 /// A call of the phone's, in which that system is lost.
@@ -35,6 +36,13 @@ fn what_systems_do_not_do_is_told_and_accuses_nobody() {
         (&[LINK, BOTH, AT_BRANCH][..], "primary", "Then \"branch\" notes \"call released\" within 1 s"),
         (&[LINK, BOTH, AT_BRANCH], "primary", "Then \"branch\" sends BYE to the far end"),
         (&[LINK, BOTH, AT_BRANCH], "primary", "Then no audio comes from the far end for 5 s"),
+        (&[LINK, BOTH, AT_BRANCH], "primary", "Then \"branch\" notes \"preserved call ended\" within 30 s"),
+        (
+            &[LINK, BOTH, AT_BRANCH, BRIEFLY],
+            "primary",
+            "Then \"branch\" sends no BYE to the far end for 30 s",
+        ),
+        (&[LINK, BOTH, AT_BRANCH, BRIEFLY], "primary", "Then audio keeps flowing both ways for 30 s"),
         (&[LINK, ONE, AT_BRANCH], "primary", "Then \"branch\" notes \"call preserved\" within 1 s"),
         (&[LINK, ONE, AT_BRANCH], "primary", "Then \"branch\" sends no BYE to the far end for 1 s"),
         (&[LINK, ONE, AT_BRANCH], "primary", "Then audio keeps flowing both ways for 5 s"),
@@ -66,6 +74,7 @@ fn systems_that_do_not_fit_together_are_the_authors_mistake() {
         (&[LINK, TRUNK_OFF], "\"primary\" and \"branch\" are joined already"),
         (&["And \"branch\" and \"branch\" are linked systems"], "a trunk joins two systems"),
         (&["And \"branch\" has hunt group 1002"], "1002 is somebody's number already"),
+        (&["And \"branch\" ends preserved calls after 0 s"], "at least 1 s"),
         (&["And the far end is a voicemail"], "did you mean voicemail box?"),
         (&[], "\"branch\" notes nothing, being in no resilience group and on no trunk"),
     ] {

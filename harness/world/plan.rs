@@ -121,6 +121,7 @@ impl Plan {
             min_expires_s: self.min_expires_s.map(shrunk),
             ..self.clone()
         };
+        plan.trunks.limits_s.values_mut().for_each(|seconds| *seconds = shrunk(*seconds));
         plan.group.iter_mut().for_each(|group| group.settings = group.settings.at_scale(scale));
         plan
     }

@@ -13,6 +13,8 @@ pub struct TrunkPlan {
     pub joined: Vec<([String; 2], Trunk)>,
     /// The systems with call preservation.
     pub preserving: Vec<String>,
+    /// For how many seconds a system preserves a call, where that is not the usual time.
+    pub limits_s: BTreeMap<String, u32>,
     /// The numbers of hunt groups, each with its system; the phone is their member.
     pub hunt_groups: Vec<(String, String)>,
     /// The system of the far end; none where every system reaches it by itself.
@@ -57,6 +59,7 @@ impl TrunkPlan {
             trunks.join([from, to], *trunk);
         }
         self.preserving.iter().for_each(|system| trunks.preserve_at(system));
+        self.limits_s.iter().for_each(|(system, seconds)| trunks.limit_at(system, *seconds));
         trunks
     }
 

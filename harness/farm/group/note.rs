@@ -66,6 +66,8 @@ occurrences! {
     CallPreserved = "call preserved";
     /// That system is lost, and this one ends what is left of the call (AM-27, AM-29).
     CallReleased = "call released";
+    /// A preserved call has lived for as long as this system keeps one, which ends it (AM-17).
+    PreservationOver = "preserved call ended";
 }
 
 impl FromStr for Occurrence {

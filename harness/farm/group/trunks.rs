@@ -9,9 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sipfarm_core::Instant;
+use sipfarm_core::{Instant, Span};
 
 use super::{Note, Occurrence};
+
+/// How long a system keeps a preserved call, in seconds (AM-17).
+pub const PRESERVED_MAX_S: u32 = 7200;
 
 /// Whether calls over a SIP trunk are preserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +55,8 @@ pub struct Trunks(Arc<Mutex<State>>);
 struct State {
     /// The systems whose own switch is on.
     preserving: BTreeSet<String>,
+    /// The systems that keep a call for another time than most, in seconds.
+    limits_s: BTreeMap<String, u32>,
     /// By the names of their two ends; of a SIP trunk the carrier's is the second.
     trunks: BTreeMap<[String; 2], Trunk>,
     /// The systems that are out of sight.
@@ -68,6 +73,11 @@ impl Trunks {
     /// Switches call preservation on at a system.
     pub fn preserve_at(&self, system: &str) {
         self.state().preserving.insert(system.to_owned());
+    }
+
+    /// That system ends a call that it has preserved for so many seconds.
+    pub fn limit_at(&self, system: &str, seconds: u32) {
+        self.state().limits_s.insert(system.to_owned(), seconds);
     }
 
     /// The end of the trunks at a system.
@@ -155,6 +165,17 @@ impl TrunkEnd {
         }
     }
 
+    /// For how long it keeps them (F-11); a carrier has no such limit.
+    pub(in crate::farm) fn keeps_for(&self, peer: &str) -> Option<Span> {
+        let state = self.trunks.state();
+        let as_carrier = state.trunks.get(&[peer.to_owned(), self.system.clone()]);
+        if matches!(as_carrier, Some(Trunk::Sip(_))) {
+            return None;
+        }
+        let limit_s = state.limits_s.get(&self.system).copied().unwrap_or(PRESERVED_MAX_S);
+        Some(Span::from_secs(limit_s.into()))
+    }
+
     /// Notes what happens here.
     pub(in crate::farm) fn note(&self, what: Occurrence, at: Instant) {
         self.trunks.state().notes.push_back(Note { at, node: self.system.clone(), what });
@@ -198,6 +219,19 @@ mod tests {
         let trunks = Trunks::default();
         trunks.join(["system", "carrier"], Trunk::Sip(Switch::Off));
         assert!(trunks.end("carrier", BTreeMap::new()).preserves("system"));
+    }
+
+    #[test]
+    fn a_system_keeps_a_call_for_two_hours_unless_told_and_a_carrier_for_ever() {
+        let trunks = Trunks::default();
+        trunks.join(["system", "other"], Trunk::Link);
+        trunks.join(["system", "carrier"], Trunk::Sip(Switch::On));
+        trunks.limit_at("other", 300);
+        let keeps = |system: &str, peer| trunks.end(system, BTreeMap::new()).keeps_for(peer);
+        assert_eq!(keeps("system", "other"), Some(Span::from_secs(7_200)));
+        assert_eq!(keeps("other", "system"), Some(Span::from_secs(300)));
+        assert_eq!(keeps("system", "carrier"), Some(Span::from_secs(7_200)));
+        assert_eq!(keeps("carrier", "system"), None);
     }
 
     #[test]

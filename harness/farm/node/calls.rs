@@ -34,6 +34,8 @@ struct Call {
     connected: bool,
     /// Whether it has been decided what becomes of it, since the other system is lost.
     decided: bool,
+    /// When it has been preserved for as long as that lasts (AM-17, F-11).
+    ends_at: Option<Instant>,
     caller: Party,
     callee: Party,
 }
@@ -155,6 +157,7 @@ impl Trunking {
             hunt_group,
             connected: false,
             decided: false,
+            ends_at: None,
             caller,
             callee: Party::default(),
         };
@@ -168,16 +171,37 @@ impl Trunking {
         for (call_id, call) in &mut self.calls {
             let is_lost = self.end.has_lost(&call.peer);
             if !is_lost || !call.connected || std::mem::replace(&mut call.decided, true) {
-                call.decided &= is_lost;
+                if !is_lost {
+                    (call.decided, call.ends_at) = (false, None);
+                }
                 continue;
             }
             let keeps = call.qualifies() && self.end.preserves(&call.peer);
             self.end.note(if keeps { Occurrence::CallPreserved } else { Occurrence::CallReleased }, now);
-            if !keeps {
+            if keeps {
+                call.ends_at = self.end.keeps_for(&call.peer).map(|limit| now + limit);
+            } else {
                 released.push(call_id.clone());
             }
         }
-        released.into_iter().filter_map(|call_id| self.calls.remove_entry(&call_id)).collect()
+        self.take(released)
+    }
+
+    /// When a preserved call has been so for long enough.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.calls.values().filter_map(|call| call.ends_at).min()
+    }
+
+    /// Takes out the calls that have been preserved for as long as that lasts.
+    fn expire(&mut self, now: Instant) -> Vec<(String, Call)> {
+        let due = self.calls.iter().filter(|(_, call)| call.ends_at.is_some_and(|at| at <= now));
+        let due: Vec<String> = due.map(|(call_id, _)| call_id.clone()).collect();
+        due.iter().for_each(|_| self.end.note(Occurrence::PreservationOver, now));
+        self.take(due)
+    }
+
+    fn take(&mut self, calls: Vec<String>) -> Vec<(String, Call)> {
+        calls.into_iter().filter_map(|call_id| self.calls.remove_entry(&call_id)).collect()
     }
 }
 
@@ -195,6 +219,14 @@ impl Node {
             self.release(&call_id, call, now);
         }
         self.serve(now);
+    }
+
+    /// Ends its leg of each call that has been preserved for as long as that lasts (F-11).
+    pub(super) fn end_preserved(&mut self, now: Instant) {
+        let over = self.trunking.as_mut().map(|trunking| trunking.expire(now)).unwrap_or_default();
+        for (call_id, call) in over {
+            self.release(&call_id, call, now);
+        }
     }
 
     /// Whom it rings for a number that is a hunt group's.

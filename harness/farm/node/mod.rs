@@ -325,6 +325,7 @@ impl Machine for Node {
                 self.registrar.dismiss();
             }
         }
+        self.end_preserved(now);
         self.stack.handle(input, now);
         self.serve(now);
     }
@@ -335,7 +336,9 @@ impl Machine for Node {
 
     fn deadline(&self) -> Option<Instant> {
         let of_group = self.member.as_ref().and_then(Member::deadline);
-        self.stack.deadline().into_iter().chain(self.registrar.next_expiry()).chain(of_group).min()
+        let of_trunks = self.trunking.as_ref().and_then(Trunking::deadline);
+        let policy = self.registrar.next_expiry().into_iter().chain(of_group).chain(of_trunks);
+        self.stack.deadline().into_iter().chain(policy).min()
     }
 
     fn as_any_mut(&mut self) -> &mut dyn Any {

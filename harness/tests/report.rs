@@ -24,6 +24,8 @@ fn the_report_is_made_again_from_the_bundle_alone() {
     let made = fs::read_to_string(bundle.join("report.html")).unwrap();
     assert!(made.contains("A &lt;b&gt;bold&lt;/b&gt; name") && !made.contains("<b>bold"), "{made}");
 
+    assert!(made.contains("href=\"./001.pcapng\"") && made.contains(">INVITE</text>"), "no ladder: {made}");
+
     let elsewhere = folder.path().join("elsewhere");
     fs::rename(&bundle, &elsewhere).unwrap();
     fs::remove_file(elsewhere.join("report.html")).unwrap();

@@ -36,6 +36,26 @@ fn visible(c: char) -> char {
     char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')
 }
 
+/// A path within the bundle as a link beside the report; none for one that leads elsewhere.
+pub fn link(path: &str) -> Option<String> {
+    use fmt::Write as _;
+    if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        return None;
+    }
+    let mut href = "./".to_owned();
+    for octet in path.bytes() {
+        match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'/' => {
+                href.push(char::from(octet))
+            }
+            _ => {
+                let _ = write!(href, "%{octet:02X}");
+            }
+        }
+    }
+    Some(href)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +73,13 @@ mod tests {
         ] {
             assert_eq!(Escaped(text).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn a_link_stays_in_the_bundle() {
+        assert_eq!(link("seed-2/014.pcapng").as_deref(), Some("./seed-2/014.pcapng"));
+        assert_eq!(link("javascript:alert(1)").as_deref(), Some("./javascript%3Aalert%281%29"));
+        assert_eq!(link("\"><b>").as_deref(), Some("./%22%3E%3Cb%3E"));
+        assert_eq!((link("/etc/passwd"), link("../../x")), (None, None));
     }
 }

@@ -1,64 +1,71 @@
-//! A run as one page of HTML: `report.html`. It is a file by itself and asks no network for anything.
+//! A run as one page of HTML: `report.html`, a file by itself that asks no network for anything.
+//!
+//! The pages of scenarios are made one by one ([`page`]), so that whoever calls may do it on several processors, and
+//! lie in the file as text that no browser reads before somebody opens them. What a phone, an author or a file says
+//! goes through [`escape::Escaped`] everywhere; and if something slipped through, the page's own policy forbids every
+//! script but the one that stands beside this file.
 
+mod coverage;
 mod escape;
+mod ladder;
+mod matrix;
+mod overview;
+mod policy;
+mod scenario;
+mod times;
+mod words;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use sipfarm_judge::Verdict;
+use sipfarm_judge::Timeline;
 
 use self::escape::Escaped;
-use super::text::{count, label, seconds};
+use crate::requirements::Requirements;
+use crate::run::events::ScenarioId;
 use crate::run::record::{Recorded, Scenario};
 
-/// The page of a run.
-pub fn render(recorded: &Recorded) -> String {
-    let scenarios = recorded.scenarios();
-    let mut page = String::from(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'\">\n\
-         <title>sipfarm report</title>\n</head>\n<body>\n<main>\n<h1>sipfarm report</h1>\n",
-    );
-    page += &summary(recorded, &scenarios);
-    page += "<table>\n<thead><tr><th scope=\"col\">no.</th><th scope=\"col\">verdict</th>\
-             <th scope=\"col\">scenario</th><th scope=\"col\">phone</th><th scope=\"col\">time</th></tr></thead>\n<tbody>\n";
-    for scenario in scenarios {
-        page += &row(scenario);
-    }
-    page += "</tbody>\n</table>\n</main>\n</body>\n</html>\n";
-    page
+const STYLE: &str = include_str!("report.css");
+const SCRIPT: &str = include_str!("report.js");
+
+/// The page of one scenario, with what its capture shows, or why that cannot be read.
+pub fn page(scenario: &Scenario, seen: Result<&Timeline, &str>, known: &Requirements) -> String {
+    scenario::render(scenario, seen, known)
 }
 
-fn summary(recorded: &Recorded, scenarios: &[&Scenario]) -> String {
-    let header = &recorded.header;
-    let mut text = format!("<p>{}", count(scenarios.len(), "scenario"));
-    if recorded.summary().is_none() {
-        text += ", and the run did not come to its end";
+/// The report of a run with the pages of its scenarios.
+pub fn render(recorded: &Recorded, pages: &BTreeMap<ScenarioId, String>, known: &Requirements) -> String {
+    let scenarios = recorded.scenarios();
+    let mut text = head(recorded);
+    text += "<main id=\"overview\">\n";
+    text += &overview::summary(recorded, &scenarios);
+    text += "<nav class=\"tabs\" aria-label=\"Views\"><a href=\"#\" data-tab=\"list\">Scenarios</a> \
+             <a href=\"#coverage\" data-tab=\"coverage\">Requirements</a> <a href=\"#phones\" data-tab=\"phones\">Phones</a> \
+             <a href=\"#times\" data-tab=\"times\">Times</a></nav>\n";
+    text += &overview::list(&scenarios, known);
+    text += &coverage::render(&scenarios, known);
+    text += &matrix::render(&scenarios);
+    text += &times::render(&scenarios);
+    text += "</main>\n<main id=\"scenario\" hidden></main>\n\
+             <aside id=\"message\" hidden tabindex=\"-1\" aria-label=\"Message\"><div class=\"bar\"><b></b>\
+             <button type=\"button\" class=\"close\">close (Esc)</button></div><pre></pre></aside>\n";
+    for (id, page) in pages {
+        let _ = writeln!(text, "<script type=\"text/plain\" id=\"p{id:03}\">{page}</script>");
     }
-    for verdict in [Verdict::Fail, Verdict::Inconclusive, Verdict::Pass] {
-        let number = scenarios.iter().filter(|scenario| scenario.verdict == verdict).count();
-        let _ = write!(text, ", {number} {verdict}");
-    }
-    let command = header.command.join(" ");
-    let _ = writeln!(
-        text,
-        "</p>\n<p>sipfarm {}, {} network, seed {}: <code>{}</code></p>",
-        Escaped(&header.version),
-        Escaped(&header.net),
-        header.seed,
-        Escaped(&command)
-    );
+    let _ = write!(text, "<script>{SCRIPT}</script>\n</body>\n</html>\n");
     text
 }
 
-fn row(scenario: &Scenario) -> String {
+fn head(recorded: &Recorded) -> String {
     format!(
-        "<tr id=\"{id:03}\"><td>{id:03}</td><td>{}</td><td>{} <small>{}:{}</small></td><td>{}</td><td>{}</td></tr>\n",
-        label(scenario),
-        Escaped(&scenario.name),
-        Escaped(&scenario.feature),
-        scenario.line,
-        Escaped(&scenario.phone),
-        seconds(scenario.duration()),
-        id = scenario.id,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"{}\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>sipfarm: {}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n",
+        policy::policy(STYLE, SCRIPT),
+        Escaped(&recorded.header.lab),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod report;
 mod reporters;
 mod run;
 mod schema;
+mod steps;
 mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -47,6 +48,8 @@ enum Command {
     Lint(lint::LintArgs),
     /// Show that every rule can fail: run the scenarios against each defect of the reference phone
     Mutants(mutants::MutantsArgs),
+    /// List the sentences that a scenario can be written with, or those about something
+    Steps(steps::StepsArgs),
     /// List every requirement with its scenarios, or why it has none
     Coverage(coverage::CoverageArgs),
     /// Run scenarios again whenever a file is saved
@@ -87,6 +90,7 @@ pub fn main() -> Exit {
         Command::Audit(args) => audit::audit(&args),
         Command::Lint(args) => lint::lint(&args),
         Command::Mutants(args) => mutants::mutants(&args),
+        Command::Steps(args) => steps::steps(&args),
         Command::Coverage(args) => coverage::coverage(&args),
         Command::Watch(args) => watch::watch(&args),
         Command::Schema => schema::schema(),

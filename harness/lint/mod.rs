@@ -36,9 +36,11 @@ mod file;
 pub mod lines;
 mod steps;
 mod tags;
+mod vocabulary;
 
-pub use catalogue::StepCatalogue;
+pub use catalogue::{StepCatalogue, keyword};
 pub use file::{FeatureFile, row_count};
+pub use vocabulary::{Meaning, Vocabulary};
 
 /// What other rooms know about the words in a feature file.
 pub struct Facts<'a> {

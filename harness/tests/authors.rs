@@ -4,7 +4,7 @@
 mod common;
 
 use common::{feature, sipfarm};
-use sipfarm::lint::StepCatalogue;
+use sipfarm::lint::{StepCatalogue, Vocabulary};
 use sipfarm::world::World;
 use sipfarm_core::Fact;
 
@@ -91,36 +91,29 @@ fn a_call_cannot_outlive_the_server_that_its_audio_runs_through() {
 /// away how the one before it begins, all of it after `…`.
 #[test]
 fn the_readme_of_the_steps_says_every_step_and_no_other() {
-    let steps = StepCatalogue::of::<World>().steps;
-    let mut said = vec![false; steps.len()];
-    let mut whole = String::new();
-    for line in include_str!("../steps/README.md").lines().skip_while(|line| *line != "## The vocabulary") {
-        let Some(cell) = line.strip_prefix("| `").and_then(|row| row.split(" | ").next()) else { continue };
-        for phrase in cell.split('`').step_by(2) {
-            let rest = phrase.trim_start_matches("… ");
-            let beginnings =
-                (0..=whole.len()).filter(|&at| whole.is_char_boundary(at)).map(|at| &whole[..at]);
-            let candidates: Vec<String> =
-                beginnings.flat_map(|begin| [format!("{begin}{rest}"), format!("{begin} {rest}")]).collect();
-            let mut known = false;
-            for (step, said) in steps.iter().zip(&mut said) {
-                let matches = candidates.iter().any(|text| step.regex.is_match(text));
-                *said |= matches;
-                known |= matches;
-            }
-            assert!(known, "harness/steps/README.md: no step says  {phrase}");
-            if !phrase.starts_with('…') && steps.iter().any(|step| step.regex.is_match(phrase)) {
-                whole = phrase.to_owned();
-            }
-        }
-    }
-    let silent: Vec<String> = steps
-        .iter()
-        .zip(said)
-        .filter(|(_, said)| !said)
-        .map(|(step, _)| format!("{}   ({})", step.readable, step.place()))
-        .collect();
+    let catalogue = StepCatalogue::of::<World>();
+    let Vocabulary { meanings, unknown } = Vocabulary::of(&catalogue);
+    assert!(unknown.is_empty(), "harness/steps/README.md: no step says {unknown:?}");
+    let silent = catalogue.steps.iter().zip(&meanings).filter(|(_, meaning)| meaning.is_none());
+    let silent: Vec<String> =
+        silent.map(|(step, _)| format!("{}   ({})", step.readable, step.place())).collect();
     assert!(silent.is_empty(), "harness/steps/README.md has no row for:\n{}", silent.join("\n"));
+    for (step, meaning) in catalogue.steps.iter().zip(meanings.iter().flatten()) {
+        let others = catalogue.matching(step.ty, &meaning.example).len();
+        assert_eq!(others, 1, "{}: as many steps take its example: {}", step.readable, meaning.example);
+        assert!(!meaning.meaning.is_empty(), "{}", step.readable);
+    }
+}
+
+/// A word finds its steps, and a misspelt one the word.
+#[test]
+fn steps_are_found_by_a_word() {
+    let ran = sipfarm(&["steps", "retry-after"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("answers INVITE with 503 and Retry-After"), "{}", ran.out);
+    let ran = sipfarm(&["steps", "registars"]);
+    assert_eq!(ran.code, 2, "{}", ran.out);
+    assert!(ran.err.contains("did you mean regist"), "{}", ran.err);
 }
 
 /// What somebody at the phone can be asked stands there, too.

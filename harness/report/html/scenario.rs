@@ -6,7 +6,7 @@ use sipfarm_core::Span;
 use sipfarm_judge::{Timeline, Verdict};
 
 use super::escape::{Escaped, link};
-use super::ladder::{Ladder, missed_by, svg};
+use super::ladder::{Ladder, missed_by, observed, svg};
 use super::words::{chip, severity, worst};
 use crate::report::text::{after, cut, label, seconds};
 use crate::requirements::Requirements;
@@ -76,10 +76,10 @@ fn steps(scenario: &Scenario) -> String {
     let mut text = "<ol class=\"steps\">\n".to_owned();
     for step in &scenario.steps {
         let (word, verdict) = outcome(scenario, step);
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<li class=\"stp\" data-step=\"{line}\" tabindex=\"0\"><span class=\"when\">{}</span><span class=\"said\">\
-             <b>{}</b> {}{}</span>{}</li>\n",
+             <b>{}</b> {}{}</span>{}</li>",
             step.at.map(after).unwrap_or_default(),
             Escaped(step.keyword.trim()),
             Escaped(&step.text),
@@ -224,7 +224,7 @@ fn allowed(scenario: &Scenario, finding: &Finding, window: Window) -> String {
 
 /// When it was decided, and by how much it missed its window.
 fn decided(finding: &Finding) -> String {
-    let (Some(at), Some(window)) = (finding.decided, finding.window) else { return String::new() };
+    let (Some(at), Some(window)) = (observed(finding), finding.window) else { return String::new() };
     let missed = missed_by(window, at).map(|by| format!(", <b class=\"by\">{}</b>", svg::late(by)));
     format!(" <span class=\"at\">at {}{}</span>", after(at - finding.since), missed.unwrap_or_default())
 }
@@ -233,7 +233,7 @@ fn decided(finding: &Finding) -> String {
 fn bar(finding: &Finding, window: Window) -> String {
     const WIDTH: f64 = 320.0;
     let start = finding.since.min(window.from);
-    let end = finding.decided.unwrap_or(window.to).max(window.to);
+    let end = observed(finding).unwrap_or(window.to).max(window.to);
     let whole = (end - start).as_secs_f64().max(1e-6) * 1.04;
     let x = |at: Span| 6.0 + (WIDTH - 12.0) * ((at - start).as_secs_f64() / whole).clamp(0.0, 1.0);
     let (from, to) = (x(window.from), x(window.to));
@@ -242,7 +242,7 @@ fn bar(finding: &Finding, window: Window) -> String {
          width=\"{WIDTH}\" height=\"4\"/><rect class=\"allowed\" x=\"{from:.1}\" y=\"4\" width=\"{:.1}\" height=\"10\" rx=\"3\"/>",
         (to - from).max(2.0)
     );
-    if let Some(at) = finding.decided {
+    if let Some(at) = observed(finding) {
         let dot = x(at);
         if missed_by(window, at).is_some() {
             let (left, right) = if dot > to { (to, dot) } else { (dot, from) };

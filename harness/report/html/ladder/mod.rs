@@ -15,7 +15,7 @@ use self::cast::Cast;
 pub use self::cast::Column;
 use self::rows::Found;
 pub use self::scale::Scale;
-use crate::run::record::{Scenario, Window};
+use crate::run::record::{Finding, Scenario, Window};
 
 /// How many rows a ladder has at most: beyond, its middle is left out but for what findings show.
 const MAX_ROWS: usize = 260;
@@ -174,6 +174,14 @@ impl Timed {
     }
 }
 
+/// When what was expected happened; none where it did not happen at all. The packet that decided a finding is then
+/// only the last one before the silence, and says nothing of late or early.
+pub fn observed(finding: &Finding) -> Option<Span> {
+    let nothing =
+        ["no ", "nothing"].iter().any(|word| finding.seen.starts_with(word)) || finding.seen.is_empty();
+    finding.decided.filter(|_| !nothing)
+}
+
 /// By how much an instant misses a window: positive when late, negative when early.
 pub fn missed_by(window: Window, at: Span) -> Option<Span> {
     if at > window.to {
@@ -238,7 +246,7 @@ fn windows(scenario: &Scenario) -> Vec<Timed> {
             rule: finding.rule.clone(),
             line: finding.line,
             window: finding.window?,
-            decided: finding.decided,
+            decided: observed(finding),
         };
         (finding.line.is_some() || timed.missed_by().is_some()).then_some(timed)
     });
@@ -275,10 +283,9 @@ fn cut(rows: Vec<Found>, shown: &[u32]) -> Vec<Row> {
         if !found.row.packets.iter().any(|packet| shown.contains(packet)) {
             continue;
         }
-        for near in at.saturating_sub(KEPT_AROUND)..=(at + KEPT_AROUND).min(rows.len() - 1) {
-            if !keep[near] && room > 0 {
-                (keep[near], room) = (true, room - 1);
-            }
+        let around = at.saturating_sub(KEPT_AROUND)..=(at + KEPT_AROUND).min(rows.len() - 1);
+        for near in keep[around].iter_mut().filter(|near| !**near).take(room) {
+            (*near, room) = (true, room - 1);
         }
     }
     let mut kept: Vec<Row> = Vec::new();

@@ -116,6 +116,15 @@ fn a_window_that_was_missed_tells_by_how_much() {
     assert_eq!(timed(Span::ZERO - sec - half).windows[0].missed_by(), Some(Span::ZERO - half));
 }
 
+/// The last packet before a silence is not what was waited for.
+#[test]
+fn what_never_came_is_neither_late_nor_early() {
+    let absent = Finding { seen: "no REGISTER".to_owned(), ..finding(None, Span::ZERO - Span::from_secs(2)) };
+    let late = Finding { seen: "72 s after the 2xx".to_owned(), ..finding(None, Span::from_secs(2)) };
+    assert_eq!(observed(&absent), None);
+    assert_eq!(observed(&late), Some(Span::from_secs(4)));
+}
+
 /// Ten thousand messages stay a page that can be read, and what a finding shows is on it.
 #[test]
 fn a_long_ladder_is_cut_but_for_what_findings_show() {
@@ -129,7 +138,7 @@ fn a_long_ladder_is_cut_but_for_what_findings_show() {
         )
     };
     let timeline = timeline((1..=10_000).map(event));
-    let shown = crate::run::record::Finding { packets: vec![5_000], ..finding(Some(4), Span::ZERO) };
+    let shown = Finding { packets: vec![5_000], ..finding(Some(4), Span::ZERO) };
     let ladder = Ladder::of(&Scenario { findings: vec![shown], ..scenario() }, &timeline);
     assert!(ladder.rows.len() <= 262, "{}", ladder.rows.len());
     let numbers: Vec<u32> = ladder.rows.iter().flat_map(|row| row.packets.clone()).collect();

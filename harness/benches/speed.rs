@@ -10,6 +10,8 @@ mod burst;
 mod farm;
 #[path = "speed/load.rs"]
 mod load;
+#[path = "speed/media.rs"]
+mod media;
 #[path = "speed/processor.rs"]
 mod processor;
 #[path = "speed/suite.rs"]
@@ -36,12 +38,13 @@ impl Row {
 /// A measurement: its name on the command line, and what makes its rows.
 type Measurement = (&'static str, fn() -> Vec<Row>);
 
-const ALL: [Measurement; 5] = [
+const ALL: [Measurement; 6] = [
     ("suite", suite::measure),
     ("time-out", time_out::measure),
     ("farm", farm::measure),
     ("burst", burst::measure),
     ("audit", audit::measure),
+    ("media", media::measure),
 ];
 
 fn main() {

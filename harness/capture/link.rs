@@ -29,6 +29,12 @@ const HARDWARE_LOOPBACK: u16 = 772;
 /// PACKET_OUTGOING in `if_packet.h`.
 const OUTGOING: u16 = 4;
 
+/// Whether packets of that link type can be read at all.
+pub fn is_known(link: LinkType) -> bool {
+    let known = [LinkType::ETHERNET, LinkType::RAW, NULL, LOOP, SLL, SLL2, IPV4, IPV6];
+    known.contains(&link) || RAW_BSD.contains(&link)
+}
+
 /// The IP packet in a frame, with whatever padding follows it. `None` for anything else, and for
 /// the outgoing copy of a packet on the loopback interface, which is seen once more coming in.
 pub fn ip_packet(frame: &Frame) -> Option<&[u8]> {

@@ -1,18 +1,20 @@
 //! Reads capture files into a timeline: our own, other people's pcapng (any resolution of time,
 //! several interfaces and sections, either order of octets) and pcap.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use sipfarm_core::frame::Frame;
+use sipfarm_core::frame::{Frame, LinkType};
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Mark;
 use sipfarm_judge::timeline::{Event, EventKind, Timeline};
 
 use super::decode::Decoder;
 use super::limit::Limit;
+use super::{link, marks};
 
 mod pcap;
 mod pcapng;
@@ -30,6 +32,8 @@ pub struct Recording {
     /// When its last packet was captured, of whatever kind: what did not come until then, the
     /// capture shows not to have come.
     pub until: Instant,
+    /// How many packets have which link type that is not read here, and where the first of them ends.
+    pub unread: BTreeMap<u32, (u32, u64)>,
     /// What is wrong with the file. What weighs on a verdict (lost packets, a missing end) stands
     /// on the timeline too, as [`Mark::Trouble`].
     pub notes: Vec<Note>,
@@ -61,6 +65,12 @@ pub enum CaptureError {
         /// Why.
         source: io::Error,
     },
+    /// There is nothing in it.
+    #[error("{} is empty", .0.display())]
+    Empty(PathBuf),
+    /// It is no file at all.
+    #[error("{} is a folder; name a capture in it", .0.display())]
+    Folder(PathBuf),
     /// The file is no capture in a format that we know.
     #[error("{} is not a pcapng or pcap file: {what} (octet {offset} of the file)", path.display())]
     NotACapture {
@@ -81,7 +91,14 @@ pub enum CaptureError {
 pub fn read(path: &Path) -> Result<Recording, CaptureError> {
     let unreadable = |source| CaptureError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
-    read_from(BufReader::new(file)).map_err(|stop| match stop {
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(CaptureError::Folder(path.to_owned()));
+    }
+    if metadata.is_file() && metadata.len() == 0 {
+        return Err(CaptureError::Empty(path.to_owned()));
+    }
+    read_from(file).map_err(|stop| match stop {
         Stop::Io(source) => unreadable(source),
         Stop::Damage(Note { offset, what }) => {
             CaptureError::NotACapture { path: path.to_owned(), offset, what }
@@ -91,8 +108,9 @@ pub fn read(path: &Path) -> Result<Recording, CaptureError> {
 
 /// What a reader finds next in a file.
 enum Item {
-    /// A packet. Without a time it has that of the packet before it.
-    Packet { at: Option<Instant>, frame: Frame },
+    /// A packet, which lies in the frame that was given for it. Without a time it has that of the packet
+    /// before it.
+    Packet { at: Option<Instant> },
     /// Something that Wireshark counts as a packet and that carries none.
     Numbered,
     /// An interface lost that many packets.
@@ -107,10 +125,10 @@ enum Format {
 }
 
 impl Format {
-    fn next(&mut self, source: &mut Source<impl Read>) -> Result<Option<Item>, Stop> {
+    fn next(&mut self, source: &mut Source<impl Read>, frame: &mut Frame) -> Result<Option<Item>, Stop> {
         match self {
-            Format::PcapNg(reader) => reader.next(source),
-            Format::Pcap(reader) => reader.next(source),
+            Format::PcapNg(reader) => reader.next(source, frame),
+            Format::Pcap(reader) => reader.next(source, frame),
         }
     }
 }
@@ -122,10 +140,11 @@ fn read_from(file: impl Read) -> Result<Recording, Stop> {
 fn collect(file: impl Read, mut collector: Collector) -> Result<Recording, Stop> {
     let mut source = Source::new(file);
     let mut format = open(&mut source)?;
+    let mut frame = Frame { at: Instant::EPOCH, link: LinkType::ETHERNET, data: Vec::new() };
     loop {
-        match format.next(&mut source) {
-            Ok(Some(item)) => collector.take(item, source.offset()),
-            Ok(None) => return Ok(collector.recording),
+        match format.next(&mut source, &mut frame) {
+            Ok(Some(item)) => collector.take(item, &mut frame, source.offset()),
+            Ok(None) => return Ok(collector.whole()),
             Err(Stop::Damage(note)) => return Ok(collector.damaged(note)),
             Err(stop) => return Err(stop),
         }
@@ -147,6 +166,9 @@ fn open(source: &mut Source<impl Read>) -> Result<Format, Stop> {
     Err(Stop::damage(0, what))
 }
 
+/// How much older than one before it a packet may be: several interfaces, or several processors, write one file.
+const MAX_DISORDER: Span = Span::from_millis(100);
+
 /// How many notes on single packets are kept; nobody reads on.
 const MAX_NOTES: usize = 1_000;
 
@@ -158,12 +180,16 @@ struct Collector {
     recording: Recording,
     earliest: Option<Instant>,
     latest: Instant,
+    /// Whether the harness has noted something: it minds its clock itself.
+    noted: bool,
+    /// Whether it was said that the clock went backwards.
+    stepped: bool,
 }
 
 impl Collector {
-    fn take(&mut self, item: Item, offset: u64) {
+    fn take(&mut self, item: Item, frame: &mut Frame, offset: u64) {
         match item {
-            Item::Packet { at, frame } => self.packet(at, frame, offset),
+            Item::Packet { at } => self.packet(at, frame, offset),
             Item::Secrets(lines) => self.decoder.secrets(&lines),
             Item::Numbered => self.recording.packets += 1,
             Item::Drops { count: 0 } => {}
@@ -171,7 +197,7 @@ impl Collector {
         }
     }
 
-    fn packet(&mut self, at: Option<Instant>, mut frame: Frame, offset: u64) {
+    fn packet(&mut self, at: Option<Instant>, frame: &mut Frame, offset: u64) {
         frame.at = at.unwrap_or(self.latest);
         self.recording.packets += 1;
         if at.is_none() {
@@ -179,14 +205,21 @@ impl Collector {
                 format!("packet {} has no time; it gets that of the one before", self.recording.packets);
             self.note(offset, what);
         }
+        self.noted |= frame.link == marks::LINK;
+        if self.latest - frame.at > MAX_DISORDER {
+            self.clock_went_back(frame.at, offset);
+        }
+        if frame.link != marks::LINK && !link::is_known(frame.link) {
+            self.recording.unread.entry(frame.link.0).or_insert((0, offset)).0 += 1;
+        }
         self.earliest = Some(self.earliest.unwrap_or(frame.at).min(frame.at));
         self.latest = self.latest.max(frame.at);
         self.recording.until = self.latest;
-        if let Some(audio) = self.decoder.audio(self.recording.packets, &frame) {
+        if let Some(audio) = self.decoder.audio(self.recording.packets, frame) {
             let full = self.limit.hear(&mut self.recording.timeline, &audio.packet);
             return full.into_iter().for_each(|full| self.full(full, offset));
         }
-        for event in self.decoder.push(self.recording.packets, &frame) {
+        for event in self.decoder.push(self.recording.packets, frame) {
             let full = self.limit.insert(&mut self.recording.timeline, event);
             full.into_iter().for_each(|full| self.full(full, offset));
         }
@@ -207,6 +240,22 @@ impl Collector {
         }
     }
 
+    /// In the order of the file, a packet is much older than one before it. Nobody knows which of the times
+    /// before and after are right, so all are in doubt. Said once.
+    fn clock_went_back(&mut self, at: Instant, offset: u64) {
+        if self.noted || std::mem::replace(&mut self.stepped, true) {
+            return;
+        }
+        let what = format!(
+            "the clock goes back by {:.3} at packet {}: no time in this capture is certain",
+            self.latest - at,
+            self.recording.packets
+        );
+        self.trouble(what.clone(), None);
+        self.trouble(what.clone(), Some(self.earliest.unwrap_or(at).min(at)));
+        self.recording.notes.push(Note { offset, what });
+    }
+
     /// Our own captures say on the timeline when packets were lost; others only count them.
     fn drops(&mut self, count: u64, offset: u64) {
         let what = format!("{count} packets were lost while capturing");
@@ -221,6 +270,14 @@ impl Collector {
     fn damaged(mut self, note: Note) -> Recording {
         self.trouble(format!("the capture is not whole: {note}"), None);
         self.recording.notes.push(note);
+        self.whole()
+    }
+
+    fn whole(mut self) -> Recording {
+        for (link, (packets, offset)) in &self.recording.unread {
+            let what = format!("{packets} packets of link type {link}, which sipfarm does not read");
+            self.recording.notes.push(Note { offset: *offset, what });
+        }
         self.recording
     }
 
@@ -230,9 +287,17 @@ impl Collector {
     }
 }
 
+/// Puts a packet into the frame that all packets of a file share.
+fn hold(frame: &mut Frame, link: LinkType, data: &[u8]) {
+    frame.link = link;
+    frame.data.clear();
+    frame.data.extend_from_slice(data);
+}
+
 /// Units of time of a file, as nanoseconds since the epoch.
 fn instant(ticks: u64, resolution: Resolution, offset: Span) -> Instant {
     let nanos = match resolution {
+        Resolution::Decimal(9) => u128::from(ticks),
         Resolution::Decimal(digits @ 0..=9) => u128::from(ticks) * 10u128.pow(9 - u32::from(digits)),
         Resolution::Decimal(digits) => {
             10u128.checked_pow(u32::from(digits) - 9).map_or(0, |unit| u128::from(ticks) / unit)

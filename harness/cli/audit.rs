@@ -53,6 +53,15 @@ struct Audit {
     notes: Vec<String>,
     verdict: Verdict,
     findings: Vec<record::Finding>,
+    not_judged: Vec<NotJudged>,
+}
+
+/// A rule that says nothing for or against the phone here.
+#[derive(Debug, Serialize)]
+struct NotJudged {
+    rule: String,
+    verdict: Verdict,
+    reason: String,
 }
 
 /// Judges a capture.
@@ -62,6 +71,9 @@ struct Audit {
 pub fn audit(args: &AuditArgs) -> Result<Exit> {
     let mut recording = read(&args.file).map_err(|error| unreadable(args, &error))?;
     let scene = only_scene(args, &recording.timeline)?;
+    if scene.is_none() && recording.timeline.sip().next().is_none() {
+        return Err(without_sip(args, &recording));
+    }
     let profile = match (&args.profile, &scene) {
         (Some(name), Some(scene)) => super::check::profile(name)?.at_scale(scene.time_scale),
         (Some(name), None) => super::check::profile(name)?.at_own_scale(),
@@ -79,6 +91,7 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
         notes: recording.notes.iter().map(ToString::to_string).collect(),
         verdict: result.verdict,
         findings: result.findings.clone(),
+        not_judged: not_judged(&result.findings),
     };
     match args.format {
         super::Format::Json => println!("{}", serde_json::to_string_pretty(&audit).unwrap_or_default()),
@@ -176,14 +189,67 @@ fn print_text(args: &AuditArgs, audit: &Audit, result: &Scenario) {
             verdict => println!("  {:<14} {}  {id}: {}", verdict.to_string(), finding.rule, finding.seen),
         }
     }
+    for (reason, rules) in by_reason(&audit.not_judged) {
+        println!("not judged: {}: {reason}", rules.join(", "));
+    }
     if audit.verdict == Verdict::Fail {
         println!("\n{}", render_failure(result, Path::new("")));
     }
     println!("verdict: {}", audit.verdict);
 }
 
+/// The rules that say nothing, with what they lack.
+fn not_judged(findings: &[record::Finding]) -> Vec<NotJudged> {
+    let silent =
+        |verdict| matches!(verdict, Verdict::NotApplicable | Verdict::NotExercised | Verdict::Inconclusive);
+    let silent = findings.iter().filter(|finding| silent(finding.verdict));
+    silent
+        .map(|finding| NotJudged {
+            rule: finding.rule.clone(),
+            verdict: finding.verdict,
+            reason: finding.seen.clone(),
+        })
+        .collect()
+}
+
+/// For people: many rules have the same reason. What is inconclusive stands among the findings already.
+fn by_reason(not_judged: &[NotJudged]) -> BTreeMap<&str, Vec<&str>> {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let silent = not_judged.iter().filter(|rule| rule.verdict != Verdict::Inconclusive);
+    for NotJudged { rule, reason, .. } in silent {
+        let rules = reasons.entry(reason).or_default();
+        if !rules.contains(&rule.as_str()) {
+            rules.push(rule);
+        }
+    }
+    reasons
+}
+
+/// Nothing is said of a phone that is not in the capture.
+fn without_sip(args: &AuditArgs, recording: &Recording) -> Error {
+    let notes = recording.notes.iter().map(|note| format!("; {note}")).collect::<String>();
+    let message =
+        format!("{}: there is no SIP in its {} packets{notes}", args.file.display(), recording.packets);
+    let hint = match recording.unread.is_empty() {
+        true => {
+            "capture where the phone speaks with its servers; SIP over TLS is read only with its secrets \
+             (editcap --inject-secrets tls,KEYLOG IN OUT)"
+        }
+        false => "capture on an Ethernet interface, on `lo`, or on `any`",
+    };
+    Error::usage(message, hint)
+}
+
 fn unreadable(args: &AuditArgs, error: &CaptureError) -> Error {
-    Error::usage(format!("{}: {error}", args.file.display()), "sipfarm reads pcapng and pcap")
+    let hint = match error {
+        CaptureError::Unreadable { .. } => "see whether it is there, and who may read it",
+        CaptureError::Empty(_) => "was the capture ended before it was copied? Capture again",
+        CaptureError::Folder(_) => "of a bundle: sipfarm audit FOLDER/001.pcapng",
+        CaptureError::NotACapture { .. } => "sipfarm reads pcapng and pcap",
+    };
+    let file = args.file.display().to_string();
+    let error = error.to_string();
+    Error::usage(if error.contains(&file) { error } else { format!("{file}: {error}") }, hint)
 }
 
 fn exit_of(verdict: Verdict) -> Exit {

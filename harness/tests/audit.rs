@@ -111,3 +111,99 @@ fn scenarios_that_were_merged_into_one_file_are_not_judged_together() {
         assert!(ran.err.contains(part), "{part}: {}", ran.err);
     }
 }
+
+/// A pcap file with nanoseconds, of that link type.
+fn pcap(link: u32, packets: &[(i64, Vec<u8>)]) -> Vec<u8> {
+    let header = [0xa1b2_3c4d_u32, 0x0004_0002, 0, 0, 0x0004_0000, link];
+    let mut file: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
+    for (at, data) in packets {
+        let length = data.len() as u32;
+        let (secs, nanos) = ((at / 1_000_000_000) as u32, (at % 1_000_000_000) as u32);
+        [secs, nanos, length, length].iter().for_each(|word| file.extend(word.to_le_bytes()));
+        file.extend(data);
+    }
+    file
+}
+
+/// An INVITE into silence, by the schedule of RFC 3261 section 17.1.1.2 up to timer B.
+fn unanswered() -> Vec<(i64, Vec<u8>)> {
+    let invite = "INVITE sip:1002@192.0.2.11 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.200;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+                  From: <sip:1001@192.0.2.11>;tag=1\r\nTo: <sip:1002@192.0.2.11>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\
+                  Contact: <sip:1001@192.0.2.200>\r\nContent-Length: 0\r\n\r\n";
+    let sends = [0_i64, 500, 1_500, 3_500, 7_500, 15_500, 31_500];
+    let at = sends.map(|ms| 1_790_000_000_000_000_000 + ms * 1_000_000);
+    let sent = at
+        .map(|at| (at, frames::datagram(at, "192.0.2.200:5060", "192.0.2.11:5060", invite.as_bytes()).data));
+    sent.to_vec()
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let audio = frames::datagram(5, "192.0.2.1:4000", "192.0.2.2:4000", &[0x80; 172]).data;
+    let cases: [(&str, Option<Vec<u8>>, &[&str]); 5] = [
+        ("empty.pcapng", Some(Vec::new()), &["is empty"]),
+        ("folder", None, &["is a folder; name a capture in it"]),
+        ("audio.pcap", Some(pcap(1, &[(5, audio)])), &["there is no SIP in its 1 packets"]),
+        (
+            "wlan.pcap",
+            Some(pcap(105, &unanswered())),
+            &["7 packets of link type 105, which sipfarm does not read"],
+        ),
+        ("words.pcap", Some(b"Dear Sir or Madam".to_vec()), &["is not a pcapng or pcap file"]),
+    ];
+    for (name, octets, expected) in cases {
+        let path = folder.path().join(name);
+        match octets {
+            Some(octets) => std::fs::write(&path, octets).unwrap(),
+            None => std::fs::create_dir(&path).unwrap(),
+        }
+        let ran = audit(path.to_str().unwrap(), &[]);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{name}: {}", ran.err);
+        assert_eq!(ran.err.lines().filter(|line| line.starts_with("error")).count(), 1, "{}", ran.err);
+        for words in expected {
+            assert!(ran.err.contains(words), "{name}: {}", ran.err);
+        }
+    }
+}
+
+/// What one audit says of one rule.
+fn verdict_on(rule: &str, file: &Path) -> (String, i32, String) {
+    let ran = sipfarm(&["audit", file.to_str().unwrap(), "--complete", "--format", "json"]);
+    let audited: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let finding =
+        audited["findings"].as_array().unwrap().iter().find(|finding| finding["rule"] == rule).unwrap();
+    let said = |named: &serde_json::Value| named["rule"] == rule && named["reason"] == finding["seen"];
+    let silent = matches!(finding["verdict"].as_str().unwrap(), "inconclusive" | "not-exercised");
+    assert_eq!(audited["not_judged"].as_array().unwrap().iter().any(said), silent, "{audited}");
+    (finding["verdict"].as_str().unwrap().to_owned(), ran.code, audited["notes"].to_string())
+}
+
+#[test]
+fn a_capture_that_is_cut_or_whose_clock_goes_back_accuses_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.pcap");
+    let rule = "invite-schedule";
+    let mut packets = unanswered();
+    std::fs::write(&path, pcap(1, &packets)).unwrap();
+    assert_eq!(verdict_on(rule, &path), ("pass".into(), 0, "[]".into()));
+
+    // The control: without the third of the seven, the schedule is broken.
+    let third = packets.remove(2);
+    std::fs::write(&path, pcap(1, &packets)).unwrap();
+    assert_eq!(verdict_on(rule, &path).0, "fail");
+
+    // The same, where the clock goes back an hour before the end: times prove nothing.
+    packets.push((third.0 - 3_600_000_000_000, third.1));
+    std::fs::write(&path, pcap(1, &packets)).unwrap();
+    let (verdict, code, notes) = verdict_on(rule, &path);
+    assert_eq!((verdict.as_str(), code), ("inconclusive", 4), "{notes}");
+    assert!(notes.contains("the clock goes back by 3630.000 s at packet 7"), "{notes}");
+
+    // Cut within the fourth: three are judged, and that no more came shows nothing.
+    let whole = pcap(1, &unanswered());
+    std::fs::write(&path, &whole[..24 + 3 * (whole.len() - 24) / 7 + 30]).unwrap();
+    let (verdict, code, notes) = verdict_on(rule, &path);
+    assert_eq!((verdict.as_str(), code), ("inconclusive", 4), "{notes}");
+    assert!(notes.contains("the file ends within a packet"), "{notes}");
+}

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
+use sipfarm_core::Span;
 use sipfarm_core::frame::{Frame, LinkType};
-use sipfarm_core::{Instant, Span};
 
 use super::source::{MAX_OCTETS, Source, Stop};
-use super::{Item, Resolution, instant};
+use super::{Item, Resolution, hold, instant};
 
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
 const NANOSECONDS: u32 = 0xa1b2_3c4d;
@@ -37,8 +37,8 @@ impl Reader {
         Ok(None)
     }
 
-    /// The next packet; `None` at the end.
-    pub fn next(&mut self, source: &mut Source<impl Read>) -> Result<Option<Item>, Stop> {
+    /// The next packet, into `frame`; `None` at the end.
+    pub fn next(&mut self, source: &mut Source<impl Read>, frame: &mut Frame) -> Result<Option<Item>, Stop> {
         let start = source.offset();
         let Some(header) = source.array_or_end::<16>("a packet header")? else { return Ok(None) };
         let [seconds, fraction, octets, _] =
@@ -48,6 +48,7 @@ impl Reader {
         }
         let data = source.exactly(octets as usize, "a packet")?;
         let at = instant(u64::from(fraction), self.fraction, Span::from_secs(i64::from(seconds)));
-        Ok(Some(Item::Packet { at: Some(at), frame: Frame { at: Instant::EPOCH, link: self.link, data } }))
+        hold(frame, self.link, data);
+        Ok(Some(Item::Packet { at: Some(at) }))
     }
 }

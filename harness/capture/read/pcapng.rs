@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
+use sipfarm_core::Span;
 use sipfarm_core::frame::{Frame, LinkType};
-use sipfarm_core::{Instant, Span};
 
 use super::source::{MAX_OCTETS, Source, Stop};
-use super::{Item, Resolution, instant};
+use super::{Item, Resolution, hold, instant};
 
 /// The type of the section header block, the same in either order of octets.
 pub const MAGIC: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -51,8 +51,8 @@ impl Reader {
         Ok(reader)
     }
 
-    /// The next packet or count of lost packets; `None` at the end.
-    pub fn next(&mut self, source: &mut Source<impl Read>) -> Result<Option<Item>, Stop> {
+    /// The next packet, into `frame`, or count of lost packets; `None` at the end.
+    pub fn next(&mut self, source: &mut Source<impl Read>, frame: &mut Frame) -> Result<Option<Item>, Stop> {
         loop {
             let start = source.offset();
             let Some(kind) = source.array_or_end::<4>("a block header")? else { return Ok(None) };
@@ -62,16 +62,16 @@ impl Reader {
             }
             let kind = self.order.u32(kind);
             let length = self.order.u32(source.array("a block header")?);
-            let body = self.rest(length, start, source)?;
+            let body = rest(self.order, length, start, source)?;
             let broken = || Stop::damage(start, format!("a block of type {kind} is broken"));
             match kind {
-                INTERFACE_DESCRIPTION => self.interfaces.push(self.interface(&body).ok_or_else(broken)?),
-                ENHANCED_PACKET => return self.enhanced_packet(&body).ok_or_else(broken).map(Some),
-                OBSOLETE_PACKET => return self.obsolete_packet(&body).ok_or_else(broken).map(Some),
-                SIMPLE_PACKET => return self.simple_packet(&body).ok_or_else(broken).map(Some),
-                INTERFACE_STATISTICS => return Ok(Some(self.statistics(&body).ok_or_else(broken)?)),
+                INTERFACE_DESCRIPTION => self.interfaces.push(self.interface(body).ok_or_else(broken)?),
+                ENHANCED_PACKET => return self.enhanced_packet(body, frame).ok_or_else(broken).map(Some),
+                OBSOLETE_PACKET => return self.obsolete_packet(body, frame).ok_or_else(broken).map(Some),
+                SIMPLE_PACKET => return self.simple_packet(body, frame).ok_or_else(broken).map(Some),
+                INTERFACE_STATISTICS => return Ok(Some(self.statistics(body).ok_or_else(broken)?)),
                 // Without a packet of ours, but Wireshark counts them.
-                DECRYPTION_SECRETS => return self.secrets(&body).ok_or_else(broken).map(Some),
+                DECRYPTION_SECRETS => return self.secrets(body).ok_or_else(broken).map(Some),
                 JOURNAL_ENTRY => return Ok(Some(Item::Numbered)),
                 kind if CUSTOM.contains(&kind) => return Ok(Some(Item::Numbered)),
                 _ => {}
@@ -90,28 +90,11 @@ impl Reader {
             _ => return Err(Stop::damage(start + 8, "no byte-order magic in a section header")),
         };
         self.interfaces.clear();
-        let body = self.rest(self.order.u32(length), start, source)?;
-        match self.order.u16_at(&body, 0) {
+        let body = rest(self.order, self.order.u32(length), start, source)?;
+        match self.order.u16_at(body, 0) {
             Some(1) => Ok(()),
             version => {
                 Err(Stop::damage(start + 12, format!("version {} of the format", version.unwrap_or(0))))
-            }
-        }
-    }
-
-    /// The rest of a block of `length` octets that began at `start`, without its trailer.
-    fn rest(&self, length: u32, start: u64, source: &mut Source<impl Read>) -> Result<Vec<u8>, Stop> {
-        let read = (source.offset() - start) as usize;
-        let octets = (length as usize).checked_sub(read + 4).filter(|_| length.is_multiple_of(4));
-        let Some(octets) = octets.filter(|octets| *octets <= MAX_OCTETS) else {
-            return Err(Stop::damage(start, format!("a block of {length} octets")));
-        };
-        let body = source.exactly(octets, "a block")?;
-        match self.order.u32(source.array("a block")?) {
-            trailer if trailer == length => Ok(body),
-            trailer => {
-                let what = format!("a block of {length} octets says {trailer} at its end");
-                Err(Stop::damage(start, what))
             }
         }
     }
@@ -137,37 +120,37 @@ impl Reader {
         Some(interface)
     }
 
-    fn enhanced_packet(&self, body: &[u8]) -> Option<Item> {
+    fn enhanced_packet(&self, body: &[u8], frame: &mut Frame) -> Option<Item> {
         let interface = self.order.u32_at(body, 0)? as usize;
-        self.packet(interface, body)
+        self.packet(interface, body, frame)
     }
 
     /// As the enhanced packet, but with a shorter interface number and a count of lost packets.
-    fn obsolete_packet(&self, body: &[u8]) -> Option<Item> {
+    fn obsolete_packet(&self, body: &[u8], frame: &mut Frame) -> Option<Item> {
         let interface = usize::from(self.order.u16_at(body, 0)?);
-        self.packet(interface, body)
+        self.packet(interface, body, frame)
     }
 
-    fn packet(&self, interface: usize, body: &[u8]) -> Option<Item> {
+    fn packet(&self, interface: usize, body: &[u8], frame: &mut Frame) -> Option<Item> {
         let interface = self.interfaces.get(interface)?;
         let high = u64::from(self.order.u32_at(body, 4)?);
         let ticks = high << 32 | u64::from(self.order.u32_at(body, 8)?);
         let octets = self.order.u32_at(body, 12)? as usize;
-        let data = body.get(20..)?.get(..octets)?.to_vec();
+        hold(frame, interface.link, body.get(20..)?.get(..octets)?);
         let at = Some(instant(ticks, interface.resolution, interface.offset));
-        Some(Item::Packet { at, frame: Frame { at: Instant::EPOCH, link: interface.link, data } })
+        Some(Item::Packet { at })
     }
 
     /// A packet without a time, of interface 0. How much of it was kept follows from the limit.
-    fn simple_packet(&self, body: &[u8]) -> Option<Item> {
+    fn simple_packet(&self, body: &[u8], frame: &mut Frame) -> Option<Item> {
         let interface = self.interfaces.first()?;
         let limit = match interface.snap_octets {
             0 => usize::MAX,
             octets => octets as usize,
         };
         let octets = (self.order.u32_at(body, 0)? as usize).min(limit);
-        let data = body.get(4..)?.get(..octets)?.to_vec();
-        Some(Item::Packet { at: None, frame: Frame { at: Instant::EPOCH, link: interface.link, data } })
+        hold(frame, interface.link, body.get(4..)?.get(..octets)?);
+        Some(Item::Packet { at: None })
     }
 
     fn statistics(&self, body: &[u8]) -> Option<Item> {
@@ -200,6 +183,20 @@ impl Reader {
             rest = rest.get(4 + octets.next_multiple_of(4)..)?;
         }
         Some(())
+    }
+}
+
+/// The rest of a block of `length` octets that began at `start`, without its trailer.
+fn rest<R: Read>(order: Order, length: u32, start: u64, source: &mut Source<R>) -> Result<&[u8], Stop> {
+    let read = (source.offset() - start) as usize;
+    let octets = (length as usize).checked_sub(read + 4).filter(|_| length.is_multiple_of(4));
+    let Some(octets) = octets.filter(|octets| *octets <= MAX_OCTETS) else {
+        return Err(Stop::damage(start, format!("a block of {length} octets")));
+    };
+    let (body, trailer) = source.exactly(octets + 4, "a block")?.split_at(octets);
+    match order.u32_at(trailer, 0).unwrap_or(0) {
+        trailer if trailer == length => Ok(body),
+        trailer => Err(Stop::damage(start, format!("a block of {length} octets says {trailer} at its end"))),
     }
 }
 

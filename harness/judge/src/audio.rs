@@ -71,7 +71,8 @@ impl Stretch {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Streams {
     streams: Vec<Stream>,
-    places: BTreeMap<(SocketAddr, SocketAddr, u32), usize>,
+    /// By source first, which tells nearly all of them apart at once.
+    places: BTreeMap<(u32, SocketAddr, SocketAddr), usize>,
     /// The places of the last two packets' streams: most packets are of one of these.
     recent: [usize; 2],
     entries: usize,
@@ -123,7 +124,7 @@ impl Streams {
                 return place;
             }
         }
-        let place = *self.places.entry((src, dst, header.ssrc)).or_insert_with(|| {
+        let place = *self.places.entry((header.ssrc, src, dst)).or_insert_with(|| {
             self.entries += 1;
             self.streams.push(Stream {
                 src,

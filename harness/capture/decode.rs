@@ -19,7 +19,7 @@ use super::octets::u16_at;
 use super::sip::{Ports, Service};
 use super::tcp::{Known, Streams};
 use super::tls::Secrets;
-use super::whose::Whose;
+use super::whose::{Direction, Whose};
 use super::{icmp, link, marks, sip};
 
 /// Decodes frames one by one, in the order of the capture. What it holds between frames
@@ -83,6 +83,12 @@ impl Decoder {
         };
         let head = &data[..before + 8 + RtpHeader::OCTETS];
         Some(Audio { packet, head, octets: before + ip.payload.len() + ip.cut_off })
+    }
+
+    /// Which way a frame goes, as far as the capture has said who is who.
+    pub fn direction(&self, frame: &Frame) -> Option<Direction> {
+        let packet = link::ip_packet(frame).and_then(ip::parse)?;
+        self.whose.direction(packet.src, packet.dst)
     }
 
     /// Takes secrets of TLS, as lines of NSS's key log. They open what comes after them.

@@ -3,11 +3,14 @@
 //! One path of evidence: a frame from the live tap, from the simulated network or from a file goes
 //! through the same [`decode::Decoder`] into the timeline.
 
+pub mod comments;
 pub mod decode;
 pub mod read;
 pub mod recorder;
+pub mod redact;
 pub mod tap;
 
+mod blocks;
 mod fragments;
 mod icmp;
 mod ip;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use sipfarm_core::frame::Frame;
 use sipfarm_judge::mark::{Mark, Scene};
 use sipfarm_judge::timeline::Timeline;
 
+use super::comments::Comments;
 use super::decode::Decoder;
 use super::limit::Limit;
 use super::marks;
@@ -111,14 +112,22 @@ impl Recorder {
     ///
     /// # Errors
     /// The first failure to write, whenever it happened.
-    pub fn finish(mut self) -> io::Result<Option<PathBuf>> {
+    pub fn finish(self) -> io::Result<Option<PathBuf>> {
+        self.finish_with(&Comments::default())
+    }
+
+    /// As [`Recorder::finish`], and puts comments on packets.
+    ///
+    /// # Errors
+    /// As [`Recorder::finish`].
+    pub fn finish_with(mut self, comments: &Comments) -> io::Result<Option<PathBuf>> {
         let end = self.extent.map_or(Instant::EPOCH, |(_, latest)| latest);
         let (frames, drops) = (self.frames, self.drops);
         self.write(|file| file.writer.statistics(end, frames, drops));
         let file = self.file.take();
         match self.failure.take() {
             Some(failure) => Err(failure),
-            None => file.map(CaptureFile::finish).transpose(),
+            None => file.map(|file| file.finish(comments)).transpose(),
         }
     }
 
@@ -137,17 +146,18 @@ impl Recorder {
         self.packets += 1;
         let (earliest, latest) = self.extent.unwrap_or((frame.at, frame.at));
         self.extent = Some((earliest.min(frame.at), latest.max(frame.at)));
+        let direction = self.decoder.direction(frame);
         let mut full = None;
         if let Some(audio) = self.decoder.audio(self.packets, frame) {
             full = self.limit.hear(&mut self.timeline, &audio.packet);
             self.write(|file| {
                 file.held += audio.head.len();
-                file.writer.head(frame.at, audio.head, audio.octets)
+                file.writer.head(frame.at, audio.head, audio.octets, direction)
             });
         } else {
             self.write(|file| {
                 file.held += frame.data.len();
-                file.writer.packet(frame, comment)
+                file.writer.packet(frame, comment, direction)
             });
             for event in self.decoder.push(self.packets, frame) {
                 full = self.limit.insert(&mut self.timeline, event).or(full);
@@ -172,7 +182,7 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         // A scenario that panicked: its evidence is wanted all the more. Nobody hears of an error.
         if let Some(file) = self.file.take() {
-            let _ = file.finish();
+            let _ = file.finish(&Comments::default());
         }
     }
 }
@@ -213,13 +223,20 @@ impl CaptureFile {
         }
     }
 
-    fn finish(mut self) -> io::Result<PathBuf> {
-        if self.stream.is_none() {
-            fs::create_dir_all(folder(&self.path))?;
-            let mut temporary = temporary_file(folder(&self.path))?;
-            temporary.write_all(&self.writer.take())?;
-            temporary.persist(&self.path).map_err(|failure| failure.error)?;
+    /// Either the file is as it was, or it has the comments: a run that is killed here leaves a whole one.
+    fn finish(mut self, comments: &Comments) -> io::Result<PathBuf> {
+        let streamed = self.stream.take().is_some();
+        if streamed && comments.is_empty() {
+            return Ok(self.path);
         }
+        fs::create_dir_all(folder(&self.path))?;
+        let mut temporary = BufWriter::new(temporary_file(folder(&self.path))?);
+        match streamed {
+            true => comments.put_into(BufReader::new(File::open(&self.path)?), &mut temporary)?,
+            false => comments.put_into(self.writer.take().as_slice(), &mut temporary)?,
+        }
+        let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
+        temporary.persist(&self.path).map_err(|failure| failure.error)?;
         Ok(self.path)
     }
 }

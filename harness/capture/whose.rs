@@ -5,6 +5,15 @@ use std::net::IpAddr;
 
 use sipfarm_judge::mark::Scene;
 
+/// Which way a packet goes, seen from the farm: it is the farm's wire that is tapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// A phone sent it.
+    Inbound,
+    /// It goes to a phone.
+    Outbound,
+}
+
 /// The phones and the nodes. Before a scene is known, and in captures without one, anybody may be either.
 #[derive(Debug, Clone, Default)]
 pub struct Whose {
@@ -22,6 +31,15 @@ impl Whose {
     /// Takes note of the addresses of one more phone.
     pub fn also(&mut self, phone: &[IpAddr]) {
         self.phone.extend(phone);
+    }
+
+    /// Which way a packet goes; none between nodes, between phones, and where it is not known who is who.
+    pub fn direction(&self, src: IpAddr, dst: IpAddr) -> Option<Direction> {
+        match (self.phone.contains(&src), self.phone.contains(&dst)) {
+            (true, false) => Some(Direction::Inbound),
+            (false, true) => Some(Direction::Outbound),
+            _ => None,
+        }
     }
 
     /// Whether a message between two addresses, either way, may be evidence: of the phone with anybody, or
@@ -49,6 +67,17 @@ impl Whose {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_phone_sends_comes_in_at_the_farm() {
+        let [phone, second, node, far_end] = [1, 2, 3, 4].map(|n| IpAddr::from([10, 0, 0, n]));
+        let whose = Whose { phone: [phone, second].into(), nodes: [node, far_end].into() };
+        assert_eq!(whose.direction(phone, node), Some(Direction::Inbound));
+        assert_eq!(whose.direction(node, second), Some(Direction::Outbound));
+        assert_eq!(whose.direction(node, far_end), None);
+        assert_eq!(whose.direction(phone, second), None);
+        assert_eq!(Whose::default().direction(phone, node), None);
+    }
 
     #[test]
     fn strangers_matter_only_while_nobody_knows_who_is_who() {

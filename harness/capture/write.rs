@@ -21,11 +21,14 @@ use sipfarm_core::Instant;
 use sipfarm_core::frame::{Frame, LinkType};
 
 use super::marks;
+use super::whose::Direction;
 
 /// Clocks of 10⁻⁹ seconds. Must be said for each interface: the default is microseconds.
 const NANOSECONDS: u8 = 9;
+/// The type of an enhanced packet block.
+pub const ENHANCED_PACKET: u32 = 6;
 /// The type of a decryption secrets block, and of the secrets in it.
-const DECRYPTION_SECRETS: u32 = 10;
+pub const DECRYPTION_SECRETS: u32 = 10;
 const TLS_KEY_LOG: u32 = 0x544c_534b;
 /// Longest comment, in octets; the format holds 65 535.
 const MAX_COMMENT: usize = 4_000;
@@ -54,7 +57,12 @@ impl Writer {
     }
 
     /// Adds a packet with a comment in plain words.
-    pub fn packet(&mut self, frame: &Frame, comment: Option<&str>) -> PcapResult<()> {
+    pub fn packet(
+        &mut self,
+        frame: &Frame,
+        comment: Option<&str>,
+        direction: Option<Direction>,
+    ) -> PcapResult<()> {
         let interface_id = self.interface(frame.link)?;
         let comment = comment.map(|text| EnhancedPacketOption::Comment(Cow::Borrowed(shortened(text))));
         self.write(EnhancedPacketBlock {
@@ -62,19 +70,25 @@ impl Writer {
             timestamp: Duration::from_nanos(ticks(frame.at)),
             original_len: frame.data.len() as u32,
             data: Cow::Borrowed(&frame.data),
-            options: comment.into_iter().collect(),
+            options: comment.into_iter().chain(direction.map(flags)).collect(),
         })
     }
 
     /// Adds the head of an IP packet that had so many octets.
-    pub fn head(&mut self, at: Instant, head: &[u8], octets: usize) -> PcapResult<()> {
+    pub fn head(
+        &mut self,
+        at: Instant,
+        head: &[u8],
+        octets: usize,
+        direction: Option<Direction>,
+    ) -> PcapResult<()> {
         let interface_id = self.interface(LinkType::RAW)?;
         self.write(EnhancedPacketBlock {
             interface_id,
             timestamp: Duration::from_nanos(ticks(at)),
             original_len: octets as u32,
             data: Cow::Borrowed(head),
-            options: Vec::new(),
+            options: direction.map(flags).into_iter().collect(),
         })
     }
 
@@ -156,7 +170,16 @@ fn ticks(at: Instant) -> u64 {
     at.as_nanos().max(0) as u64
 }
 
-fn shortened(text: &str) -> &str {
+/// The flags of an enhanced packet block: the two lowest bits are the direction.
+fn flags(direction: Direction) -> EnhancedPacketOption<'static> {
+    EnhancedPacketOption::Flags(match direction {
+        Direction::Inbound => 1,
+        Direction::Outbound => 2,
+    })
+}
+
+/// As much of a comment as a packet gets.
+pub fn shortened(text: &str) -> &str {
     let mut end = text.len().min(MAX_COMMENT);
     while !text.is_char_boundary(end) {
         end -= 1;

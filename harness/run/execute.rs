@@ -17,6 +17,7 @@ use sipfarm_judge::{Finding, Verdict, calls_up, judge};
 
 use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, SourceStep, Trouble};
 use super::select::Selected;
+use crate::capture::comments::Comments;
 use crate::error::{Blame, bug};
 use crate::world::{Context, NetKind, Place, StepFailure, Waiting, World};
 
@@ -270,7 +271,8 @@ impl Ledger {
                 result.virtual_time = (self.net == NetKind::Virtual).then(|| end - result.started);
                 check_live(result, &world.live);
                 result.conclude();
-                ((), self.keep == Keep::All || !result.simply_passed())
+                let is_kept = self.keep == Keep::All || !result.simply_passed();
+                ((), is_kept.then(|| Comments::of(&result.findings, result.started)))
             })
             .await;
         if let Some(trouble) = closed.failure.as_ref().and_then(trouble_of) {

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 
 pub use self::scale::TIME_SCALE;
 use super::{Context, DNS_NODE, FAR_END_NODE, StepFailure};
+use crate::capture::comments::Comments;
 use crate::capture::recorder::Recorder;
 use crate::capture::tap::{Loss, Subscription, TapError};
 use crate::farm::{DnsNode, FarEnd, FaultSpec, Group, Member, Node, NodeKind, Trunks};
@@ -354,10 +355,10 @@ impl Lab {
 
     /// Ends the scenario: the phone stopped, the farm with its faults closed down, the capture closed
     /// behind the last packet. `judge` is given the final timeline, the profile and the end, and says
-    /// besides whether the capture is worth keeping.
+    /// besides what the capture is to tell of its packets; nothing where it is not worth keeping.
     pub async fn finish<T>(
         mut self,
-        judge: impl FnOnce(&Timeline, &Profile, Instant) -> (T, bool),
+        judge: impl FnOnce(&Timeline, &Profile, Instant) -> (T, Option<Comments>),
     ) -> Closed<T> {
         self.outlast_latency().await;
         let end = self.settle().await.until;
@@ -378,8 +379,12 @@ impl Lab {
         let recorder = record.lock().take();
         let (judged, capture) = match recorder {
             Some(recorder) => {
-                let (judged, keep) = judge(recorder.timeline(), &profile, end);
-                (judged, if keep { recorder.finish() } else { recorder.discard().map(|()| None) })
+                let (judged, comments) = judge(recorder.timeline(), &profile, end);
+                let capture = match comments {
+                    Some(comments) => recorder.finish_with(&comments),
+                    None => recorder.discard().map(|()| None),
+                };
+                (judged, capture)
             }
             None => (
                 judge(&Timeline::default(), &profile, end).0,

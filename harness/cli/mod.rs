@@ -2,6 +2,7 @@
 
 mod asked;
 mod audit;
+mod bundle;
 mod check;
 mod completions;
 mod coverage;
@@ -9,6 +10,7 @@ mod lint;
 mod log;
 mod merge;
 mod mutants;
+mod open;
 mod phone;
 mod repeat;
 mod report;
@@ -44,6 +46,10 @@ enum Command {
     Phone(phone::PhoneArgs),
     /// Judge a capture again, or one that somebody else made
     Audit(audit::AuditArgs),
+    /// Start Wireshark on the capture of a scenario
+    Open(open::OpenArgs),
+    /// Take names and secrets out of a bundle, for somebody who must not know them
+    Bundle(bundle::BundleArgs),
     /// Check feature files without running them
     Lint(lint::LintArgs),
     /// Show that every rule can fail: run the scenarios against each defect of the reference phone
@@ -88,6 +94,8 @@ pub fn main() -> Exit {
         Command::Merge(args) => merge::merge(&args),
         Command::Phone(args) => phone::phone(args),
         Command::Audit(args) => audit::audit(&args),
+        Command::Open(args) => open::open(&args),
+        Command::Bundle(args) => bundle::bundle(&args),
         Command::Lint(args) => lint::lint(&args),
         Command::Mutants(args) => mutants::mutants(&args),
         Command::Steps(args) => steps::steps(&args),

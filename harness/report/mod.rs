@@ -13,4 +13,6 @@ mod text;
 mod xml;
 
 pub use conclusion::Style;
-pub use failure::{Account, Allowed, Failure, Next, render_failure, render_remark, render_unexpected_pass};
+pub use failure::{
+    Account, Allowed, Failure, Next, quoted, render_failure, render_remark, render_unexpected_pass,
+};

@@ -1,0 +1,103 @@
+//! `sipfarm bundle --redact`: a copy of a bundle without names, numbers and secrets.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::capture::redact::{Words, redact};
+use crate::error::{Error, Exit, Result};
+use crate::run::bundle::Bundle;
+use crate::run::record::Recorded;
+
+/// Arguments of `sipfarm bundle`.
+#[derive(Debug, clap::Args)]
+pub struct BundleArgs {
+    /// Replace names, numbers, digest responses and keys by others of the same length, in captures and records
+    #[arg(long, required = true)]
+    redact: bool,
+    /// The bundle's folder
+    #[arg(value_name = "DIR")]
+    bundle: PathBuf,
+    /// Where the copy goes: a new folder [default: DIR-redacted]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Writes the copy; the bundle stays as it is.
+///
+/// # Errors
+/// There is no bundle, the copy's folder is not empty, or a capture is broken.
+pub fn bundle(args: &BundleArgs) -> Result<Exit> {
+    let recorded =
+        Recorded::open(&args.bundle).map_err(|error| Error::usage(error.to_string(), error.hint()))?;
+    let folder = recorded.folder.canonicalize().unwrap_or(recorded.folder);
+    let out = args.out.clone().unwrap_or_else(|| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        folder.with_file_name(format!("{name}-redacted"))
+    });
+    let files = files(&folder)?;
+    let out = Bundle::create_at(&out)?.folder().to_owned();
+    let (mut words, mut shut, mut left_out) = (Words::default(), 0, Vec::new());
+    let is = |file: &Path, ends: &[&str]| file.extension().is_some_and(|end| ends.iter().any(|e| end == *e));
+    // Messages say what is a name; the records name it again.
+    let (captures, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is(file, &["pcapng"]));
+    for file in &captures {
+        let redacted = redact(&read(&folder.join(file))?, &mut words)
+            .map_err(|source| Error::Unreadable { path: folder.join(file), source })?;
+        shut += usize::from(redacted.had_secrets);
+        write(&out.join(file), &redacted.file)?;
+    }
+    for file in others {
+        if is(&file, &["json", "ndjson"]) {
+            let mut text = read(&folder.join(&file))?;
+            words.in_notes(&mut text);
+            write(&out.join(&file), &text)?;
+        } else {
+            left_out.push(file.display().to_string());
+        }
+    }
+    println!("{}: {} captures without names, numbers and secrets", out.display(), captures.len());
+    if shut > 0 {
+        println!(
+            "{shut} of them had secrets of TLS, which are gone: what was said over TLS cannot be judged again"
+        );
+    }
+    if !left_out.is_empty() {
+        println!("left out: {}", left_out.join(", "));
+    }
+    Ok(Exit::Passed)
+}
+
+/// The files of a bundle and of the folders in it, in order.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in entries(folder)? {
+        match path.is_dir() {
+            true => files.extend(entries(&path)?.into_iter().filter(|path| path.is_file())),
+            false => files.push(path),
+        }
+    }
+    let within = files.into_iter().filter_map(|path| Some(path.strip_prefix(folder).ok()?.to_owned()));
+    Ok(within.collect())
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listed = fs::read_dir(folder).and_then(|entries| {
+        let paths: io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+        paths
+    });
+    let mut paths = listed.map_err(|source| Error::Unreadable { path: folder.to_owned(), source })?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
+}
+
+fn write(path: &Path, octets: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, octets))
+        .map_err(|source| Error::Unwritable { path: path.to_owned(), source })
+}

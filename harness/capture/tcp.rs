@@ -261,7 +261,10 @@ impl Flow {
                     match &mut self.tls {
                         Some(records) => {
                             let said = records.push(&octets, carrier, others, known.secrets);
-                            let told = said.into_iter().flat_map(|said| self.said(way, said, service));
+                            let matters = known.whose.may_matter(way.0.ip(), way.1.ip());
+                            let heard = |said: &Said| matters || !matches!(said, Said::Lost(..));
+                            let said = said.into_iter().filter(heard);
+                            let told = said.flat_map(|said| self.said(way, said, service));
                             events.extend(told.collect::<Vec<_>>());
                         }
                         None => {
@@ -296,7 +299,9 @@ impl Flow {
                 return found.into_iter().map(|found| event(way, Transport::Tls, found)).collect();
             }
             Said::Lost(why, carrier) if service == Service::Sip => {
-                return vec![lost(way, carrier.at, &carrier, why)];
+                // Without its secret, all that the connection carries from here on is missing.
+                let since = Some(carrier.at).filter(|_| why != tls::NO_SECRET);
+                return vec![trouble(way, since, &carrier, why)];
             }
             Said::Lost(..) => return Vec::new(),
             Said::ClientHello(carrier) => (TlsStep::ClientHello, carrier),
@@ -332,9 +337,13 @@ fn message_event((src, dst): Way, transport: Transport, message: Message, carrie
 }
 
 /// Messages may be missing on the timeline: the judge must know.
-fn lost((src, dst): Way, since: Instant, carrier: &Carrier, why: &str) -> Event {
+fn lost(way: Way, since: Instant, carrier: &Carrier, why: &str) -> Event {
+    trouble(way, Some(since), carrier, why)
+}
+
+fn trouble((src, dst): Way, since: Option<Instant>, carrier: &Carrier, why: &str) -> Event {
     let what = format!("messages over TCP from {src} to {dst} could not be followed: {why}");
-    let kind = EventKind::Mark(Mark::Trouble { what, since: Some(since) });
+    let kind = EventKind::Mark(Mark::Trouble { what, since });
     Event { at: carrier.at, packets: carrier.packets.clone(), kind }
 }
 

@@ -32,6 +32,9 @@ pub fn begins(first: u8) -> bool {
     matches!(first, ALERT | HANDSHAKE)
 }
 
+/// Why a whole connection cannot be read, from its first message to its last.
+pub const NO_SECRET: &str = "it is TLS, and the capture has no secret of it";
+
 /// What is found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Said {
@@ -105,7 +108,7 @@ impl Records {
         }
         if self.octets.len() > MAX_WAITING || self.whole_record().is_some() && !self.may_open(others) {
             let carrier = self.carriers.consume(self.octets.len());
-            said.push(self.lose("it is TLS, and the capture has no secret of it", carrier));
+            said.push(self.lose(NO_SECRET, carrier));
         }
         said
     }

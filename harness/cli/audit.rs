@@ -14,9 +14,9 @@ use sipfarm_judge::{Mark, Timeline, Verdict, judge, verdict};
 use self::cast::{CastArgs, WhoIsWho};
 use crate::capture::read::{CaptureError, Recording, read};
 use crate::error::{Error, Exit, Result};
-use crate::report::render_failure;
+use crate::report::{html, render_failure};
 use crate::run::events::ScenarioResult;
-use crate::run::record::{self, Scenario};
+use crate::run::record::{self, Header, Recorded, Scenario};
 
 /// Arguments of `sipfarm audit`.
 #[derive(Debug, clap::Args)]
@@ -29,8 +29,19 @@ pub struct AuditArgs {
     #[command(flatten)]
     cast: CastArgs,
     /// How the findings are printed
-    #[arg(long, value_enum, default_value_t = super::Format::Text)]
-    format: super::Format,
+    #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
+    format: AuditFormat,
+}
+
+/// How an audit prints what it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum AuditFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// A page for a browser, as that of a run.
+    Html,
 }
 
 impl AuditArgs {
@@ -82,6 +93,7 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
     };
     let who = cast::cast(&args.cast, scene.as_ref(), &mut recording.timeline)?;
     let result = examine(args, &recording, scene.as_ref(), &profile);
+    let audit_seed = scene.as_ref().map_or(0, |scene| scene.seed);
     let audit = Audit {
         schema: "sipfarm.audit/2",
         scenario: scene.map(|scene| scene.name),
@@ -94,8 +106,9 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
         not_judged: not_judged(&result.findings),
     };
     match args.format {
-        super::Format::Json => println!("{}", serde_json::to_string_pretty(&audit).unwrap_or_default()),
-        super::Format::Text => print_text(args, &audit, &result),
+        AuditFormat::Json => println!("{}", serde_json::to_string_pretty(&audit).unwrap_or_default()),
+        AuditFormat::Text => print_text(args, &audit, &result),
+        AuditFormat::Html => print!("{}", html::render(&as_run(result, audit_seed))),
     }
     Ok(exit_of(audit.verdict))
 }
@@ -173,6 +186,16 @@ fn examine(args: &AuditArgs, recording: &Recording, scene: Option<&Scene>, profi
     };
     result.read(timeline);
     Scenario::of(&result, Path::new(""))
+}
+
+/// As a run of that scenario alone.
+fn as_run(scenario: Scenario, seed: u64) -> Recorded {
+    let header = Header::new(seed, "capture", &scenario.phone, scenario.started);
+    Recorded {
+        folder: PathBuf::new(),
+        header,
+        events: vec![record::Event::ScenarioFinished(Box::new(scenario))],
+    }
 }
 
 fn print_text(args: &AuditArgs, audit: &Audit, result: &Scenario) {

@@ -208,3 +208,13 @@ fn a_capture_that_is_cut_or_whose_clock_goes_back_accuses_nobody() {
     assert_eq!((verdict.as_str(), code), ("inconclusive", 4), "{notes}");
     assert!(notes.contains("the file ends within a packet"), "{notes}");
 }
+
+#[test]
+fn an_audit_is_a_page_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.pcap");
+    std::fs::write(&path, pcap(1, &unanswered())).unwrap();
+    let page = sipfarm(&["audit", path.to_str().unwrap(), "--complete", "--format", "html"]);
+    assert_eq!(page.code, 0, "{}", page.err);
+    assert!(page.out.starts_with("<!doctype html>") && page.out.contains("a capture without a scenario"));
+}

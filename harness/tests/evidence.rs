@@ -266,3 +266,44 @@ fn a_redacted_bundle_has_no_names_and_the_same_verdicts() {
         assert!(!rows.is_empty() && rows.iter().all(|row| row[0] == "1"), "{rows:?}");
     }
 }
+
+#[test]
+fn a_scenario_is_opened_by_number_name_or_place_at_the_packet_that_decided() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let bundle = out.to_str().unwrap();
+    let feature = SCENARIO.split(':').next().unwrap();
+    let ran = sipfarm(&["run", feature, "--defect", "skips-secondary", "--out", bundle]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let results = results(&out);
+    let result = results.iter().find(|result| result["verdict"] == "fail").unwrap();
+    let failed = result["findings"].as_array().unwrap().iter().find(|f| f["verdict"] == "fail").unwrap();
+    let packet = failed["packets"].as_array().unwrap().last().unwrap();
+    let capture = result["capture"].as_str().unwrap();
+    let place = format!("{}:{}", result["feature"].as_str().unwrap(), result["line"]);
+    let number = result["id"].to_string();
+    for wanted in [&number, result["name"].as_str().unwrap(), &place] {
+        let printed = sipfarm(&["open", bundle, wanted, "--print"]);
+        assert_eq!(
+            (printed.code, printed.out),
+            (0, format!("wireshark -r {capture} -g {packet}\n")),
+            "{wanted}"
+        );
+    }
+    let printed = sipfarm(&["open", bundle, &number, "--packet", "7", "--print"]);
+    assert_eq!(printed.out, format!("wireshark -r {capture} -g 7\n"));
+    for (wanted, words) in [("no such name", "none of the"), ("e", "may be")] {
+        let refused = sipfarm(&["open", bundle, wanted, "--print"]);
+        assert_eq!(refused.code, 2, "{wanted}: {}", refused.out);
+        assert!(refused.err.contains(words), "{}", refused.err);
+    }
+    let mut command = common::program();
+    command.args(["open", bundle, &number]).env("PATH", "");
+    let without = common::Ran::from(command.output().unwrap());
+    assert_eq!(without.code, 5);
+    assert!(
+        without.err.contains("Wireshark is not installed here; the command is: wireshark -r"),
+        "{}",
+        without.err
+    );
+}

@@ -82,15 +82,15 @@ struct NotJudged {
 pub fn audit(args: &AuditArgs) -> Result<Exit> {
     let mut recording = read(&args.file).map_err(|error| unreadable(args, &error))?;
     let scene = only_scene(args, &recording.timeline)?;
-    if scene.is_none() && recording.timeline.sip().next().is_none() {
-        return Err(without_sip(args, &recording));
-    }
     let profile = match (&args.profile, &scene) {
         (Some(name), Some(scene)) => super::check::profile(name)?.at_scale(scene.time_scale),
         (Some(name), None) => super::check::profile(name)?.at_own_scale(),
         (None, Some(scene)) => scene.profile.clone(),
         (None, None) => Profile::default(),
     };
+    if scene.is_none() && recording.timeline.sip().next().is_none() {
+        return Err(without_sip(args, &recording));
+    }
     let who = cast::cast(&args.cast, scene.as_ref(), &mut recording.timeline)?;
     let result = examine(args, &recording, scene.as_ref(), &profile);
     let audit_seed = scene.as_ref().map_or(0, |scene| scene.seed);

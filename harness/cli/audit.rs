@@ -15,6 +15,7 @@ use self::cast::{CastArgs, WhoIsWho};
 use crate::capture::read::{CaptureError, Recording, read};
 use crate::error::{Error, Exit, Result};
 use crate::report::{html, render_failure};
+use crate::requirements::Requirements;
 use crate::run::events::ScenarioResult;
 use crate::run::record::{self, Header, Recorded, Scenario};
 
@@ -108,7 +109,7 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
     match args.format {
         AuditFormat::Json => println!("{}", serde_json::to_string_pretty(&audit).unwrap_or_default()),
         AuditFormat::Text => print_text(args, &audit, &result),
-        AuditFormat::Html => print!("{}", html::render(&as_run(result, audit_seed))),
+        AuditFormat::Html => print!("{}", page(result, &recording.timeline, audit_seed)),
     }
     Ok(exit_of(audit.verdict))
 }
@@ -188,14 +189,13 @@ fn examine(args: &AuditArgs, recording: &Recording, scene: Option<&Scene>, profi
     Scenario::of(&result, Path::new(""))
 }
 
-/// As a run of that scenario alone.
-fn as_run(scenario: Scenario, seed: u64) -> Recorded {
+/// The report of a run of that scenario alone.
+fn page(scenario: Scenario, timeline: &Timeline, seed: u64) -> String {
+    let known = Requirements::load_embedded();
+    let pages = BTreeMap::from([(scenario.id, html::page(&scenario, Ok(timeline), &known))]);
     let header = Header::new(seed, "capture", &scenario.phone, scenario.started);
-    Recorded {
-        folder: PathBuf::new(),
-        header,
-        events: vec![record::Event::ScenarioFinished(Box::new(scenario))],
-    }
+    let events = vec![record::Event::ScenarioFinished(Box::new(scenario))];
+    html::render(&Recorded { folder: PathBuf::new(), header, events }, &pages, &known)
 }
 
 fn print_text(args: &AuditArgs, audit: &Audit, result: &Scenario) {

@@ -59,7 +59,7 @@ impl Comments {
         self.0.is_empty()
     }
 
-    /// Copies a capture of [`super::write::Writer`] and puts the comments in. Nothing else changes: packets
+    /// Copies a capture of `super::write::Writer` and puts the comments in. Nothing else changes: packets
     /// keep their numbers.
     ///
     /// # Errors

@@ -146,15 +146,15 @@ impl Recorder {
         self.packets += 1;
         let (earliest, latest) = self.extent.unwrap_or((frame.at, frame.at));
         self.extent = Some((earliest.min(frame.at), latest.max(frame.at)));
-        let direction = self.decoder.direction(frame);
         let mut full = None;
         if let Some(audio) = self.decoder.audio(self.packets, frame) {
             full = self.limit.hear(&mut self.timeline, &audio.packet);
             self.write(|file| {
                 file.held += audio.head.len();
-                file.writer.head(frame.at, audio.head, audio.octets, direction)
+                file.writer.head(frame.at, audio.head, audio.octets)
             });
         } else {
+            let direction = self.decoder.direction(frame);
             self.write(|file| {
                 file.held += frame.data.len();
                 file.writer.packet(frame, comment, direction)

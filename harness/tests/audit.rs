@@ -141,16 +141,16 @@ fn unanswered() -> Vec<(i64, Vec<u8>)> {
 fn what_cannot_be_judged_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let audio = frames::datagram(5, "192.0.2.1:4000", "192.0.2.2:4000", &[0x80; 172]).data;
-    let cases: [(&str, Option<Vec<u8>>, &[&str]); 5] = [
-        ("empty.pcapng", Some(Vec::new()), &["is empty"]),
-        ("folder", None, &["is a folder; name a capture in it"]),
-        ("audio.pcap", Some(pcap(1, &[(5, audio)])), &["there is no SIP in its 1 packets"]),
+    let cases: [(&str, Option<Vec<u8>>, &str); 5] = [
+        ("empty.pcapng", Some(Vec::new()), "is empty"),
+        ("folder", None, "is a folder; name a capture in it"),
+        ("audio.pcap", Some(pcap(1, &[(5, audio)])), "there is no SIP in its 1 packets"),
         (
             "wlan.pcap",
             Some(pcap(105, &unanswered())),
-            &["7 packets of link type 105, which sipfarm does not read"],
+            "7 packets of link type 105, which sipfarm does not read",
         ),
-        ("words.pcap", Some(b"Dear Sir or Madam".to_vec()), &["is not a pcapng or pcap file"]),
+        ("words.pcap", Some(b"Dear Sir or Madam".to_vec()), "is not a pcapng or pcap file"),
     ];
     for (name, octets, expected) in cases {
         let path = folder.path().join(name);
@@ -161,9 +161,7 @@ fn what_cannot_be_judged_is_refused_in_a_sentence() {
         let ran = audit(path.to_str().unwrap(), &[]);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{name}: {}", ran.err);
         assert_eq!(ran.err.lines().filter(|line| line.starts_with("error")).count(), 1, "{}", ran.err);
-        for words in expected {
-            assert!(ran.err.contains(words), "{name}: {}", ran.err);
-        }
+        assert!(ran.err.contains(expected), "{name}: {}", ran.err);
     }
 }
 

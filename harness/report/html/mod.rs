@@ -2,7 +2,7 @@
 //!
 //! The pages of scenarios are made one by one ([`page`]), so that whoever calls may do it on several processors, and
 //! lie in the file as text that no browser reads before somebody opens them. What a phone, an author or a file says
-//! goes through [`escape::Escaped`] everywhere; and if something slipped through, the page's own policy forbids every
+//! goes through `escape::Escaped` everywhere; and if something slipped through, the page's own policy forbids every
 //! script but the one that stands beside this file.
 
 mod coverage;

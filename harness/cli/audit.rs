@@ -166,6 +166,8 @@ fn examine(args: &AuditArgs, recording: &Recording, scene: Option<&Scene>, profi
         line: scene.map_or(0, |scene| scene.line),
         name: scene.map_or("a capture without a scenario", |scene| &scene.name).to_owned(),
         example: Vec::new(),
+        tries: Vec::new(),
+        flaky_passes: false,
         source: Vec::new(),
         tags: scene.map(|scene| scene.tags.clone()).unwrap_or_default(),
         phone: profile.id.clone(),

@@ -18,6 +18,7 @@ mod reporters;
 mod run;
 mod schema;
 mod steps;
+mod tries;
 mod watch;
 
 use clap::{CommandFactory, Parser, Subcommand};

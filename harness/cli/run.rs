@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use sipfarm_core::Span;
@@ -16,6 +17,7 @@ use super::check::{check, profile};
 use super::repeat::{CommandOf, Repetition, repeat};
 use super::report::open;
 use super::reporters::{ReporterArg, Reporters};
+use super::tries::{FlakyArg, Tries};
 use crate::capture::tap::{Tap, TapError};
 use crate::error::{Blame, Error, Exit, Result, bug, count};
 use crate::net::Link;
@@ -82,6 +84,13 @@ pub struct RunArgs {
     /// Only what did not end well in that bundle [default: captures/latest]
     #[arg(long, value_name = "BUNDLE", num_args = 0..=1, default_missing_value = "captures/latest", conflicts_with = "paths")]
     failed: Option<PathBuf>,
+    /// Try what did not end well again, so often at most, on real sockets; every try is kept, and a scenario that ends
+    /// well on a later one is flaky
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100), conflicts_with = "repeat")]
+    retries: u32,
+    /// What a flaky scenario counts as
+    #[arg(long, value_name = "fail|pass", value_enum, default_value_t = FlakyArg::Fail)]
+    flaky: FlakyArg,
     /// How the run is shown; several at once, with commas or again
     #[arg(long = "reporter", value_name = "NAME", value_enum, value_delimiter = ',', default_value = "list")]
     reporters: Vec<ReporterArg>,
@@ -137,6 +146,10 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         let why = "--link is for the simulated network: the loopback interface of the kernel delays and loses nothing";
         return Err(Error::usage(why, "leave --link out, or run with --net virtual"));
     }
+    if args.retries > 0 && args.net == NetArg::Virtual {
+        let why = "--retries is for real sockets: in virtual time the same seed gives the same packets again";
+        return Err(Error::usage(why, "try other seeds with --repeat N, or run with --net loopback"));
+    }
     let (mut selected, warnings) = check(&selection)?;
     if let Some(shard) = args.shard {
         selected.shard(shard)?;
@@ -176,6 +189,8 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     let program = std::env::current_exe()
         .map_err(|error| Error::lab(format!("this program cannot find itself: {error}"), ""))?;
     let (captures, first) = (Arc::clone(&bundle), args.seed);
+    let tries = Tries::new(args.retries, args.flaky);
+    let number = tries.number();
     // The reference phone answers for itself, and reads no terminal.
     let may_ask = net != NetKind::Virtual && matches!(phone, PhoneChoice::Profile(_));
     let context = Context {
@@ -189,14 +204,15 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         time_scale: args.time_scale,
         scenario_limit: (net != NetKind::Virtual).then(|| Span::from_secs(args.scenario_limit.into())),
         capture_of: Box::new(move |place: &Place| {
-            Some(match place.run_seed == first {
-                true => captures.capture(place.id),
-                false => captures.capture_of_seed(place.run_seed, place.id),
+            Some(match number.load(Ordering::Relaxed) {
+                1 if place.run_seed == first => captures.capture(place.id),
+                1 => captures.capture_of_seed(place.run_seed, place.id),
+                number => captures.capture_of_try(number, place.id),
             })
         }),
     };
     let context = Arc::new(context);
-    let ran = run_selected(&args, selected.clone(), Arc::clone(&context), &bundle)?;
+    let ran = run_selected(&args, selected.clone(), Arc::clone(&context), &bundle, tries)?;
     if args.repeat == 1 || ran.0 == Exit::Interrupted {
         return Ok(ran.0);
     }
@@ -242,60 +258,93 @@ fn failed_in(bundle: &Path) -> Result<Vec<String>> {
 
 fn run_selected(
     args: &RunArgs,
-    selected: Selected,
+    mut selected: Selected,
     context: Arc<Context>,
     bundle: &Bundle,
+    tries: Tries,
 ) -> Result<(Exit, Vec<ScenarioResult>)> {
     let count = selected.scenarios.len();
     let started = Started::new(args.seed, context.net.as_str(), count);
-    let reporter = Rc::new(RefCell::new(Reporters::new(&args.reporters, bundle)?));
-    reporter.borrow_mut().event(&RunEvent::Started(started));
+    let telling = Rc::new(Telling {
+        reporters: RefCell::new(Reporters::new(&args.reporters, bundle)?),
+        tries,
+        results: RefCell::default(),
+    });
+    telling.tell(RunEvent::Started(started));
     let begun = Instant::now();
-    let command = repeat_command(args);
-    // Who is asked questions at the terminal needs its keys.
-    let keys = context.desk.is_none();
-    let execution = Execution {
-        selected,
-        context,
-        seed: args.seed,
-        jobs: args.jobs.map(|jobs| jobs as usize),
-        repeat: Box::new(move |place| command(place)),
-        keep: Keep::All,
-    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::lab(format!("no runtime: {error}"), ""))?;
-    let (events, asked) = (Rc::clone(&reporter), Rc::clone(&reporter));
-    let told = |wish| match wish {
-        Wish::State => asked.borrow_mut().state(),
-        Wish::Tick => asked.borrow_mut().tick(),
-    };
-    let (results, cut_short) = runtime.block_on(async {
-        tokio::select! {
-            ran = execute(execution, move |event| events.borrow_mut().event(&event)) => ran,
-            never = wishes(keys, told) => never,
+    let cut_short = loop {
+        let command = repeat_command(args);
+        let execution = Execution {
+            selected: selected.clone(),
+            context: Arc::clone(&context),
+            seed: args.seed,
+            jobs: args.jobs.map(|jobs| jobs as usize),
+            repeat: Box::new(move |place| command(place)),
+            keep: Keep::All,
+        };
+        // Who is asked questions at the terminal needs its keys.
+        let cut_short = runtime.block_on(run_once(execution, &telling, context.desk.is_none()));
+        let again = if cut_short.is_none() { telling.tries.again() } else { BTreeSet::new() };
+        if again.is_empty() {
+            break cut_short;
         }
-    });
+        selected.keep(|scenario| again.contains(&scenario.id));
+    };
+    telling.tries.rest().into_iter().for_each(|event| telling.tell(event));
+    let results = telling.results.take();
     let elapsed = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
     let mut summary = Summary::of(count, &results, cut_short, elapsed);
     if bug::seen() {
         summary.exit = summary.exit.or(Exit::Bug);
     }
     let exit = summary.exit;
-    reporter.borrow_mut().event(&RunEvent::Finished(summary));
+    telling.tell(RunEvent::Finished(summary));
     report_bugs(&results, bundle);
     if cut_short.is_none() && results.len() < count && !bug::seen() {
         let (message, place) = bug::last_noted().unwrap_or_default();
         bug::tell(bundle.folder(), &format!("a scenario has no result: {message}"), &place);
     }
-    let unwritten = reporter.borrow().unwritten();
+    let unwritten = telling.reporters.borrow().unwritten();
     let unmade = super::report::write_views(bundle.folder()).err();
     let exit = unwritten.iter().chain(&unmade).fold(exit, |exit, error| {
         eprintln!("{}", error.explain());
         exit.or(error.exit())
     });
     Ok((exit, results))
+}
+
+/// Runs what is selected once, and tells what happens. Yields how many were cut short, when it was interrupted.
+async fn run_once(execution: Execution, telling: &Rc<Telling>, keys: bool) -> Option<usize> {
+    let events = Rc::clone(telling);
+    let happened = move |event| events.tries.pass_on(event).into_iter().for_each(|event| events.tell(event));
+    let asked = |wish| match wish {
+        Wish::State => telling.reporters.borrow_mut().state(),
+        Wish::Tick => telling.reporters.borrow_mut().tick(),
+    };
+    tokio::select! {
+        (_, cut_short) = execute(execution, happened) => cut_short,
+        never = wishes(keys, asked) => never,
+    }
+}
+
+/// Who is told of a run, and what was told of its scenarios.
+struct Telling {
+    reporters: RefCell<Reporters>,
+    tries: Tries,
+    results: RefCell<Vec<ScenarioResult>>,
+}
+
+impl Telling {
+    fn tell(&self, event: RunEvent) {
+        self.reporters.borrow_mut().event(&event);
+        if let RunEvent::ScenarioFinished(result) = event {
+            self.results.borrow_mut().push(*result);
+        }
+    }
 }
 
 /// One report for each bug of ours that the run has shown, however many scenarios it hit, but for

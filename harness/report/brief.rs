@@ -91,6 +91,7 @@ impl<W: Write> Brief<W> {
             "PASS" => ".",
             "SKIP" => "-",
             "INCO" => "?",
+            "FLAKY" => "~",
             other => &other[..1],
         };
         let mut text = self.style.paint(label, letter);

@@ -39,7 +39,7 @@ impl Style {
         let code = match label {
             "PASS" => 32,
             "FAIL" | "BUG" | "LAB" | "ERROR" => 31,
-            "INCO" | "WARN" | FIXED => 33,
+            "INCO" | "WARN" | "FLAKY" | FIXED => 33,
             _ => 2,
         };
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
@@ -86,6 +86,9 @@ fn render_summary(summary: &Summary, scenarios: &[&Scenario], bundle: &Path) -> 
     let missing = summary.selected.saturating_sub(done + summary.interrupted);
     let mut text =
         format!("{} in {}: {}", count(done, "scenario"), seconds(summary.real_time), tally(&summary.counts));
+    if summary.flaky > 0 {
+        let _ = write!(text, "  {} of them flaky", summary.flaky);
+    }
     if summary.interrupted > 0 {
         let _ = write!(text, "  {} interrupted", summary.interrupted);
     }

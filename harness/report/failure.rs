@@ -168,6 +168,13 @@ pub fn render_failure(scenario: &Scenario, bundle: &Path) -> String {
     if failure.accounts.is_empty() && scenario.failed_step.is_none() && scenario.trouble.is_none() {
         line(&mut text, "seen", "nothing that any rule or step could judge");
     }
+    if let Some(tries) = scenario.tries_in_words() {
+        line(&mut text, "tries", &tries);
+        let others = scenario.tries.iter().skip(1).filter_map(|again| again.capture.as_ref());
+        for capture in others {
+            line(&mut text, "", &bundle.join(capture).display().to_string());
+        }
+    }
     let capture = failure.capture.map(|capture| capture.display().to_string());
     let Next { judge, look, repeat } = failure.next;
     for (name, told) in [("evidence", capture), ("judge", judge), ("look", look), ("repeat", Some(repeat))] {
@@ -202,6 +209,9 @@ pub fn render_unexpected_pass(pass: &UnexpectedPass) -> String {
 
 /// Why it did not simply pass, in a few words.
 pub fn reason(result: &Scenario) -> Option<String> {
+    if let Some(tries) = result.tries_in_words().filter(|_| result.is_flaky()) {
+        return Some(tries);
+    }
     if let Some(trouble) = &result.trouble {
         return Some(trouble.message.clone());
     }

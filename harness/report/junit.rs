@@ -4,14 +4,14 @@
 //! | verdict | as |
 //! |---|---|
 //! | pass, warn | a case that passed; a warning stands in its output |
-//! | fail | `failure`: an accusation of the phone, and nothing else is one |
+//! | fail | `failure`: an accusation of the phone, and nothing else is one; of the type `flaky` when it passed on another try |
 //! | inconclusive, pending | `error` of the type `inconclusive` |
 //! | trouble | `error` of the type `lab`, `author` or `bug` |
 //! | unexpected pass | `error` of the type `known-issue-passed` |
 //! | cut short, never begun | `error` of the type `interrupted` |
 //! | not applicable, not exercised, known issue | `skipped` of that type |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sipfarm_core::Span;
@@ -20,7 +20,7 @@ use sipfarm_judge::Verdict;
 use super::failure::{reason, render_failure, render_remark, render_unexpected_pass};
 use super::text::{clean, count, seconds, utc};
 use super::xml::Element;
-use crate::error::Blame;
+use crate::error::{Blame, Exit};
 use crate::run::record::{Event, Recorded, Scenario};
 
 /// The whole of `junit.xml`. Attachments are named by the bundle's folder as it was opened, for Jenkins and
@@ -237,6 +237,8 @@ fn outcome_of(scenario: &Scenario, bundle: &Path) -> Outcome {
     let blame = scenario.trouble.as_ref().map(|trouble| trouble.blame);
     match (blame, scenario.verdict) {
         (Some(Blame::Ours), _) => Outcome::Error(told("bug")),
+        _ if scenario.is_flaky() && scenario.exit == Exit::Passed => Outcome::Skipped(told("flaky")),
+        (_, Verdict::Fail) if scenario.is_flaky() => Outcome::Failure(told("flaky")),
         (_, Verdict::Fail) => Outcome::Failure(told(&rule_of(scenario))),
         (Some(Blame::Lab), _) => Outcome::Error(told("lab")),
         (Some(Blame::Author), _) => Outcome::Error(told("author")),
@@ -266,9 +268,8 @@ fn output_of(scenario: &Scenario, bundle: &Path) -> String {
             text += &format!("[[ATTACHMENT|{path}]]\n");
         }
     };
-    if let Some(capture) = &scenario.capture {
-        attach(capture);
-    }
+    let others = scenario.tries.iter().skip(1).filter_map(|again| again.capture.as_ref());
+    scenario.capture.iter().chain(others).for_each(|capture| attach(capture));
     attach("report.html");
     if let Some(virtual_time) = scenario.virtual_time {
         text += &format!("virtual time {}\n", seconds(virtual_time));
@@ -286,7 +287,7 @@ fn output_of(scenario: &Scenario, bundle: &Path) -> String {
 /// began, so that a run that was broken off is not green.
 fn cut_short(recorded: &Recorded) -> Vec<Case> {
     let mut open: BTreeMap<u32, Case> = BTreeMap::new();
-    let (mut selected, mut begun) = (0, 0);
+    let (mut selected, mut begun) = (0, BTreeSet::new());
     let interrupted = |name: &str, place: Option<(String, u32)>, took: Span| Case {
         name: clean(name),
         place,
@@ -302,7 +303,8 @@ fn cut_short(recorded: &Recorded) -> Vec<Case> {
         match event {
             Event::Started(started) => selected = started.selected,
             Event::ScenarioStarted { id, name } => {
-                begun += 1;
+                // A scenario that is tried again begins again.
+                begun.insert(*id);
                 open.insert(*id, interrupted(name, None, Span::ZERO));
             }
             Event::ScenarioFinished(scenario) => _ = open.remove(&scenario.id),
@@ -313,7 +315,7 @@ fn cut_short(recorded: &Recorded) -> Vec<Case> {
         }
     }
     let mut cases: Vec<Case> = open.into_values().collect();
-    let missing = selected.saturating_sub(begun);
+    let missing = selected.saturating_sub(begun.len());
     if missing > 0 {
         let mut case = interrupted("every scenario was run", None, Span::ZERO);
         if let Outcome::Error(told) = &mut case.outcome {

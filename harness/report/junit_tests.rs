@@ -84,6 +84,21 @@ fn only_an_accusation_is_a_failure_and_every_other_trouble_has_a_type_of_its_own
 }
 
 #[test]
+fn a_flaky_scenario_is_a_failure_unless_the_run_was_told_otherwise() {
+    for (flaky_passes, told) in [(false, "failure flaky"), (true, "skipped flaky")] {
+        let mut flaky = result(1, &[Verdict::Fail]);
+        flaky.tried(&result(1, &[Verdict::Fail]));
+        flaky.tried(&result(1, &[Verdict::Pass]));
+        flaky.tries[1].capture = Some(format!("{BUNDLE}/001-try-2.pcapng").into());
+        flaky.flaky_passes = flaky_passes;
+        let document = render(&recorded(1, &[flaky], false));
+        assert_eq!(outcomes(&document)[0].1, told);
+        assert!(document.contains("message=\"flaky: fail, then pass\""), "{document}");
+        assert!(document.contains("[[ATTACHMENT|captures/run-7/001-try-2.pcapng]]"), "{document}");
+    }
+}
+
+#[test]
 fn totals_add_up() {
     let document = render(&recorded(15, &all_kinds(), true));
     let document = roxmltree::Document::parse(&document).unwrap();

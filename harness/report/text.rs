@@ -50,6 +50,7 @@ pub const FIXED: &str = "FIXED";
 pub fn label(result: &Scenario) -> &'static str {
     match (result.trouble.as_ref().map(|trouble| trouble.blame), result.verdict) {
         (Some(Blame::Ours), _) => "BUG",
+        _ if result.is_flaky() => "FLAKY",
         (_, Verdict::Fail) => "FAIL",
         (Some(Blame::Lab), _) => "LAB",
         (Some(Blame::Author), _) => "ERROR",

@@ -66,6 +66,11 @@ impl Bundle {
         self.folder.join(format!("{id:03}.pcapng"))
     }
 
+    /// The capture of a scenario that is tried for the second time, the third …
+    pub fn capture_of_try(&self, number: u32, id: ScenarioId) -> PathBuf {
+        self.folder.join(format!("{id:03}-try-{number}.pcapng"))
+    }
+
     /// The capture of a scenario in a repetition of the run under another seed.
     pub fn capture_of_seed(&self, seed: u64, id: ScenarioId) -> PathBuf {
         self.folder.join(format!("seed-{seed}")).join(format!("{id:03}.pcapng"))

@@ -127,6 +127,21 @@ pub struct ScenarioResult {
     pub calls_up: Vec<String>,
     /// What kept us from judging.
     pub trouble: Option<Trouble>,
+    /// Every try, this first one too, where it was tried again because it did not end well.
+    pub tries: Vec<Try>,
+    /// Whether the run has been told to take a flaky one for one that passed.
+    pub flaky_passes: bool,
+}
+
+/// One of several tries of a scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Try {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What it alone would make the run's exit code.
+    pub exit: Exit,
+    /// Its capture.
+    pub capture: Option<PathBuf>,
 }
 
 impl ScenarioResult {
@@ -176,6 +191,21 @@ impl ScenarioResult {
         }
     }
 
+    /// Whether trying it again may tell more: neither an author's mistake nor a bug of ours goes away by itself.
+    pub fn may_be_tried_again(&self) -> bool {
+        matches!(self.exit(), Exit::Finding | Exit::Inconclusive | Exit::LabUnfit)
+    }
+
+    /// Notes how this result, or another of the same scenario, has ended as a try.
+    pub fn tried(&mut self, again: &ScenarioResult) {
+        self.tries.push(Try { verdict: again.verdict, exit: again.exit(), capture: again.capture.clone() });
+    }
+
+    /// Whether it did not end well at first, and did so later.
+    pub fn is_flaky(&self) -> bool {
+        self.tries.iter().any(|again| again.exit == Exit::Passed)
+    }
+
     /// Whether there is nothing that anybody might want to look into.
     pub fn simply_passed(&self) -> bool {
         self.exit() == Exit::Passed && self.verdict != Verdict::Warn
@@ -188,6 +218,9 @@ impl ScenarioResult {
 
     /// What this scenario alone would make the run's exit code.
     pub fn exit(&self) -> Exit {
+        if self.flaky_passes && self.is_flaky() {
+            return Exit::Passed;
+        }
         let trouble = match self.trouble.as_ref().map(|trouble| trouble.blame) {
             None => Exit::Passed,
             Some(Blame::Author) => Exit::Usage,
@@ -269,6 +302,8 @@ pub struct Summary {
     pub counts: BTreeMap<Verdict, usize>,
     /// How many were under way when the run was interrupted.
     pub interrupted: usize,
+    /// How many did not end well at first, and did so when tried again.
+    pub flaky: usize,
     /// Known issues of a profile that no scenario has shown, though some could have.
     pub unexpected_passes: Vec<UnexpectedPass>,
     /// The five that took longest on their own clocks, longest first.
@@ -324,6 +359,7 @@ impl Summary {
             selected,
             counts,
             interrupted: cut_short.unwrap_or(0),
+            flaky: results.iter().filter(|result| result.is_flaky()).count(),
             unexpected_passes,
             slowest: slowest(results),
             real_time,

@@ -28,6 +28,8 @@ pub(crate) fn result(id: ScenarioId, verdicts: &[Verdict]) -> ScenarioResult {
         feature: "features/a.feature".into(),
         feature_name: "a".into(),
         example: Vec::new(),
+        tries: Vec::new(),
+        flaky_passes: false,
         source: Vec::new(),
         packet_times: BTreeMap::new(),
         line: 3,

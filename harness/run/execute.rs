@@ -298,6 +298,8 @@ impl Ledger {
             line: place.line,
             name: place.name.clone(),
             example: Vec::new(),
+            tries: Vec::new(),
+            flaky_passes: false,
             source: Vec::new(),
             tags: place.tags.clone(),
             phone: String::new(),

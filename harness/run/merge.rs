@@ -66,6 +66,15 @@ pub fn merge(bundles: &[Recorded], labs: &[String]) -> Result<Merged> {
             captures.push((bundle.folder.join(inside(bundle, capture)?), name.clone()));
             scenario.capture = Some(name);
         }
+        for (number, again) in (1..).zip(&mut scenario.tries) {
+            let Some(capture) = &again.capture else { continue };
+            let name =
+                if number == 1 { format!("{id:03}.pcapng") } else { format!("{id:03}-try-{number}.pcapng") };
+            if number > 1 {
+                captures.push((bundle.folder.join(inside(bundle, capture)?), name.clone()));
+            }
+            again.capture = Some(name);
+        }
     }
     let scenarios: Vec<Scenario> = whole.into_iter().map(|(_, scenario)| scenario).collect();
     let header = header(bundles, &labs);
@@ -254,6 +263,7 @@ fn summary(bundles: &[Recorded], scenarios: &[Scenario], selected: usize, interr
         selected,
         counts,
         interrupted,
+        flaky: scenarios.iter().filter(|scenario| scenario.is_flaky()).count(),
         unexpected_passes,
         slowest: slowest(scenarios),
         real_time: real_times.fold(Span::ZERO, |sum, time| sum + time),

@@ -217,6 +217,20 @@ pub struct Scenario {
     pub calls_up: Vec<String>,
     /// What kept us from judging.
     pub trouble: Option<Trouble>,
+    /// Every try, where it was tried again because the first, of which all this tells, did not end well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
+}
+
+/// One of several tries of a scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Try {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What it alone would make the run's exit code.
+    pub exit: Exit,
+    /// The capture, from the bundle's folder on.
+    pub capture: Option<String>,
 }
 
 impl Scenario {
@@ -224,6 +238,18 @@ impl Scenario {
     pub fn held_to(&self) -> String {
         let scaled = self.time_scale.map(|scale| format!(", policy times × {scale}"));
         format!("{}{}", self.phone, scaled.unwrap_or_default())
+    }
+
+    /// Whether it did not end well at first, and did so when tried again.
+    pub fn is_flaky(&self) -> bool {
+        self.tries.iter().any(|again| again.exit == Exit::Passed)
+    }
+
+    /// How its tries ended, in words; none where there was one only.
+    pub fn tries_in_words(&self) -> Option<String> {
+        let verdicts: Vec<String> = self.tries.iter().map(|again| again.verdict.to_string()).collect();
+        let word = if self.is_flaky() { "flaky" } else { "tried again" };
+        (!verdicts.is_empty()).then(|| format!("{word}: {}", verdicts.join(", then ")))
     }
 
     /// How long it took, on the clock that its phone lived by.
@@ -348,6 +374,9 @@ pub struct Summary {
     /// How many were under way when the run was interrupted.
     #[serde(default)]
     pub interrupted: usize,
+    /// How many did not end well at first, and did so when tried again.
+    #[serde(default)]
+    pub flaky: usize,
     /// Known issues of a profile that no scenario has shown, though some could have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexpected_passes: Vec<UnexpectedPass>,

@@ -44,6 +44,7 @@ pub fn scenario() -> Scenario {
         capture: Some("014.pcapng".to_owned()),
         repeat: "sipfarm run features/a.feature:3 --seed 1".to_owned(),
         calls_up: Vec::new(),
+        tries: Vec::new(),
         trouble: None,
     }
 }

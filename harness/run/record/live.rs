@@ -6,7 +6,7 @@ use sipfarm_core::{Instant, Span};
 use sipfarm_judge as judge;
 
 use super::{
-    Event, FailedStep, Finding, Nearest, SCHEMA, Scenario, Slow, Started, Step, Summary, Trouble,
+    Event, FailedStep, Finding, Nearest, SCHEMA, Scenario, Slow, Started, Step, Summary, Trouble, Try,
     UnexpectedPass, Window,
 };
 use crate::run::events::{self, RunEvent, ScenarioResult};
@@ -56,7 +56,7 @@ impl From<&events::Started> for Started {
 impl Scenario {
     /// A result as the bundle in that folder has it.
     pub fn of(result: &ScenarioResult, bundle: &Path) -> Self {
-        let capture = result.capture.as_ref().map(|path| path.strip_prefix(bundle).unwrap_or(path));
+        let capture = result.capture.as_ref().map(|path| name_in(bundle, path));
         Scenario {
             id: result.id,
             lab: None,
@@ -77,12 +77,23 @@ impl Scenario {
             failed_step: result.failed_step.as_ref().map(Into::into),
             virtual_time: result.virtual_time,
             real_time: result.real_time,
-            capture: capture.map(|path| path.display().to_string()),
+            capture,
             repeat: result.repeat.clone(),
             calls_up: result.calls_up.clone(),
             trouble: result.trouble.as_ref().map(Into::into),
+            tries: result.tries.iter().map(|again| try_of(again, bundle)).collect(),
         }
     }
+}
+
+/// A path as a bundle names it.
+fn name_in(bundle: &Path, path: &Path) -> String {
+    path.strip_prefix(bundle).unwrap_or(path).display().to_string()
+}
+
+fn try_of(again: &events::Try, bundle: &Path) -> Try {
+    let capture = again.capture.as_ref().map(|path| name_in(bundle, path));
+    Try { verdict: again.verdict, exit: again.exit, capture }
 }
 
 /// The steps of the feature file, each with the time at which it began; where there is no feature file,
@@ -175,6 +186,7 @@ impl From<&events::Summary> for Summary {
             selected: summary.selected,
             counts: summary.counts.clone(),
             interrupted: summary.interrupted,
+            flaky: summary.flaky,
             unexpected_passes: summary.unexpected_passes.iter().map(unexpected).collect(),
             slowest: summary.slowest.iter().map(slow).collect(),
             real_time: summary.real_time,

@@ -65,7 +65,7 @@ pub struct Allowed {
 pub struct Next {
     /// Judges the capture again.
     pub judge: Option<String>,
-    /// Opens it at the packet.
+    /// Opens it at the packet; a capture without a bundle, in Wireshark by name.
     pub look: Option<String>,
     /// Repeats the scenario.
     pub repeat: String,
@@ -83,9 +83,16 @@ impl<'a> Failure<'a> {
         let capture = scenario.capture.as_ref().map(|capture| bundle.join(capture));
         let path = capture.as_ref().map(|capture| quoted(&capture.display().to_string()));
         let packet = accounts.iter().find_map(|account| account.packet);
+        let look = |(path, packet): (&String, u32)| match bundle.as_os_str().is_empty() {
+            true => format!("wireshark -r {path} -g {packet}"),
+            false => {
+                let bundle = quoted(&bundle.display().to_string());
+                format!("sipfarm open {bundle} {:03} --packet {packet}", scenario.id)
+            }
+        };
         let next = Next {
             judge: path.as_ref().map(|path| format!("sipfarm audit {path}")),
-            look: path.zip(packet).map(|(path, packet)| format!("wireshark -r {path} -g {packet}")),
+            look: path.as_ref().zip(packet).map(look),
             repeat: scenario.repeat.clone(),
         };
         Failure {

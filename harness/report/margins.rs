@@ -16,29 +16,42 @@ pub struct Margin<'a> {
     pub scenario: &'a Scenario,
     /// What was met.
     pub finding: &'a Finding,
-    /// How long it might still have taken.
+    /// How far it was from the nearer end of its window.
     pub left: Span,
 }
 
-/// The tightest of the expectations that steps state, of each scenario its tightest, the least time first. What
-/// may happen in one instant only has no margin.
+impl Margin<'_> {
+    /// What was left as a part of the window, from 0 to 1.
+    pub fn part(&self) -> f64 {
+        let width = self.finding.window.map_or(Span::ZERO, |window| window.to - window.from);
+        self.left.as_secs_f64() / width.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
+
+/// The tightest of the expectations that steps state, of each scenario its tightest, by what was left as a part
+/// of the window. What may happen in one instant only has no margin.
 pub fn tightest<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>, most: usize) -> Vec<Margin<'a>> {
+    let by_part = |a: &Margin<'_>, b: &Margin<'_>| a.part().total_cmp(&b.part());
     let of = |scenario: &'a Scenario| {
-        let margins = scenario.findings.iter().filter_map(|finding| {
-            let met = finding.verdict == Verdict::Pass
-                && finding.line.is_some()
-                && finding.rule != SPANS_WHAT_IT_JUDGES;
-            let (window, decided) =
-                (finding.window.filter(|window| met && window.to > window.from)?, finding.decided?);
-            let left = window.to - decided;
-            (left >= Span::ZERO).then_some(Margin { scenario, finding, left })
-        });
-        margins.min_by_key(|margin| margin.left)
+        scenario.findings.iter().filter_map(|finding| margin(scenario, finding)).min_by(by_part)
     };
     let mut margins: Vec<Margin<'a>> = scenarios.into_iter().filter_map(of).collect();
-    margins.sort_by_key(|margin| (margin.left, margin.scenario.id));
+    margins.sort_by(|a, b| by_part(a, b).then(a.scenario.id.cmp(&b.scenario.id)));
     margins.truncate(most);
     margins
+}
+
+fn margin<'a>(scenario: &'a Scenario, finding: &'a Finding) -> Option<Margin<'a>> {
+    let (window, at) = (finding.window?, finding.decided?);
+    let met = finding.verdict == Verdict::Pass && (window.from..=window.to).contains(&at);
+    let stated = finding.line.is_some() && finding.rule != SPANS_WHAT_IT_JUDGES;
+    if !met || !stated || window.to <= window.from {
+        return None;
+    }
+    // A window that is open from the start has no early end to miss.
+    let early = (window.from > finding.since).then(|| at - window.from);
+    let left = early.map_or(window.to - at, |early| early.min(window.to - at));
+    Some(Margin { scenario, finding, left })
 }
 
 #[cfg(test)]
@@ -66,6 +79,14 @@ mod tests {
         let told: Vec<(u32, i64)> =
             tightest(&scenarios, 3).iter().map(|m| (m.scenario.id, m.left.as_millis())).collect();
         assert_eq!(told, [(4, 0), (2, 10), (1, 300)]);
+    }
+
+    #[test]
+    fn a_window_that_opens_later_can_be_missed_at_either_end() {
+        let mut scenario = met(1, &[900]);
+        assert_eq!(tightest([&scenario], 1)[0].left, Span::from_millis(900));
+        scenario.findings[0].window = Some(Window { from: Span::from_millis(90), to: Span::from_secs(1) });
+        assert_eq!(tightest([&scenario], 1)[0].left, Span::from_millis(10));
     }
 
     #[test]

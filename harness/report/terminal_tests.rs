@@ -114,7 +114,7 @@ fn a_failure_is_told_in_full() {
           rule       non-invite-timeout (YL-03, RFC 3261 17.1.2.2)
           evidence   captures/0611-berlin/014.pcapng
           judge      sipfarm audit captures/0611-berlin/014.pcapng
-          look       wireshark -r captures/0611-berlin/014.pcapng -g 88
+          look       sipfarm open captures/0611-berlin 014 --packet 88
           repeat     sipfarm run features/failover/silence.feature:18 --seed 7
     "#);
 }
@@ -134,7 +134,7 @@ fn the_breach_of_a_standing_rule_has_no_step_and_counts_from_the_start() {
           rule       non-invite-timeout (YL-03, RFC 3261 17.1.2.2)
           evidence   captures/0611-berlin/014.pcapng
           judge      sipfarm audit captures/0611-berlin/014.pcapng
-          look       wireshark -r captures/0611-berlin/014.pcapng -g 9
+          look       sipfarm open captures/0611-berlin 014 --packet 9
           repeat     sipfarm run features/failover/silence.feature:18 --seed 7
     "#);
 }
@@ -241,7 +241,7 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
           rule       non-invite-timeout (YL-03, RFC 3261 17.1.2.2)
           evidence   captures/0611-berlin/014.pcapng
           judge      sipfarm audit captures/0611-berlin/014.pcapng
-          look       wireshark -r captures/0611-berlin/014.pcapng -g 88
+          look       sipfarm open captures/0611-berlin 014 --packet 88
           repeat     sipfarm run features/failover/silence.feature:18 --seed 7
 
     8 scenarios in 41.5 s: 1 passed  1 failed  1 passed with warnings  1 inconclusive  1 not applicable  1 not exercised  1 known issue  1 passed unexpectedly  1 interrupted  1 not run

@@ -192,26 +192,3 @@ fn a_capture_that_is_gone_leaves_the_rest_of_the_page() {
     let page = page(&scenario(), Err("cannot read 014.pcapng"), &Requirements::load_embedded());
     assert!(page.contains("There is no ladder: cannot read 014.pcapng") && page.contains("A call"), "{page}");
 }
-
-#[test]
-fn the_tightest_margin_comes_first() {
-    let passed = |id, at_ms, since: Span| {
-        let decided = Some(Span::from_millis(at_ms));
-        let finding = Finding { verdict: Verdict::Pass, decided, since, ..finding(None, Span::ZERO) };
-        Scenario { id, findings: vec![finding], ..scenario() }
-    };
-    // From 1 s to 2 s: in the middle; late by little left; early, which only counts where it can be too early.
-    let scenarios = [
-        passed(1, 1_500, Span::ZERO),
-        passed(2, 1_900, Span::ZERO),
-        passed(3, 1_050, Span::ZERO),
-        passed(4, 1_050, Span::from_secs(1)),
-    ];
-    let refs: Vec<&Scenario> = scenarios.iter().collect();
-    let margins = times::margins(&refs);
-    let order: Vec<(u32, i64)> =
-        margins.iter().map(|margin| (margin.scenario.id, margin.left.as_millis())).collect();
-    assert_eq!(order, [(3, 50), (2, 100), (1, 500), (4, 950)]);
-    let failed = Scenario { findings: vec![finding(None, Span::ZERO)], ..scenario() };
-    assert!(times::margins(&[&failed]).is_empty(), "what failed has no margin");
-}

@@ -3,28 +3,13 @@
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
-use sipfarm_core::Span;
-use sipfarm_judge::Verdict;
-
 use super::escape::Escaped;
+use crate::report::margins::{Margin, tightest};
 use crate::report::text::{after, seconds};
-use crate::run::record::{Finding, Scenario};
+use crate::run::record::Scenario;
 
 /// Rows of each table.
 const SHOWN: usize = 20;
-
-/// An expectation that was met, and how nearly it was not.
-#[derive(Debug, PartialEq)]
-pub struct Margin<'a> {
-    /// Where.
-    pub scenario: &'a Scenario,
-    /// Which.
-    pub finding: &'a Finding,
-    /// What was left to the nearer end of its window …
-    pub left: Span,
-    /// … as a part of the window, from 0 to ½.
-    pub part: f64,
-}
 
 /// Both tables.
 pub fn render(scenarios: &[&Scenario]) -> String {
@@ -32,7 +17,8 @@ pub fn render(scenarios: &[&Scenario]) -> String {
         <p>What was on time, by how little: the part of its window that was left to the nearer end.</p>\n\
         <table><thead><tr><th scope=\"col\">scenario</th><th scope=\"col\">what</th><th scope=\"col\" class=\"n\">allowed</th>\
         <th scope=\"col\" class=\"n\">seen</th><th scope=\"col\" class=\"n\">left</th></tr></thead>\n<tbody>\n".to_owned();
-    for Margin { scenario, finding, left, part } in margins(scenarios).iter().take(SHOWN) {
+    for margin in tightest(scenarios.iter().copied(), SHOWN) {
+        let Margin { scenario, finding, left } = margin;
         let (since, window) = (finding.since, finding.window);
         let allowed =
             window.map(|window| format!("{} to {}", after(window.from - since), after(window.to - since)));
@@ -44,8 +30,8 @@ pub fn render(scenarios: &[&Scenario]) -> String {
             Escaped(finding.step.as_deref().unwrap_or(&finding.rule)),
             allowed.unwrap_or_default(),
             finding.decided.map(|at| after(at - since)).unwrap_or_default(),
-            seconds(*left),
-            part * 100.0,
+            seconds(left),
+            margin.part() * 100.0,
             id = scenario.id,
         );
     }
@@ -64,26 +50,4 @@ pub fn render(scenarios: &[&Scenario]) -> String {
         );
     }
     text + "</tbody></table>\n</section>\n"
-}
-
-/// Every expectation that was met within a window, the tightest first.
-pub fn margins<'a>(scenarios: &[&'a Scenario]) -> Vec<Margin<'a>> {
-    let mut margins: Vec<Margin> = scenarios
-        .iter()
-        .flat_map(|scenario| scenario.findings.iter().filter_map(|finding| margin(scenario, finding)))
-        .collect();
-    margins.sort_by(|a, b| a.part.total_cmp(&b.part).then(a.scenario.id.cmp(&b.scenario.id)));
-    margins
-}
-
-fn margin<'a>(scenario: &'a Scenario, finding: &'a Finding) -> Option<Margin<'a>> {
-    let (window, at) = (finding.window?, finding.decided?);
-    let width = window.to - window.from;
-    if finding.verdict != Verdict::Pass || at < window.from || at > window.to || width <= Span::ZERO {
-        return None;
-    }
-    // A window that is open from the start has no early end to miss.
-    let early = (window.from > finding.since).then(|| at - window.from);
-    let left = early.map_or(window.to - at, |early| early.min(window.to - at));
-    Some(Margin { scenario, finding, left, part: left.as_secs_f64() / width.as_secs_f64() })
 }

@@ -59,6 +59,8 @@ defects! {
     StartsOver = "starts-over", caught by ["server-order", "dns-order", "order", "call-fails"];
     /// Stays with the server that works although a better one is to be tried.
     NeverFailsBack = "never-fails-back", caught by ["server-order", "failback", "token", "call-established"];
+    /// Asks a better server whether it lives, hears that it does, and stays where it is.
+    StaysAway = "stays-away", caught by ["failback", "token"];
     /// Goes back to a better server when a quarter of the time for that has passed.
     FailsBackTooSoon = "fails-back-too-soon", caught by ["failback"];
     /// Goes back to a better server although a call is up.

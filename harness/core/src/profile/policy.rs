@@ -165,14 +165,10 @@ words! {
     None = "none",
     /// REGISTER with Expires 0 at a server without a binding (Cisco).
     RegisterExpires0 = "register_expires0",
-    /// REGISTER without Contact (RFC 3261 section 10.2.3).
+    /// REGISTER without Contact, at every better server (RFC 3261 section 10.2.3; Avaya).
     Query = "query",
     /// OPTIONS.
     Options = "options",
-    /// CRLF (RFC 5626 section 4.4.1).
-    Crlf = "crlf",
-    /// STUN (RFC 5626 section 4.4.2).
-    Stun = "stun",
 }
 
 section! {

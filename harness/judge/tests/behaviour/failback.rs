@@ -1,7 +1,7 @@
 //! Two bindings at once and the way back: `both-registrations`, `failback`, `idle-failback`, and what
 //! two bindings mean for `server-order` and `registration-refresh`.
 use crate::common::Story;
-use sipfarm_core::profile::{FailbackMode, RegistrationMethod};
+use sipfarm_core::profile::{FailbackMode, Keepalive, KeepaliveForm, RegistrationMethod};
 use sipfarm_judge::Verdict;
 
 fn concurrent() -> Story {
@@ -293,4 +293,78 @@ fn a_phone_whose_refresh_was_refused_stands_nowhere() {
         refused(&mut rounds, at + 0.4, "fallback");
     }
     assert_ne!(rounds.verdict("failback", 400.0), Verdict::Fail, "503 from all");
+}
+
+/// The primary refuses, and the phone stands with the secondary from second 0 on; every 60 s it asks whether the
+/// primary is back.
+fn monitors() -> Story {
+    let mut story = Story::new();
+    story.profile.failback.mode = FailbackMode::OnPrimaryUp;
+    story.profile.failback.only_when_idle = Some(true);
+    story.profile.registration.method = RegistrationMethod::ActiveOnly;
+    story.profile.registration.keepalive = Keepalive { form: KeepaliveForm::Query, period_s: Some(60) };
+    refused(&mut story, 0.0, "primary");
+    binds(&mut story, 0.2, "secondary", 3600);
+    story
+}
+
+/// A REGISTER without Contact, which asks for nothing, and its answer.
+fn questions(story: &mut Story, at: f64, node: &str, code: u16) {
+    story.at(at).phone().sends_with("REGISTER", node, |b| b.set("Call-ID", "question").remove("Contact"));
+    story.at(at + 0.1).node(node).answers("REGISTER", code);
+}
+
+#[test]
+fn a_phone_that_hears_that_its_first_server_lives_goes_there() {
+    let verdict = |answer: u16, home: Option<f64>| {
+        let mut story = monitors();
+        questions(&mut story, 60.0, "primary", 503);
+        questions(&mut story, 120.0, "primary", answer);
+        questions(&mut story, 180.0, "primary", 503);
+        if let Some(at) = home {
+            binds(&mut story, at, "primary", 3600);
+        }
+        story.verdict("failback", 190.0)
+    };
+    assert_eq!(verdict(200, Some(120.2)), Verdict::Pass);
+    assert_eq!(verdict(200, Some(175.0)), Verdict::Pass, "within a period");
+    assert_eq!(verdict(200, None), Verdict::Fail);
+    assert_eq!(verdict(503, None), Verdict::NotExercised, "nobody said that it is back");
+}
+
+#[test]
+fn a_call_a_command_and_another_mode_excuse_who_stays_away() {
+    let mut called = monitors();
+    questions(&mut called, 60.0, "primary", 200);
+    called.at(50.0).phone().new_call().sends("INVITE", "secondary");
+    called.at(50.1).node("secondary").answers("INVITE", 200);
+    called.at(50.2).phone().acks("secondary");
+    assert_ne!(called.verdict("failback", 180.0), Verdict::Fail, "a call keeps it away");
+
+    let mut manual = monitors();
+    manual.profile.failback.mode = FailbackMode::Manual;
+    questions(&mut manual, 60.0, "primary", 200);
+    assert_eq!(manual.verdict("failback", 180.0), Verdict::NotExercised);
+
+    let mut new = monitors();
+    questions(&mut new, 60.0, "primary", 200);
+    assert_ne!(new.verdict("failback", 100.0), Verdict::Fail, "there is time yet");
+}
+
+#[test]
+fn better_servers_are_asked_in_their_time_and_only_away_from_home() {
+    let mut kept = monitors();
+    questions(&mut kept, 60.0, "primary", 503);
+    questions(&mut kept, 120.0, "primary", 503);
+    assert_eq!(kept.verdict("keepalive", 170.0), Verdict::Pass);
+    let mut early = monitors();
+    questions(&mut early, 60.0, "primary", 503);
+    questions(&mut early, 80.0, "primary", 503);
+    assert_eq!(early.verdict("keepalive", 100.0), Verdict::Fail);
+    assert_eq!(monitors().verdict("keepalive", 100.0), Verdict::Fail, "it never asked");
+
+    let mut at_home = Story::new();
+    at_home.profile = monitors().profile;
+    binds(&mut at_home, 0.0, "primary", 3600);
+    assert_eq!(at_home.verdict("keepalive", 300.0), Verdict::NotExercised);
 }

@@ -3,6 +3,7 @@
 use sipfarm_core::profile::{FailbackMode, RegistrationMethod};
 use sipfarm_core::{Instant, Span};
 
+use super::watch::asks_first;
 use super::{Failback, Purpose, Registration};
 use crate::core::Core;
 use crate::defect::Defect;
@@ -40,7 +41,7 @@ impl Registration {
         }
         let profile = core.profile();
         let on_fallback = self.servers.last() == Some(&core.places.owner(standing.server));
-        let probed = profile.failback.mode == FailbackMode::OnPrimaryUp
+        let probed = (profile.failback.mode == FailbackMode::OnPrimaryUp && !asks_first(core))
             || (profile.registration.method == RegistrationMethod::Successive && on_fallback);
         if core.failback_mode() == FailbackMode::DnsTtl {
             if let Some(at) = self.end_of_answer(core, standing.server, now) {

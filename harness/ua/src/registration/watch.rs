@@ -1,5 +1,6 @@
-//! Keep-alives and the way back that they open: REGISTER with Expires 0 at servers that the phone has no
-//! binding with (CC-02), and the token that it asks for before it returns to one of them (CC-05, CC-06).
+//! Servers that are watched, and the way back that this opens: REGISTER with Expires 0 at servers that the phone
+//! has no binding with (CC-02), and the token that it asks for before it returns to one of them (CC-05, CC-06); or
+//! REGISTER without Contact at every better server, until one answers and the phone returns to it (AR-26).
 
 use sipfarm_core::profile::{FailbackMode, FailbackToken, KeepaliveForm};
 use sipfarm_core::sip::{Message, MessageBuilder, Method, NameAddr};
@@ -31,7 +32,7 @@ pub(super) struct Watch {
 /// What a watched server is sent next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// A REGISTER with Expires 0.
+    /// A sign of life: REGISTER with Expires 0, or without Contact.
     Keepalive,
     /// The request for a token.
     Token,
@@ -40,8 +41,8 @@ enum Step {
 }
 
 impl Registration {
-    /// Watches what is to be watched from where the phone stands now: at home the next server, which stands
-    /// by; elsewhere every better one.
+    /// Watches what is to be watched from where the phone stands now: elsewhere every better server; at home
+    /// the next one, which stands by, where that is to know of the phone.
     pub(super) fn watch(&mut self, core: &mut Core, now: Instant) {
         self.watches.clear();
         let Some(period) = period(core).filter(|_| !core.has(Defect::ForgetsKeepalives)) else { return };
@@ -50,7 +51,9 @@ impl Registration {
         let place = self.servers.iter().position(|server| *server == owner).unwrap_or_default();
         let watched = match place {
             _ if core.has(Defect::WatchesEveryServer) => self.servers.clone(),
-            0 => self.servers.iter().copied().skip(1).take(1).collect(),
+            0 if form(core) == KeepaliveForm::RegisterExpires0 => {
+                self.servers.iter().copied().skip(1).take(1).collect()
+            }
             _ => self.servers[..place].to_vec(),
         };
         for server in watched.into_iter().filter(|server| *server != owner) {
@@ -141,7 +144,7 @@ impl Registration {
             (Outcome::Again, _) => watch.send(step, hunt, core, now),
             (Outcome::Success(_), Step::Keepalive) => {
                 watch.again(core, now);
-                if is_better && may_return(core) {
+                if is_better && may_return(core) && !core.has(Defect::StaysAway) {
                     let skips = token.is_none() || core.has(Defect::SkipsToken);
                     watch.next = if skips { Step::Return } else { Step::Token };
                     watch.due = now;
@@ -220,13 +223,17 @@ impl Watch {
     }
 
     fn keepalive(&self, core: &Core) -> MessageBuilder {
-        self.request(&Method::Register, core).header("Expires", 0).header("Allow", crate::core::ALLOW)
+        let request = self.request(&Method::Register, core).header("Allow", crate::core::ALLOW);
+        match form(core) {
+            KeepaliveForm::Query => request,
+            _ => self.with_contact(request, core).header("Expires", 0),
+        }
     }
 
     /// The request for leave to return. It wants no reports of what becomes of it (RFC 4488 section 4).
     fn token(&self, core: &Core) -> MessageBuilder {
         let token = core.profile().failback.token.clone().unwrap_or_default();
-        self.request(&Method::from(token.method.as_str()), core)
+        self.with_contact(self.request(&Method::from(token.method.as_str()), core), core)
             .header("Refer-To", format!("<{}>", token.refer_to))
             .header("Refer-Sub", "false")
             .header("Supported", "norefersub")
@@ -236,29 +243,45 @@ impl Watch {
         let aor = NameAddr::new(core.aor(self.line));
         let mut from = aor.clone();
         from.params.set("tag", Some(&self.tag));
-        let contact =
-            NameAddr::new(core.contact_uri(self.line, core.target(self.server).transport).to_string());
         MessageBuilder::request(method, &format!("sip:{}", core.config.domain))
             .header("Max-Forwards", 70)
             .header("From", from)
             .header("To", aor)
             .header("Call-ID", &self.call_id)
             .header("CSeq", format!("{} {method}", self.cseq))
-            .header("Contact", contact)
             .header("User-Agent", USER_AGENT)
+    }
+
+    fn with_contact(&self, request: MessageBuilder, core: &Core) -> MessageBuilder {
+        let uri = core.contact_uri(self.line, core.target(self.server).transport);
+        request.header("Contact", NameAddr::new(uri.to_string()))
     }
 }
 
-/// How often a server is sent a keep-alive, if it is.
+/// How a server is watched.
+fn form(core: &Core) -> KeepaliveForm {
+    core.profile().registration.keepalive.form
+}
+
+/// Whether the phone asks better servers whether they live, before it returns to one.
+pub(super) fn asks_first(core: &Core) -> bool {
+    form(core) == KeepaliveForm::Query && period(core).is_some()
+}
+
+/// How often a server is sent a sign of life, if it is.
 fn period(core: &Core) -> Option<Span> {
-    let keepalive = &core.profile().registration.keepalive;
-    let period_s = keepalive.period_s.filter(|_| keepalive.form == KeepaliveForm::RegisterExpires0)?;
+    let watches = matches!(form(core), KeepaliveForm::RegisterExpires0 | KeepaliveForm::Query);
+    let period_s = core.profile().registration.keepalive.period_s.filter(|_| watches)?;
     Some(Span::from_secs(period_s.into()))
 }
 
-/// Whether the phone goes back now, if a server is there to go back to (CC-07).
+/// Whether the phone goes back now, if a server is there to go back to (CC-07, AR-26).
 fn may_return(core: &Core) -> bool {
     let deferred = core.profile().failback.only_when_idle == Some(true);
-    core.failback_mode() == FailbackMode::Token
-        && !(core.busy && deferred && !core.has(Defect::FailsBackDuringCall))
+    let returns = match core.failback_mode() {
+        FailbackMode::Token => true,
+        FailbackMode::OnPrimaryUp => asks_first(core),
+        _ => false,
+    };
+    returns && !(core.busy && deferred && !core.has(Defect::FailsBackDuringCall))
 }

@@ -1,12 +1,14 @@
 //! A phone that is registered away from its first server asks that server again when its profile
 //! says so (YL-16, YL-23; F-06): with the next refresh in mode `registration`, after its time in mode
-//! `duration`, every `fallback_probe_s` while one binding at a time stands with the fallback.
+//! `duration`, every `fallback_probe_s` while one binding at a time stands with the fallback. In mode
+//! `on_primary_up` a phone that asks its first server whether it lives (keep-alive form `query`) goes there when
+//! that says so (AR-26).
 //!
 //! Mode `new_requests` needs no REGISTER of its own: rule `server-order` sees to its calls. Where calls
 //! defer the return, no time is asked for while there may be one. Each line stands where it stands, and
 //! one may try for all.
 
-use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, RegistrationMethod};
+use sipfarm_core::profile::{FailbackMode, HonourRetryAfter, KeepaliveForm, RegistrationMethod};
 use sipfarm_core::{Instant, Key, Span};
 
 use super::retry_after::bans;
@@ -31,7 +33,7 @@ impl Rule for Failback {
     }
 
     fn requirements(&self) -> &'static [&'static str] {
-        &["YL-16", "YL-23"]
+        &["YL-16", "YL-23", "AR-26"]
     }
 
     fn about(&self) -> &'static str {
@@ -45,6 +47,10 @@ impl Rule for Failback {
                 let stay = Stay { case, aor, home: set.start, standings };
                 match case.profile.failback.mode {
                     FailbackMode::Registration => stay.judge_refreshes(&mut docket),
+                    FailbackMode::OnPrimaryUp => {
+                        stay.judge_answers(&mut docket);
+                        stay.judge_times(&mut docket);
+                    }
                     _ => stay.judge_times(&mut docket),
                 }
             }
@@ -88,6 +94,55 @@ impl<'c, 'a> Stay<'c, 'a> {
             let seen = format!("{} without a try there", renewal.what(&self.case.names));
             docket.add(draft.seen(seen).fail_unless_lossy("a try at home may have been lost"));
         }
+    }
+
+    /// Mode `on_primary_up`: within a period of the answer to its question the phone is on its way home.
+    fn judge_answers(&self, docket: &mut Docket<'c, 'a>) {
+        let case = self.case;
+        let keepalive = &case.profile.registration.keepalive;
+        let asks = keepalive.form == KeepaliveForm::Query;
+        let Some(period_s) = keepalive.period_s.filter(|_| asks) else { return };
+        for (question, answered) in self.answers_of_home() {
+            let Some(stood) = self.standings.iter().rfind(|standing| standing.grant.first <= question.t0())
+            else {
+                continue;
+            };
+            if stood.place == self.home {
+                continue;
+            }
+            let within = Span::from_secs(period_s.into()) + case.limits.reaction();
+            let window = Window { from: answered, to: answered + within };
+            if let Some(home) = self.next_at_home(answered).filter(|home| home.t0() <= window.to) {
+                docket.kept(home.first().packets);
+                continue;
+            }
+            let excused = self.is_excused(answered, answered, window.to)
+                || self.turned_away(stood).is_some_and(|at| at <= window.to)
+                || self.another_line_tried(question.t0(), window.to);
+            if case.horizon <= window.to || excused {
+                continue;
+            }
+            let home = case.names.show_node(&case.names.order()[self.home]);
+            let draft =
+                docket.draft(format!("REGISTER to {home}, which said that it is there")).window(window);
+            let draft = draft.message(question.first()).seen("none");
+            docket.add(draft.fail_unless_lossy("a try at home may have been lost"));
+        }
+    }
+
+    /// The line's questions to the first server whether it lives, and when that accepted them.
+    fn answers_of_home(&self) -> Vec<(&'c ClientExchange<'a>, Instant)> {
+        let case = self.case;
+        let asked = case.registrations.iter().filter(|r| r.purpose == Purpose::Query && r.aor == self.aor);
+        let asked = asked.map(|registration| &case.client[registration.exchange]);
+        let there = asked.filter(|exchange| case.place_of(exchange) == Some(self.home));
+        there
+            .filter_map(|exchange| {
+                let answer =
+                    exchange.final_response().filter(|answer| (200..300).contains(&status(answer)))?;
+                Some((exchange, answer.at))
+            })
+            .collect()
     }
 
     /// Modes with a time: home is tried when that time has passed since the phone came to where it is,

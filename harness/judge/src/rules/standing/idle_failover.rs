@@ -41,7 +41,7 @@ impl Rule for IdleFailover {
             for set in case.sets().into_iter().filter(|set| set.len() > 1) {
                 for aor in case.standings_by_line(&set).into_keys() {
                     let Some(stood) = case.line_stands_at(aor, &set, up) else { continue };
-                    judge_call(case, &mut docket, call, up, &stood);
+                    judge_call(case, &mut docket, call, up, &stood, &set);
                     // A phone that preserves calls has its own time after them (AM-31).
                     if policy == Some(DuringCall::Deferred) && !case.profile.mcp.supported {
                         judge_end(case, &mut docket, call, &stood, &set);
@@ -53,13 +53,15 @@ impl Rule for IdleFailover {
     }
 }
 
-/// During the call: no binding is asked for elsewhere.
+/// During the call: no binding is asked for elsewhere. What a phone that has several at once does about one at a
+/// server of another group is no failover.
 fn judge_call<'c, 'a>(
     case: &'c Case<'a>,
     docket: &mut Docket<'c, 'a>,
     call: CallSpan,
     up: Instant,
     stood: &Standing<'_>,
+    set: &Range<usize>,
 ) {
     let window = case.within_call(call, up);
     let began = |at: usize| {
@@ -67,7 +69,7 @@ fn judge_call<'c, 'a>(
         first.map_or(Instant::EPOCH, |first| case.client[*first].t0())
     };
     let mut elsewhere = attempts(case, stood.aor).filter(|(at, exchange)| {
-        case.place_of(exchange).is_some_and(|place| place != stood.place)
+        case.place_of(exchange).is_some_and(|place| place != stood.place && set.contains(&place))
             && exchange.t0() > window.from
             && exchange.t0() <= window.to
             && began(*at) > call.begun

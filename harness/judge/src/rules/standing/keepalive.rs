@@ -1,5 +1,6 @@
 //! A phone with keep-alives of form `register_expires0` sends them every `period_s` ±10 % to one server that
-//! stands by; away from home also to the better servers, to see when they are back (CC-02, CC-05).
+//! stands by; away from home also to the better servers, to see when they are back (CC-02, CC-05). One of form
+//! `query` asks the better servers only (AR-26).
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::KeepaliveForm;
@@ -23,7 +24,7 @@ impl Rule for Keepalive {
     }
 
     fn requirements(&self) -> &'static [&'static str] {
-        &["CC-02", "CC-05"]
+        &["CC-02", "CC-05", "AR-26"]
     }
 
     fn about(&self) -> &'static str {
@@ -33,19 +34,26 @@ impl Rule for Keepalive {
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
         let keepalive = &case.profile.registration.keepalive;
-        let form = keepalive.form == KeepaliveForm::RegisterExpires0;
-        let Some(period_s) = keepalive.period_s.filter(|_| form) else {
-            return docket.close();
+        let purpose = match keepalive.form {
+            KeepaliveForm::RegisterExpires0 => Purpose::Keepalive,
+            KeepaliveForm::Query => Purpose::Query,
+            KeepaliveForm::None | KeepaliveForm::Options => return docket.close(),
         };
+        let Some(period_s) = keepalive.period_s else { return docket.close() };
         let period = Span::from_secs(period_s.into());
         for set in case.sets().into_iter().filter(|set| set.len() > 1) {
             for stay in case.stays(&set) {
                 // What a phone does whose server has failed is no question of this rule.
                 let to = case.horizon.min(stay.to);
                 let to = case.known_failure(stay.place, stay.from, to).map_or(to, |failed| failed.min(to));
-                let watched = Watched { case, stay, period, to };
-                watched.judge_number(&mut docket);
-                watched.judge_times(&mut docket);
+                let is_away = stay.place != stay.home;
+                let watched = Watched { case, stay, purpose, period, to };
+                if purpose == Purpose::Keepalive {
+                    watched.judge_number(&mut docket);
+                }
+                if purpose == Purpose::Keepalive || is_away {
+                    watched.judge_times(&mut docket);
+                }
             }
         }
         docket.close()
@@ -56,6 +64,8 @@ impl Rule for Keepalive {
 struct Watched<'c, 'a> {
     case: &'c Case<'a>,
     stay: Stay<'c>,
+    /// What its keep-alives are.
+    purpose: Purpose,
     period: Span,
     to: Instant,
 }
@@ -139,9 +149,10 @@ impl<'c, 'a> Watched<'c, 'a> {
     /// The keep-alives of the line during the stay, with the places that they go to.
     fn keepalives(&self) -> impl Iterator<Item = (usize, &'c ClientExchange<'a>)> {
         let (case, stay, to) = (self.case, self.stay, self.to);
-        let of_line = case.registrations.iter().filter(move |registration| {
-            registration.aor == stay.aor && registration.purpose == Purpose::Keepalive
-        });
+        let of_line = case
+            .registrations
+            .iter()
+            .filter(move |registration| registration.aor == stay.aor && registration.purpose == self.purpose);
         let sent = of_line.map(|registration| &case.client[registration.exchange]);
         let sent = sent.filter(move |exchange| exchange.t0() > stay.from && exchange.t0() <= to);
         sent.filter_map(|exchange| Some((case.place_of(exchange)?, exchange)))
@@ -184,7 +195,7 @@ impl<'c, 'a> Watched<'c, 'a> {
     fn touch_by(&self, place: usize, at: usize, exchange: &ClientExchange<'_>) -> Touch {
         let case = self.case;
         let is_keepalive = case.registration(at).is_some_and(|registration| {
-            registration.purpose == Purpose::Keepalive
+            registration.purpose == self.purpose
                 && registration.makes_good.is_none()
                 && registration.aor == self.stay.aor
         });

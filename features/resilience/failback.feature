@@ -28,6 +28,39 @@ Feature: The way home, and what does not come along
     And "primary" notes "phone came home" within 640 s
     And "secondary" notes "gate closed" within 901 s
 
+  @AR-26
+  Scenario: Of two phones the idle one goes home first, the other when its call is over
+    Given a phone with settings
+      | registration.method             | active_only   |
+      | failover.triggers               | [timeout]     |
+      | registration.keepalive.form     | query         |
+      | registration.keepalive.period_s | 30            |
+      | registration.fallback_probe_s   | null          |
+      | registration.retry.kind         | random_range  |
+      | registration.retry.base_s       | 30            |
+      | registration.retry.max_s        | 54            |
+      | failback.mode                   | on_primary_up |
+      | failback.only_when_idle         | true          |
+      | call_in_progress.failover       | forbidden     |
+    And a second phone
+    And "primary" and "secondary" are a resilience group with settings
+      | failover_delay_s | 5   |
+      | failback_after_s | 60  |
+      | homeless_grace_s | 300 |
+    And the phone is registered with "primary"
+    And the second phone is registered with "primary"
+    When "primary" has fault "silent"
+    Then the phone is registered with "secondary" within 150 s
+    And the second phone is registered with "secondary" within 150 s
+    When the phone dials the far end
+    Then the call is established through "secondary"
+    When the faults at "primary" end
+    Then the second phone is registered with "primary" within 130 s
+    And "secondary" has not noted "gate closed"
+    And the phone sends no REGISTER to "primary" for 60 s
+    When the phone hangs up
+    Then the phone is registered with "primary" within 66 s
+
   @AR-09
   Scenario: What the user sets away from home is gone at home
     Given "primary" and "secondary" are a resilience group with settings

@@ -77,6 +77,7 @@ Feature: A phone whose system is gone becomes a guest of another one
     And the phone is registered with "primary"
     When "primary" has fault "kill"
     Then "secondary" has not noted "gate opened"
+    And "secondary" has not noted "user resilience begins"
     And the phone sends REGISTER to "primary", then "secondary"
     And "secondary" notes "gate opened" within 66 s
     And the phone is registered with "secondary" within 66 s
@@ -100,6 +101,34 @@ Feature: A phone whose system is gone becomes a guest of another one
     Then the call ends through "secondary"
     When the far end calls the phone through "secondary"
     And the phone answers
+    Then the call is established through "secondary"
+
+  @AR-18
+  Scenario: A phone at its own home needs a licence
+    Given "primary" and "secondary" are a resilience group with settings
+      | licences | 0 |
+    When the phone registers
+    Then "primary" sends 403 to the phone
+    And "primary" uses 0 licences
+
+  @AR-08
+  Scenario: With the first guest its hunt group and its voicemail are served where the guest is
+    Given "primary" and "secondary" are a resilience group with settings
+      | failover_delay_s | 5   |
+      | hunt_group       | 300 |
+    And the far end is a voicemail box
+    And the phone is registered with "primary"
+    When the far end calls hunt group 300 through "secondary"
+    Then "secondary" sends 404 to the far end
+    When "primary" has fault "kill"
+    Then the phone is registered with "secondary" within 66 s
+    And "secondary" notes "hunt group resilience begins" within 66 s
+    And "secondary" notes "voicemail resilience begins" within 66 s
+    When the far end calls hunt group 300 through "secondary"
+    Then the phone answers INVITE from "secondary" with 180
+    When the phone rejects the call with 486
+    Then "secondary" sends 486 to the far end
+    When the phone dials the far end
     Then the call is established through "secondary"
 
   @AR-16

@@ -37,6 +37,16 @@ fn network(world: &mut World, #[step] step: &Step, family: String) -> StepResult
     Ok(())
 }
 
+/// That server has no IPv6 address, whatever the network has: only DNS can say so to a phone (AR-25).
+#[given(regex = r#"^"([^"]+)" speaks IPv4 only$"#)]
+fn speaks_ipv4_only(world: &mut World, #[step] step: &Step, node: String) -> StepResult {
+    world.begin(step);
+    world.still_planning()?;
+    world.plan.check_node(&node).map_err(|failure| world.stop(failure))?;
+    world.plan.ipv4_only.push(node);
+    Ok(())
+}
+
 /// Every registrar grants this expiry, whatever is asked.
 #[given(regex = r"^registrations last (\d+) s$")]
 fn granted(world: &mut World, #[step] step: &Step, seconds: u32) -> StepResult {

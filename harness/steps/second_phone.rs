@@ -8,7 +8,7 @@ use sipfarm_core::{Key, Span};
 use sipfarm_judge::Expectation;
 use sipfarm_judge::mark::Which;
 
-use super::text::lasting;
+use super::text::{lasting, seconds};
 use crate::world::{StepFailure, StepResult, World};
 
 const BOTH: &[Which] = &[Which::First, Which::Second];
@@ -33,6 +33,14 @@ async fn registered(world: &mut World, #[step] step: &Step, node: String) -> Ste
     world.press_of(Which::Second, Key::Register).await?;
     let expectation = Expectation::Registered { with: node, within: Some(Span::from_secs(10)) };
     world.require_of(Which::Second, expectation).await
+}
+
+/// A binding, granted by that node, so long after the last trigger at the latest.
+#[then(regex = r#"^the second phone is registered with "([^"]+)" within (\S+) s$"#)]
+async fn is_registered(world: &mut World, #[step] step: &Step, node: String, within: String) -> StepResult {
+    world.begin(step);
+    let within = seconds(&within).map_err(|failure| world.stop(failure))?;
+    world.expect_of(&[Which::Second], Expectation::Registered { with: node, within }).await
 }
 
 /// The second phone calls the far end.

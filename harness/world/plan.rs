@@ -18,6 +18,8 @@ pub struct Plan {
     pub nodes: Vec<String>,
     /// Whether everybody has an IPv6 address rather than one of IPv4.
     pub ipv6: bool,
+    /// The nodes that have IPv4 only, whatever the network has (AR-25).
+    pub ipv4_only: Vec<String>,
     /// The profile that the scenario asks for.
     pub profile: Option<String>,
     /// The lines of the phone.
@@ -62,6 +64,7 @@ impl Default for Plan {
         Plan {
             nodes: Vec::new(),
             ipv6: false,
+            ipv4_only: Vec::new(),
             profile: None,
             lines: LinePlan::default(),
             second_phone: false,
@@ -110,6 +113,20 @@ impl Plan {
             nodes => format!("the farm has {}", nodes.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ")),
         };
         Err(StepFailure::Setup(format!("there is no node \"{name}\"; {there}")))
+    }
+
+    /// Whether the phone can know of what has another family of addresses than its own.
+    ///
+    /// # Errors
+    /// A node has IPv4 only, in a network of IPv6, and no name of DNS leads to it.
+    pub(super) fn check_families(&self) -> Result<(), StepFailure> {
+        let is_named = |node: &str| self.dns.as_ref().is_some_and(|dns| dns.names(node));
+        match self.ipv4_only.iter().find(|node| self.ipv6 && !is_named(node)) {
+            None => Ok(()),
+            Some(node) => Err(StepFailure::Setup(format!(
+                "a phone with IPv6 cannot be told an IPv4 address for \"{node}\": write  Given DNS for \"example.test\" with \"primary\", then \"{node}\""
+            ))),
+        }
     }
 
     /// The same with what the farm grants and how long its systems take multiplied by that scale. What people

@@ -1,5 +1,5 @@
 //! A resilience group: two systems that see each other, the home of the phone and an alternate that takes it
-//! as a guest when the home is gone (AR-01 to AR-26).
+//! as a guest when the home is gone (AR-01 to AR-26). A phone is told from others by the host of its Contact.
 //!
 //! Whether a system sees the other is the farm's own knowledge: one under `kill`, `closed` or `silent` is
 //! out of sight. What passes between the two takes no packets. What they decide shows in how they answer
@@ -12,6 +12,7 @@ mod systems;
 mod tests;
 mod trunks;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sipfarm_core::Instant;
@@ -107,20 +108,20 @@ impl Member {
         self.group.systems().deadline()
     }
 
-    /// Whether a REGISTER of the phone is served here.
-    pub(super) fn admit(&self, now: Instant) -> Admission {
-        self.group.systems().admit(self.role, now)
+    /// Whether a REGISTER is served here of the phone at that host; `None`: it does not say which.
+    pub(super) fn admit(&self, phone: Option<&str>, now: Instant) -> Admission {
+        self.group.systems().admit(self.role, phone, now)
     }
 
-    /// A REGISTER was answered 200, and the phone has a binding here, or none any more.
-    pub(super) fn registered(&self, bound: bool, now: Instant) {
-        self.group.systems().registered(self.role, bound, now);
+    /// A REGISTER was answered 200, and the phone at that host has a binding here, or none any more.
+    pub(super) fn registered(&self, phone: &str, bound: bool, now: Instant) {
+        self.group.systems().registered(self.role, phone, bound, now);
     }
 
-    /// Whether the phone has a binding here at all. One that ran out makes no guest any more.
-    pub(super) fn holds(&self, bound: bool) {
+    /// The phones that have a binding here, by their hosts. One that ran out makes no guest any more.
+    pub(super) fn holds(&self, bound: &BTreeSet<String>) {
         if self.role == Role::Alternate {
-            self.group.systems().keep_guest(bound);
+            self.group.systems().keep_guests(bound);
         }
     }
 
@@ -134,9 +135,14 @@ impl Member {
         self.group.systems().restarted(self.role, now);
     }
 
-    /// Whether its guests have been sent home since this was asked last.
-    pub(super) fn dismisses(&self) -> bool {
+    /// The guests that have gone home, or were sent there, since this was asked last.
+    pub(super) fn dismisses(&self) -> BTreeSet<String> {
         self.group.systems().dismisses(self.role)
+    }
+
+    /// Whether that number is a hunt group of the group's, and whether this system serves it now.
+    pub(super) fn hunts(&self, number: &str) -> Option<bool> {
+        self.group.systems().hunts(self.role, number)
     }
 
     /// What this system holds about the user.

@@ -19,6 +19,7 @@ pub(super) const NAMES: &[&str] = &[
     "alternate_extensions",
     "alternate_domain",
     "hot_desked_user",
+    "hunt_group",
 ];
 
 /// How a resilience group is set up.
@@ -45,6 +46,8 @@ pub struct GroupSettings {
     domain: Option<String>,
     /// Who is hot-desked at the phone (AR-20).
     pub(super) hot_desk_user: Option<String>,
+    /// The number of the home's hunt group, whose member the phone is (AR-08).
+    pub(super) hunt_group: Option<String>,
 }
 
 impl Default for GroupSettings {
@@ -61,6 +64,7 @@ impl Default for GroupSettings {
             extensions: true,
             domain: None,
             hot_desk_user: None,
+            hunt_group: None,
         }
     }
 }
@@ -101,6 +105,7 @@ impl GroupSettings {
             }
             "alternate_domain" => self.domain = Some(value.to_owned()),
             "hot_desked_user" => self.hot_desk_user = Some(value.to_owned()),
+            "hunt_group" => self.hunt_group = Some(value.to_owned()),
             _ => {
                 let help = match nearest(name, NAMES.iter().copied()) {
                     Some(near) => format!("did you mean {near}?"),

@@ -1,6 +1,6 @@
 //! The two systems of a group and what they decide. It is handed `now` and owns no clock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use sipfarm_core::Instant;
 
@@ -25,8 +25,8 @@ enum Phase {
 #[derive(Debug)]
 struct Replica {
     record: Record,
-    /// Whether the phone was registered at the home.
-    phone: bool,
+    /// The phones that were registered at the home.
+    phones: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -39,15 +39,13 @@ pub(super) struct Systems {
     physical_asked: bool,
     open: bool,
     record: Record,
-    /// Whether the phone is registered at the home.
-    phone: bool,
+    /// The phones that are registered at the home, by their hosts.
+    phones: BTreeSet<String>,
     replica: Option<Replica>,
-    /// Whether the phone is a guest of the alternate.
-    guest: bool,
-    /// Whether the alternate is to forget its guests.
-    dismissed: bool,
-    /// How many licences are in use.
-    used: [u32; 2],
+    /// The phones that are guests of the alternate.
+    guests: BTreeSet<String>,
+    /// The guests that the alternate is to forget.
+    dismissed: BTreeSet<String>,
     notes: VecDeque<Note>,
 }
 
@@ -65,11 +63,10 @@ impl Systems {
             physical_asked: false,
             open: false,
             record,
-            phone: false,
+            phones: BTreeSet::new(),
             replica: None,
-            guest: false,
-            dismissed: false,
-            used: [0, settings.alternate_phones],
+            guests: BTreeSet::new(),
+            dismissed: BTreeSet::new(),
             notes: VecDeque::new(),
             settings,
         };
@@ -120,17 +117,24 @@ impl Systems {
         }
     }
 
-    pub(super) fn admit(&mut self, role: Role, now: Instant) -> Admission {
+    pub(super) fn admit(&mut self, role: Role, phone: Option<&str>, now: Instant) -> Admission {
         self.advance(now);
+        // A question is answered as its phone would be, if there is one only.
+        let is_among = |phones: &BTreeSet<String>| match phone {
+            Some(phone) => phones.contains(phone),
+            None => !phones.is_empty(),
+        };
         let refusal = |code| Admission::Refuse { code, retry_after_s: None };
         match role {
             // The home does not take away whom the alternate hosts: not 403, for the phone is to go on to
             // the alternate, and 503 says so (RFC 3261 section 21.5.4).
-            Role::Home if self.is_hosted() => refusal(503),
-            Role::Home if !self.phone && self.used[0] >= self.settings.licences => refusal(403),
+            Role::Home if self.keeps_guests() && is_among(&self.guests) => refusal(503),
+            Role::Home if !is_among(&self.phones) && self.is_full() => refusal(403),
             Role::Home => Admission::Serve,
             Role::Alternate if !self.settings.extensions => refusal(403),
-            Role::Alternate if !self.replica.as_ref().is_some_and(|replica| replica.phone) => refusal(404),
+            Role::Alternate if !self.replica.as_ref().is_some_and(|replica| is_among(&replica.phones)) => {
+                refusal(404)
+            }
             // Whether a licence is left does not matter to a guest (AR-18).
             Role::Alternate => {
                 self.physical_asked |= self.settings.physical && self.phase != Phase::Normal;
@@ -140,23 +144,22 @@ impl Systems {
         }
     }
 
-    pub(super) fn registered(&mut self, role: Role, bound: bool, now: Instant) {
+    pub(super) fn registered(&mut self, role: Role, phone: &str, bound: bool, now: Instant) {
         match (role, bound) {
-            (Role::Home, true) => self.is_home(now),
+            (Role::Home, true) => self.is_home(phone, now),
             (Role::Home, false) => {
-                self.leaves_home();
+                self.phones.remove(phone);
                 if let (Some(replica), [true, true]) = (&mut self.replica, self.up) {
-                    replica.phone = false;
+                    replica.phones.remove(phone);
                 }
             }
-            (Role::Alternate, true) if !self.guest => self.is_guest(now),
-            (Role::Alternate, true) => {}
-            (Role::Alternate, false) => self.guest = false,
+            (Role::Alternate, true) => self.is_guest(phone, now),
+            (Role::Alternate, false) => drop(self.guests.remove(phone)),
         }
     }
 
-    pub(super) fn keep_guest(&mut self, bound: bool) {
-        self.guest &= bound;
+    pub(super) fn keep_guests(&mut self, bound: &BTreeSet<String>) {
+        self.guests.retain(|phone| bound.contains(phone));
     }
 
     pub(super) fn seen(&mut self, role: Role, up: bool, now: Instant) {
@@ -170,12 +173,13 @@ impl Systems {
 
     pub(super) fn restarted(&mut self, role: Role, now: Instant) {
         if role == Role::Home {
-            return self.leaves_home();
+            return self.phones.clear();
         }
         if self.replica.take().is_some() {
             self.note(Role::Alternate, Occurrence::ReplicaLost, now);
         }
-        (self.guest, self.physical_asked) = (false, false);
+        self.guests.clear();
+        self.physical_asked = false;
         if !self.is_up(Role::Home) {
             self.phase = Phase::Lost { since: now };
         } else {
@@ -185,12 +189,25 @@ impl Systems {
         self.synchronize(now);
     }
 
-    pub(super) fn dismisses(&mut self, role: Role) -> bool {
-        role == Role::Alternate && std::mem::take(&mut self.dismissed)
+    pub(super) fn dismisses(&mut self, role: Role) -> BTreeSet<String> {
+        match role {
+            Role::Home => BTreeSet::new(),
+            Role::Alternate => std::mem::take(&mut self.dismissed),
+        }
     }
 
+    /// A guest takes none (AR-18).
     pub(super) fn licences_in_use(&self, role: Role) -> u32 {
-        self.used[role as usize]
+        match role {
+            Role::Home => u32::try_from(self.phones.len()).unwrap_or(u32::MAX),
+            Role::Alternate => self.settings.alternate_phones,
+        }
+    }
+
+    /// Whether that number is a hunt group of the home's, and whether this system serves it (AR-08).
+    pub(super) fn hunts(&self, role: Role, number: &str) -> Option<bool> {
+        let is_ours = self.settings.hunt_group.as_deref() == Some(number);
+        is_ours.then(|| role == Role::Home || !self.guests.is_empty())
     }
 
     pub(super) fn record(&self, role: Role) -> Record {
@@ -214,12 +231,11 @@ impl Systems {
         }
     }
 
-    /// The phone is registered at its home: nothing of what was done elsewhere remains (AR-09, AR-10).
-    fn is_home(&mut self, now: Instant) {
-        self.used[0] += u32::from(!self.phone);
-        self.phone = true;
-        if std::mem::take(&mut self.guest) {
-            self.dismissed = true;
+    /// A phone is registered at its home: nothing of what was done elsewhere remains (AR-09, AR-10).
+    fn is_home(&mut self, phone: &str, now: Instant) {
+        self.phones.insert(phone.to_owned());
+        if self.guests.remove(phone) {
+            self.dismissed.insert(phone.to_owned());
             self.note(Role::Home, Occurrence::CameHome, now);
         }
         if self.record.hot_desk_user.is_some() && !std::mem::replace(&mut self.record.logged_in, true) {
@@ -227,19 +243,20 @@ impl Systems {
         }
         self.copy_record();
         if let (Some(replica), [true, true]) = (&mut self.replica, self.up) {
-            replica.phone = true;
+            replica.phones.insert(phone.to_owned());
         }
     }
 
-    fn leaves_home(&mut self) {
-        self.used[0] -= u32::from(std::mem::take(&mut self.phone));
-    }
-
-    /// The phone is a guest: it takes no licence of the alternate's (AR-18).
-    fn is_guest(&mut self, now: Instant) {
-        self.guest = true;
+    /// A phone is a guest. With the first of them the alternate begins to serve the home's users (AR-08).
+    fn is_guest(&mut self, phone: &str, now: Instant) {
+        let is_first = self.guests.is_empty();
+        if self.guests.insert(phone.to_owned()) {
+            self.note(Role::Alternate, Occurrence::GuestRegistered, now);
+        }
+        if !is_first {
+            return;
+        }
         let what = [
-            Occurrence::GuestRegistered,
             Occurrence::UserResilience,
             Occurrence::HuntGroupResilience,
             Occurrence::VoicemailResilience,
@@ -261,7 +278,7 @@ impl Systems {
             // Nobody has watched in between.
             (false, Phase::Lost { .. }) if alternate_changed => Phase::Lost { since: now },
             // Guests stay; a phone that is home by then is lost anew.
-            (false, Phase::Returning { .. } | Phase::Homecoming { .. }) if self.guest => Phase::Failover,
+            (false, Phase::Returning { .. } | Phase::Homecoming { .. }) if !self.guests.is_empty() => Phase::Failover,
             (false, Phase::Returning { .. } | Phase::Homecoming { .. }) => Phase::Lost { since: now },
             (true, Phase::Lost { .. }) => Phase::Normal,
             (true, Phase::Failover) => Phase::Returning { since: now },
@@ -282,7 +299,7 @@ impl Systems {
     fn settle_down(&mut self, now: Instant) {
         self.phase = Phase::Normal;
         self.physical_asked = false;
-        self.dismissed |= std::mem::take(&mut self.guest);
+        self.dismissed.append(&mut self.guests);
         self.copy_record();
         self.mind_the_gate(now);
     }
@@ -296,32 +313,36 @@ impl Systems {
         }
     }
 
-    /// What the home sends while both are up: its users always, its phone when there is one.
+    /// What the home sends while both are up: its users and its phones.
     fn synchronize(&mut self, now: Instant) {
         if self.up != [true, true] {
             return;
         }
         match &mut self.replica {
-            Some(replica) => replica.phone |= self.phone,
+            Some(replica) => replica.phones.extend(self.phones.iter().cloned()),
             None => {
-                self.replica = Some(Replica { record: Record::default(), phone: self.phone });
+                self.replica = Some(Replica { record: Record::default(), phones: self.phones.clone() });
                 self.note(Role::Alternate, Occurrence::ReplicaReceived, now);
             }
         }
         self.copy_record();
     }
 
-    /// The user's record as the home has it, but for whoever is hot-desked. While the phone is a guest, the
+    /// The user's record as the home has it, but for whoever is hot-desked. While there are guests, the
     /// alternate's own stands.
     fn copy_record(&mut self) {
-        if let (Some(replica), [true, true], false) = (&mut self.replica, self.up, self.guest) {
+        if let (Some(replica), [true, true], false) = (&mut self.replica, self.up, !self.guests.is_empty()) {
             replica.record = Record { logged_in: false, ..self.record.clone() };
         }
     }
 
-    /// Whether the phone is the alternate's guest and is not to come home yet.
-    fn is_hosted(&self) -> bool {
-        self.guest && self.is_up(Role::Alternate) && matches!(self.phase, Phase::Returning { .. })
+    /// Whether the alternate's guests are not to come home yet.
+    fn keeps_guests(&self) -> bool {
+        self.is_up(Role::Alternate) && matches!(self.phase, Phase::Returning { .. })
+    }
+
+    fn is_full(&self) -> bool {
+        self.licences_in_use(Role::Home) >= self.settings.licences
     }
 
     fn is_up(&self, role: Role) -> bool {

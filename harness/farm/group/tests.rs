@@ -10,6 +10,10 @@ const FORBIDDEN: Admission = Admission::Refuse { code: 403, retry_after_s: None 
 const UNKNOWN: Admission = Admission::Refuse { code: 404, retry_after_s: None };
 const BUSY: Admission = Admission::Refuse { code: 503, retry_after_s: None };
 
+/// The host of the phone's Contact.
+const PHONE: &str = "192.0.2.200";
+const OTHER: &str = "192.0.2.201";
+
 struct Pair {
     group: Group,
     home: Member,
@@ -22,7 +26,7 @@ fn pair(settings: &[(&str, &str)]) -> Pair {
     settings.iter().for_each(|(name, value)| known.set(name, value).unwrap());
     let group = Group::new(["primary", "secondary"], known, at(0));
     let (home, alternate) = (group.member(Role::Home), group.member(Role::Alternate));
-    home.registered(true, at(0));
+    home.registered(PHONE, true, at(0));
     group.take_notes();
     Pair { group, home, alternate }
 }
@@ -37,8 +41,8 @@ impl Pair {
     fn moved(settings: &[(&str, &str)]) -> Pair {
         let pair = pair(settings);
         pair.home.seen(false, at(0));
-        assert_eq!(pair.alternate.admit(at(200)), Admission::Serve);
-        pair.alternate.registered(true, at(200));
+        assert_eq!(pair.alternate.admit(Some(PHONE), at(200)), Admission::Serve);
+        pair.alternate.registered(PHONE, true, at(200));
         pair.group.take_notes();
         pair
     }
@@ -51,26 +55,26 @@ fn at(seconds: i64) -> Instant {
 #[test]
 fn a_phone_of_the_other_system_is_blocked_while_that_is_seen() {
     let pair = pair(&[]);
-    assert_eq!(pair.alternate.admit(at(10_000)), FORBIDDEN);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(10_000)), FORBIDDEN);
     assert!(pair.notes().is_empty());
 }
 
 #[test]
 fn how_it_is_blocked_is_a_setting() {
     let busy = pair(&[("block_response", "503"), ("retry_after_s", "20")]);
-    assert_eq!(busy.alternate.admit(at(1)), Admission::Refuse { code: 503, retry_after_s: Some(20) });
-    assert_eq!(pair(&[("block_response", "silent")]).alternate.admit(at(1)), Admission::Silence);
+    assert_eq!(busy.alternate.admit(Some(PHONE), at(1)), Admission::Refuse { code: 503, retry_after_s: Some(20) });
+    assert_eq!(pair(&[("block_response", "silent")]).alternate.admit(Some(PHONE), at(1)), Admission::Silence);
 }
 
 #[test]
 fn the_gate_opens_when_the_home_was_out_of_sight_for_long_enough() {
     let pair = pair(&[]);
     pair.home.seen(false, at(10));
-    assert_eq!(pair.alternate.admit(at(189)), FORBIDDEN);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(189)), FORBIDDEN);
     assert_eq!(pair.alternate.deadline(), Some(at(190)));
     pair.alternate.advance(at(195));
     assert_eq!(pair.notes(), [(10, Occurrence::HomeLost), (190, Occurrence::GateOpened)]);
-    assert_eq!(pair.alternate.admit(at(195)), Admission::Serve);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(195)), Admission::Serve);
 }
 
 #[test]
@@ -79,15 +83,15 @@ fn a_home_that_comes_back_in_time_opens_nothing() {
     pair.home.seen(false, at(0));
     pair.home.seen(true, at(179));
     pair.home.seen(false, at(180));
-    assert_eq!(pair.alternate.admit(at(359)), FORBIDDEN);
-    assert_eq!(pair.alternate.admit(at(360)), Admission::Serve);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(359)), FORBIDDEN);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(360)), Admission::Serve);
 }
 
 #[test]
 fn softphones_alone_never_open_it() {
     let pair = pair(&[("phone_kind", "softphone")]);
     pair.home.seen(false, at(0));
-    assert_eq!(pair.alternate.admit(at(100_000)), FORBIDDEN);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(100_000)), FORBIDDEN);
     assert_eq!(pair.notes(), [(0, Occurrence::HomeLost)]);
 }
 
@@ -97,7 +101,7 @@ fn a_physical_phone_must_have_asked_before_it_opens() {
     pair.home.seen(false, at(0));
     pair.alternate.advance(at(300));
     assert_eq!(pair.notes(), [(0, Occurrence::HomeLost)]);
-    assert_eq!(pair.alternate.admit(at(300)), Admission::Serve);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(300)), Admission::Serve);
     assert_eq!(pair.notes(), [(300, Occurrence::GateOpened)]);
 }
 
@@ -105,10 +109,10 @@ fn a_physical_phone_must_have_asked_before_it_opens() {
 fn resilience_begins_with_the_first_guest_and_not_before() {
     let pair = pair(&[]);
     pair.home.seen(false, at(0));
-    pair.alternate.admit(at(200));
+    pair.alternate.admit(Some(PHONE), at(200));
     assert!(!pair.notes().iter().any(|(_, what)| *what == Occurrence::UserResilience));
-    pair.alternate.registered(true, at(200));
-    pair.alternate.registered(true, at(240));
+    pair.alternate.registered(PHONE, true, at(200));
+    pair.alternate.registered(PHONE, true, at(240));
     let begun = pair.notes().into_iter().filter(|(_, what)| {
         use Occurrence::{HuntGroupResilience, UserResilience, VoicemailResilience};
         [UserResilience, HuntGroupResilience, VoicemailResilience].contains(what)
@@ -120,12 +124,12 @@ fn resilience_begins_with_the_first_guest_and_not_before() {
 fn a_restart_loses_what_the_home_had_sent() {
     let pair = Pair::moved(&[]);
     pair.alternate.restarted(at(300));
-    assert_eq!(pair.alternate.admit(at(1_000)), UNKNOWN);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(1_000)), UNKNOWN);
     pair.home.seen(true, at(1_100));
-    pair.home.registered(true, at(1_110));
+    pair.home.registered(PHONE, true, at(1_110));
     pair.home.seen(false, at(1_200));
-    assert_eq!(pair.alternate.admit(at(1_200)), FORBIDDEN);
-    assert_eq!(pair.alternate.admit(at(1_380)), Admission::Serve);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(1_200)), FORBIDDEN);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(1_380)), Admission::Serve);
 }
 
 #[test]
@@ -133,23 +137,54 @@ fn a_restart_in_normal_operation_costs_nothing() {
     let pair = pair(&[]);
     pair.alternate.restarted(at(10));
     assert_eq!(pair.notes(), [(10, Occurrence::ReplicaLost), (10, Occurrence::ReplicaReceived)]);
-    assert_eq!(pair.alternate.admit(at(11)), FORBIDDEN);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(11)), FORBIDDEN);
 }
 
 #[test]
 fn guests_go_home_when_it_was_in_sight_for_long_enough() {
     let pair = Pair::moved(&[]);
     pair.home.seen(true, at(1_000));
-    assert_eq!(pair.home.admit(at(1_599)), BUSY);
-    assert_eq!(pair.alternate.admit(at(1_599)), Admission::Serve);
-    assert_eq!(pair.home.admit(at(1_600)), Admission::Serve);
-    assert_eq!(pair.alternate.admit(at(1_899)), Admission::Serve);
-    pair.home.registered(true, at(1_650));
-    assert!(pair.alternate.dismisses() && !pair.alternate.dismisses());
-    assert_eq!(pair.alternate.admit(at(1_900)), FORBIDDEN);
+    assert_eq!(pair.home.admit(Some(PHONE), at(1_599)), BUSY);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(1_599)), Admission::Serve);
+    assert_eq!(pair.home.admit(Some(PHONE), at(1_600)), Admission::Serve);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(1_899)), Admission::Serve);
+    pair.home.registered(PHONE, true, at(1_650));
+    assert_eq!(pair.alternate.dismisses().into_iter().collect::<Vec<_>>(), [PHONE]);
+    assert!(pair.alternate.dismisses().is_empty());
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(1_900)), FORBIDDEN);
     let noted: Vec<Occurrence> = pair.notes().into_iter().map(|(_, what)| what).collect();
     use Occurrence::{CameHome, FailbackBegins, GateClosed, HomeBack};
     assert_eq!(noted, [HomeBack, FailbackBegins, CameHome, GateClosed]);
+}
+
+#[test]
+fn each_phone_comes_home_by_itself() {
+    let pair = pair(&[]);
+    pair.home.registered(OTHER, true, at(0));
+    pair.home.seen(false, at(0));
+    for phone in [PHONE, OTHER] {
+        assert_eq!(pair.alternate.admit(Some(phone), at(200)), Admission::Serve);
+        pair.alternate.registered(phone, true, at(200));
+    }
+    let begun = pair.notes().into_iter().filter(|(_, what)| *what == Occurrence::UserResilience);
+    assert_eq!(begun.count(), 1);
+    pair.home.seen(true, at(1_000));
+    assert_eq!(pair.home.admit(Some(OTHER), at(1_599)), BUSY);
+    pair.home.registered(OTHER, true, at(1_601));
+    assert_eq!(pair.alternate.dismisses().into_iter().collect::<Vec<_>>(), [OTHER]);
+    assert_eq!(pair.alternate.admit(Some(PHONE), at(1_700)), Admission::Serve, "the other stays a guest");
+    assert_eq!(pair.home.admit(Some(PHONE), at(1_700)), Admission::Serve);
+    pair.alternate.advance(at(1_900));
+    assert_eq!(pair.alternate.dismisses().into_iter().collect::<Vec<_>>(), [PHONE]);
+}
+
+#[test]
+fn the_homes_hunt_group_is_served_elsewhere_when_there_are_guests() {
+    let pair = pair(&[("hunt_group", "300")]);
+    assert_eq!((pair.home.hunts("300"), pair.alternate.hunts("300")), (Some(true), Some(false)));
+    assert_eq!(pair.alternate.hunts("301"), None);
+    let moved = Pair::moved(&[("hunt_group", "300")]);
+    assert_eq!(moved.alternate.hunts("300"), Some(true));
 }
 
 #[test]
@@ -158,7 +193,7 @@ fn a_phone_that_is_nobodys_guest_is_taken_at_home_at_once() {
     pair.home.seen(false, at(0));
     pair.alternate.advance(at(200));
     pair.home.seen(true, at(210));
-    assert_eq!(pair.home.admit(at(211)), Admission::Serve);
+    assert_eq!(pair.home.admit(Some(PHONE), at(211)), Admission::Serve);
 }
 
 #[test]
@@ -168,7 +203,7 @@ fn guests_take_no_licence_and_others_do() {
     let mut none = GroupSettings::default();
     none.set("licences", "0").unwrap();
     let full = Group::new(["primary", "secondary"], none, at(0)).member(Role::Home);
-    assert_eq!(full.admit(at(0)), FORBIDDEN);
+    assert_eq!(full.admit(Some(PHONE), at(0)), FORBIDDEN);
 }
 
 #[test]
@@ -179,7 +214,7 @@ fn what_was_done_away_from_home_is_gone_at_home() {
     assert!(pair.alternate.record().refuses_calls && pair.alternate.history() == 1);
     pair.home.seen(true, at(1_000));
     assert_eq!(pair.alternate.history(), 1, "not before the phone is home");
-    pair.home.registered(true, at(1_700));
+    pair.home.registered(PHONE, true, at(1_700));
     for member in [&pair.home, &pair.alternate] {
         assert!(!member.record().refuses_calls && member.history() == 0);
     }
@@ -190,7 +225,7 @@ fn a_hot_desked_user_is_logged_out_and_in_again() {
     let pair = Pair::moved(&[("hot_desked_user", "1003")]);
     assert!(!pair.alternate.record().logged_in && !pair.home.record().logged_in);
     pair.home.seen(true, at(1_000));
-    pair.home.registered(true, at(1_700));
+    pair.home.registered(PHONE, true, at(1_700));
     assert!(pair.home.record().logged_in && !pair.alternate.record().logged_in);
     assert!(pair.notes().contains(&(1_700, Occurrence::HotDeskIn)));
 }
@@ -204,7 +239,7 @@ fn settings_that_do_not_match_are_noted_and_refused() {
     };
     let off = group("alternate_extensions", "off");
     assert!(off.take_notes().iter().any(|note| note.what == Occurrence::NoExtensions));
-    assert_eq!(off.member(Role::Alternate).admit(at(500)), FORBIDDEN);
+    assert_eq!(off.member(Role::Alternate).admit(Some(PHONE), at(500)), FORBIDDEN);
     let other = group("alternate_domain", "other.example").take_notes();
     assert!(other.iter().any(|note| note.what == Occurrence::OtherDomain));
 }

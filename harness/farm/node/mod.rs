@@ -288,7 +288,9 @@ impl Node {
     }
 
     fn register(&mut self, server: &Key, request: &Message, path: Path, now: Instant) {
-        match self.member.as_ref().map_or(Admission::Serve, |member| member.admit(now)) {
+        let phone = request.contact().and_then(|contact| Some(contact.sip_uri()?.host.to_string()));
+        let admits = |member: &Member| member.admit(phone.as_deref(), now);
+        match self.member.as_ref().map_or(Admission::Serve, admits) {
             Admission::Serve => {}
             Admission::Silence => return self.stack.abandon(server),
             Admission::Refuse { code, retry_after_s } => {
@@ -298,8 +300,8 @@ impl Node {
             }
         }
         let reply = self.registrar.register(request, path, now);
-        if let (Some(member), 200) = (&self.member, reply.code) {
-            member.registered(self.registrar.next_expiry().is_some(), now);
+        if let (Some(member), 200, Some(phone)) = (&self.member, reply.code, phone) {
+            member.registered(&phone, self.registrar.phones().contains(&phone), now);
         }
         self.reply(server, &reply, now);
     }
@@ -320,10 +322,8 @@ impl Machine for Node {
         self.registrar.expire(now);
         if let Some(member) = &self.member {
             member.advance(now);
-            member.holds(self.registrar.next_expiry().is_some());
-            if member.dismisses() {
-                self.registrar.dismiss();
-            }
+            member.holds(&self.registrar.phones());
+            self.registrar.dismiss(&member.dismisses());
         }
         self.end_preserved(now);
         self.stack.handle(input, now);

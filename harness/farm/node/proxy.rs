@@ -164,7 +164,11 @@ impl Node {
         if is_hot_desked && !record.logged_in {
             return Err(480);
         }
-        let is_hunted = self.rings(&user) == Some(Rings::Phone);
+        let of_group = self.member.as_ref().and_then(|member| member.hunts(&user));
+        if of_group == Some(false) {
+            return Err(404);
+        }
+        let is_hunted = of_group == Some(true) || self.rings(&user) == Some(Rings::Phone);
         if self.config.has(&user) || is_hot_desked || is_hunted {
             if record.refuses_calls && request.is_request(&Method::Invite) {
                 return Err(486);

@@ -1,5 +1,7 @@
 //! The registrar of one domain with the accounts of one phone's lines (RFC 3261 section 10.3).
 
+use std::collections::BTreeSet;
+
 use sipfarm_core::digest::{Algorithm, Authorization, Challenge, Covered, Credentials, Qop, Refusal};
 use sipfarm_core::sip::{Contact, Message, Method, NameAddr, Uri};
 use sipfarm_core::{Instant, Span};
@@ -109,9 +111,14 @@ impl Registrar {
         self.secret = self.secret.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
     }
 
-    /// Drops every binding, and remembers the nonces.
-    pub(super) fn dismiss(&mut self) {
-        self.bindings.clear();
+    /// Drops the bindings of the phones at those hosts.
+    pub(super) fn dismiss(&mut self, phones: &BTreeSet<String>) {
+        self.bindings.retain(|binding| !phones.contains(&binding.uri.host.to_string()));
+    }
+
+    /// The phones that have bindings, by their hosts.
+    pub(super) fn phones(&self) -> BTreeSet<String> {
+        self.bindings.iter().map(|binding| binding.uri.host.to_string()).collect()
     }
 
     /// Forgets bindings that have ended.

@@ -39,12 +39,17 @@ const VIRTUAL_EPOCH: Instant = Instant::from_nanos(1_767_225_600_000_000_000);
 struct Addresses {
     slice: Option<Arc<Slice>>,
     ipv6: bool,
+    /// The places of the nodes that have IPv4 only, whatever the others have.
+    ipv4_only: Vec<usize>,
 }
 
 impl Addresses {
     /// Those of the simulated network are of the ranges for documentation (RFC 5737, RFC 3849).
     fn host(&self, number: u8) -> SocketAddr {
-        let ip = match (&self.slice, self.ipv6) {
+        self.host_of(number, self.ipv6)
+    }
+    fn host_of(&self, number: u8, ipv6: bool) -> SocketAddr {
+        let ip = match (&self.slice, ipv6) {
             (Some(slice), false) => slice.ip(number),
             (Some(slice), true) => slice.ipv6(number),
             (None, false) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, number)),
@@ -65,10 +70,12 @@ impl Addresses {
         {
             return Err(StepFailure::NotExercised(Slice::NO_IPV6.to_owned()));
         }
-        Ok(Addresses { slice, ipv6: plan.ipv6 })
+        let places = (0..plan.nodes.len()).filter(|place| plan.ipv4_only.contains(&plan.nodes[*place]));
+        Ok(Addresses { slice, ipv6: plan.ipv6, ipv4_only: places.collect() })
     }
     fn node(&self, index: usize) -> SocketAddr {
-        self.host(11 + u8::try_from(index).unwrap_or(0))
+        let ipv6 = self.ipv6 && !self.ipv4_only.contains(&index);
+        self.host_of(11 + u8::try_from(index).unwrap_or(0), ipv6)
     }
     /// On port 53, or on 5353 where this process may not have that.
     fn dns(&self) -> SocketAddr {
@@ -125,6 +132,7 @@ impl Lab {
             return Err(StepFailure::NotExercised(why.to_owned()));
         }
         plan.trunks.check()?;
+        plan.check_families()?;
         let addresses = Addresses::claim(&context, plan)?;
         let mode = match context.net {
             NetKind::Virtual => Mode::Buffered,

@@ -5,6 +5,7 @@ Feature: Conferences outlive their server
   Scenario: A conference that the phone mixes is preserved, with the audio of all its legs
     Given a farm with servers "primary" and "secondary"
     And a phone with profile "avaya-j100-ipo"
+    And registrations last 60 s
     And line 1 has 2 call appearances
     And line 1 has the calls
       | call | precedence | state      | age  |
@@ -19,6 +20,7 @@ Feature: Conferences outlive their server
   Scenario: A conference whose focus is in the farm is preserved
     Given a farm with servers "primary" and "secondary"
     And a phone with profile "avaya-j100-ipo"
+    And registrations last 60 s
     And the far end is a conference
     And the phone is registered with "primary"
     When the phone dials the far end as call "a"

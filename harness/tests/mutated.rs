@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use sipfarm::capture::read::read;
 use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::mark::{Mark, Scene};
+use sipfarm_judge::mark::{Expected, Mark, Scene};
 use sipfarm_judge::timeline::{Event, EventKind, SipEvent, Timeline};
 use sipfarm_judge::{Expectation, Finding, Verdict, judge};
 

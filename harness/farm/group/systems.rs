@@ -256,11 +256,8 @@ impl Systems {
         if !is_first {
             return;
         }
-        let what = [
-            Occurrence::UserResilience,
-            Occurrence::HuntGroupResilience,
-            Occurrence::VoicemailResilience,
-        ];
+        let what =
+            [Occurrence::UserResilience, Occurrence::HuntGroupResilience, Occurrence::VoicemailResilience];
         what.into_iter().for_each(|what| self.note(Role::Alternate, what, now));
         if std::mem::take(&mut self.record.logged_in) {
             self.note(Role::Alternate, Occurrence::HotDeskOut, now);
@@ -278,7 +275,9 @@ impl Systems {
             // Nobody has watched in between.
             (false, Phase::Lost { .. }) if alternate_changed => Phase::Lost { since: now },
             // Guests stay; a phone that is home by then is lost anew.
-            (false, Phase::Returning { .. } | Phase::Homecoming { .. }) if !self.guests.is_empty() => Phase::Failover,
+            (false, Phase::Returning { .. } | Phase::Homecoming { .. }) if !self.guests.is_empty() => {
+                Phase::Failover
+            }
             (false, Phase::Returning { .. } | Phase::Homecoming { .. }) => Phase::Lost { since: now },
             (true, Phase::Lost { .. }) => Phase::Normal,
             (true, Phase::Failover) => Phase::Returning { since: now },

@@ -62,7 +62,10 @@ fn a_phone_of_the_other_system_is_blocked_while_that_is_seen() {
 #[test]
 fn how_it_is_blocked_is_a_setting() {
     let busy = pair(&[("block_response", "503"), ("retry_after_s", "20")]);
-    assert_eq!(busy.alternate.admit(Some(PHONE), at(1)), Admission::Refuse { code: 503, retry_after_s: Some(20) });
+    assert_eq!(
+        busy.alternate.admit(Some(PHONE), at(1)),
+        Admission::Refuse { code: 503, retry_after_s: Some(20) }
+    );
     assert_eq!(pair(&[("block_response", "silent")]).alternate.admit(Some(PHONE), at(1)), Admission::Silence);
 }
 

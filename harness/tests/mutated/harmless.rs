@@ -32,8 +32,22 @@ impl Drop for Accusations {
 fn shift_mark(mark: &mut Mark, by: Span) {
     match mark {
         Mark::Expect(expected) => expected.since += by,
+        Mark::OfSecondPhone { of } => shift_mark(of, by),
         Mark::Trouble { since: Some(since), .. } | Mark::Late { since, .. } => *since += by,
         _ => {}
+    }
+}
+
+/// What the scenario expects there, of either phone.
+fn expected(kind: &mut EventKind) -> Option<&mut Expected> {
+    let EventKind::Mark(mark) = kind else { return None };
+    match mark {
+        Mark::Expect(expected) => Some(expected),
+        Mark::OfSecondPhone { of } => match &mut **of {
+            Mark::Expect(expected) => Some(expected),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -42,7 +56,7 @@ fn keep_starting_points(tape: &Tape, late: &mut Tape) {
     let times: Vec<(Instant, Instant)> =
         tape.events.iter().zip(&late.events).map(|(event, late)| (event.at, late.at)).collect();
     for event in &mut late.events {
-        if let EventKind::Mark(Mark::Expect(expected)) = &mut event.kind {
+        if let Some(expected) = expected(&mut event.kind) {
             let before = times.iter().filter(|(at, _)| *at < expected.since).map(|(_, late)| *late).max();
             expected.since = expected.since.max(before.unwrap_or(Instant::EPOCH));
         }
@@ -148,12 +162,12 @@ fn loss_on_a_tap_that_owns_up_to_it_accuses_nobody() {
             let scene = lossy.scene.clone();
             let bare = seed % 2 == 0;
             let mut lost = Vec::new();
+            lossy.events.retain_mut(|event| expected(&mut event.kind).is_none());
             lossy.events.retain_mut(|event| match &mut event.kind {
                 EventKind::Mark(Mark::Scenario(noted)) => {
                     **noted = scene.clone();
                     !bare
                 }
-                EventKind::Mark(Mark::Expect(_)) => false,
                 EventKind::Mark(_) => !bare,
                 EventKind::Sip(_) if dice.roll(10) == 0 => {
                     lost.extend(event.packets.clone());

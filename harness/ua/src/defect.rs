@@ -312,6 +312,8 @@ defects! {
     ByeAfterFailedRefresh = "bye-after-failed-refresh", caught by ["bye-after-loss"];
     /// Ends a preserved call 40 s after it has stopped hearing the far end, although it hears it again.
     ForgetsAudioIsBack = "forgets-audio-is-back", caught by ["bye-after-loss"];
+    /// Preserves one leg of a conference, and ends the others.
+    DropsConferenceLeg = "drops-conference-leg", caught by ["bye-after-loss", "call-keeps-audio"];
     /// Preserves a call that is on hold.
     KeepsAHeldCall = "keeps-a-held-call", caught by ["held-call-lost"];
     /// Lets its user hold a preserved call.

@@ -226,3 +226,21 @@ fn a_reset_waits_for_the_end_of_the_call() {
     assert_eq!(story(managed(), false, None), Verdict::Inconclusive);
     assert_eq!(story(managed(), true, Some(190.0)), Verdict::Inconclusive);
 }
+
+/// What a phone with two bindings at once does about the one at the fallback is no failover of the other.
+#[test]
+fn a_binding_at_another_group_of_servers_is_kept_up_during_a_call() {
+    let story = |node: &str| {
+        let mut story = managed();
+        story.profile.registration.method = RegistrationMethod::Concurrent;
+        story.profile.call_in_progress.failover = Some(DuringCall::Forbidden);
+        registers(&mut story, 0.0, "primary", 200, 3600);
+        registers(&mut story, 0.2, "fallback", 200, 60);
+        call(&mut story, "primary", 90.0);
+        registers(&mut story, 40.0, "primary", 503, 3600);
+        registers(&mut story, 45.0, node, 200, 60);
+        story.verdict("idle-failover", 85.0)
+    };
+    assert_ne!(story("fallback"), Verdict::Fail);
+    assert_eq!(story("secondary"), Verdict::Fail);
+}

@@ -67,7 +67,9 @@ impl Call {
         let conference = self.leg.is_some() && mcp.not_preserve.contains(&CallKind::Conference);
         let on_hold = self.held || self.negotiated != Direction::SendRecv;
         let held = on_hold && mcp.not_preserve.contains(&CallKind::Held);
-        if conference || held && !core.has(Defect::KeepsAHeldCall) {
+        // The leg that is spoken to is kept, the other is not.
+        let drops = core.has(Defect::DropsConferenceLeg) && self.leg.as_ref().is_some_and(|leg| !leg.spoken);
+        if conference || drops || held && !core.has(Defect::KeepsAHeldCall) {
             core.report(Report::CallEnded);
             return self.send_bye(core, now);
         }

@@ -112,7 +112,9 @@ impl<'c, 'a> Stay<'c, 'a> {
             }
             let within = Span::from_secs(period_s.into()) + case.limits.reaction();
             let window = Window { from: answered, to: answered + within };
-            if let Some(home) = self.next_at_home(answered).filter(|home| home.t0() <= window.to) {
+            // What is seen first may have been sent second.
+            let mut tries = self.tries_at_home();
+            if let Some(home) = tries.find(|e| e.t0() >= question.t0() && e.t0() <= window.to) {
                 docket.kept(home.first().packets);
                 continue;
             }
@@ -235,17 +237,20 @@ impl<'c, 'a> Stay<'c, 'a> {
         })
     }
 
-    /// The first REGISTER of the line to the first server after an instant.
-    fn next_at_home(&self, after: Instant) -> Option<&'c ClientExchange<'a>> {
+    /// Each REGISTER of the line for a binding with the first server.
+    fn tries_at_home(&self) -> impl Iterator<Item = &'c ClientExchange<'a>> {
         let attempts = self.case.registrations.iter().filter(|registration| {
             registration.purpose.is_attempt()
                 && registration.makes_good.is_none()
                 && registration.aor == self.aor
         });
         let exchanges = attempts.map(|registration| &self.case.client[registration.exchange]);
-        exchanges
-            .filter(|e| e.t0() > after && self.case.place_of(e) == Some(self.home))
-            .min_by_key(|exchange| exchange.t0())
+        exchanges.filter(|exchange| self.case.place_of(exchange) == Some(self.home))
+    }
+
+    /// The first of them after an instant.
+    fn next_at_home(&self, after: Instant) -> Option<&'c ClientExchange<'a>> {
+        self.tries_at_home().filter(|e| e.t0() > after).min_by_key(|exchange| exchange.t0())
     }
 
     /// When a try was over, at the latest.

@@ -102,16 +102,15 @@ impl Scenario {
             format!("{:02}:{:02}", seconds / 60, seconds % 60)
         };
         let mut line = match self.window {
-            Some(window) => format!("  RUN   [{} of {}]  ", clock(elapsed), clock(window)),
-            None => format!("  RUN   [{}]           ", clock(elapsed)),
+            Some(window) => {
+                format!("  RUN   [{} of {}]  {}  ", clock(elapsed), clock(window), bar(elapsed, window))
+            }
+            None => format!("  RUN   [{}]  {:WIDTH$}           ", clock(elapsed), ""),
         };
         line += &format!("{:<name_width$}", cut(&clean(&self.name), name_width));
         line += &format!("  {}", self.phone);
         if !self.what.is_empty() {
             line += &format!("  waiting {}", clean(&self.what));
-        }
-        if let Some(window) = self.window {
-            line += &format!("  {}", bar(elapsed, window));
         }
         line.trim_end().to_owned()
     }
@@ -153,9 +152,11 @@ fn tenths(span: Span) -> String {
     format!("{:.1} s", span.as_secs_f64())
 }
 
+/// The letters of a bar.
+const WIDTH: usize = 10;
+
 /// How much of the window is gone.
 fn bar(elapsed: Span, window: Span) -> String {
-    const WIDTH: usize = 10;
     let part = if window > Span::ZERO { elapsed.as_secs_f64() / window.as_secs_f64() } else { 1.0 };
     let full = ((part * WIDTH as f64) as usize).min(WIDTH);
     "#".repeat(full) + &"-".repeat(WIDTH - full)
@@ -219,7 +220,7 @@ mod tests {
     fn the_window_goes_on_between_two_events_on_a_real_clock() {
         let begun = Instant::now();
         let line = waiting("loopback", begun).lines(1, 20, begun + Duration::from_secs(11)).remove(0);
-        assert!(line.starts_with("  RUN   [00:29 of 00:33]") && line.ends_with("########--"), "{line}");
+        assert!(line.starts_with("  RUN   [00:29 of 00:33]  ########--  "), "{line}");
     }
 
     #[test]

@@ -281,7 +281,7 @@ fn a_terminal_shows_what_is_running_and_draws_it_over() {
     let last = text.rsplit("\x1b[J").next().unwrap();
     insta::assert_snapshot!(last.replace('\x1b', "ESC"), @r#"
       PASS  [    1.00 s v]  001  scenario 1                                                    features/a.feature:3  rfc3261
-    ESC[?7l  RUN   [00:18 of 00:33]  failover: primary goes silent                                 ref  waiting REGISTER at secondary  #####-----
+    ESC[?7l  RUN   [00:18 of 00:33]  #####-----  failover: primary goes silent                                 ref  waiting REGISTER at secondary
      1/12   1 passed
     ESC[?7h
     "#);

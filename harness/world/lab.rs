@@ -1,31 +1,34 @@
 //! A scenario's lab: the network, the farm on it, the phone, and the recording of what passes.
 
+mod addresses;
 mod ask;
 mod build;
+mod farm;
 mod program;
+mod record;
 mod scale;
+mod scene;
+mod start;
 mod trouble;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 
-use sipfarm_core::frame::Frame;
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Key, Span};
 use sipfarm_judge::mark::Which;
 use sipfarm_judge::{Mark, Timeline, mark};
-use tokio::sync::Notify;
 
+use self::record::Record;
 pub use self::scale::TIME_SCALE;
 use super::{Context, DNS_NODE, FAR_END_NODE, StepFailure};
 use crate::capture::comments::Comments;
-use crate::capture::recorder::Recorder;
-use crate::capture::tap::{Loss, Subscription, TapError};
+use crate::capture::tap::{Subscription, TapError};
 use crate::farm::{DnsNode, FarEnd, FaultSpec, Group, Member, Node, NodeKind, Trunks};
 use crate::net::{Bench, MachineId, Slice, Trouble};
 use crate::phone::{PhoneDriver, PressError};
@@ -56,52 +59,6 @@ struct Seen {
     until: Instant,
     /// Whether that is certain, or only likely.
     surely: bool,
-}
-
-/// What was recorded, and a bell for those who wait for more.
-struct Record {
-    recorder: Mutex<Option<Recorder>>,
-    bell: Notify,
-}
-
-impl Record {
-    fn lock(&self) -> MutexGuard<'_, Option<Recorder>> {
-        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn frame(&self, frame: Frame) {
-        if self.frames([frame]) {
-            self.bell.notify_one();
-        }
-    }
-
-    /// Takes frames, and says whether there is news in them.
-    fn frames(&self, frames: impl IntoIterator<Item = Frame>) -> bool {
-        let mut recorder = self.lock();
-        let Some(recorder) = recorder.as_mut() else { return false };
-        let before = recorder.timeline().revision();
-        frames.into_iter().for_each(|frame| _ = recorder.frame(frame));
-        recorder.timeline().revision() != before
-    }
-
-    /// Takes a secret of TLS, before any frame that needs it.
-    fn secret(&self, line: &str) {
-        if let Some(recorder) = self.lock().as_mut() {
-            recorder.secret(line);
-        }
-    }
-
-    fn mark(&self, mark: Mark, at: Instant) {
-        if let Some(recorder) = self.lock().as_mut() {
-            recorder.mark(mark, at);
-        }
-    }
-
-    fn lost(&self, loss: Loss) {
-        if let Some(recorder) = self.lock().as_mut() {
-            recorder.lost(loss);
-        }
-    }
 }
 
 /// A scenario's lab.

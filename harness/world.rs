@@ -7,6 +7,7 @@ mod context;
 mod dns;
 mod expect;
 mod failure;
+mod glance;
 mod group;
 mod lab;
 mod lines;
@@ -30,6 +31,7 @@ pub use self::calls::{Arrival, Calls};
 pub use self::context::{Context, NetKind, PhoneChoice};
 pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::StepFailure;
+pub use self::glance::LastMessage;
 pub use self::group::GroupPlan;
 pub use self::lab::{Closed, FAR_END_USER, Lab, Look, PHONE_USER, TIME_SCALE};
 pub use self::lines::{LINE_USERS, LinePlan};
@@ -57,6 +59,10 @@ pub struct Waiting {
     pub elapsed: Span,
     /// How long the lab will have stood when the wait is over at the latest.
     pub window: Option<Span>,
+    /// What was on the wire last.
+    pub last: Option<LastMessage>,
+    /// The faults that are on.
+    pub faults: Vec<String>,
 }
 
 /// Who is told of each wait.

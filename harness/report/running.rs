@@ -8,7 +8,7 @@ use sipfarm_core::Span;
 
 use super::text::{clean, count, cut, seconds};
 use crate::run::events::ScenarioId;
-use crate::run::record::Event;
+use crate::run::record::{Event, LastMessage};
 
 /// The scenarios that are under way.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ struct Scenario {
     what: String,
     elapsed: Span,
     window: Option<Span>,
+    last: Option<LastMessage>,
+    faults: Vec<String>,
     told_at: Instant,
 }
 
@@ -41,15 +43,19 @@ impl Running {
                     what: String::new(),
                     elapsed: Span::ZERO,
                     window: None,
+                    last: None,
+                    faults: Vec::new(),
                     told_at: now,
                 };
                 self.scenarios.insert(*id, scenario);
             }
-            Event::Waiting { id, phone, what, elapsed, window } => {
+            Event::Waiting { id, phone, what, elapsed, window, last, faults } => {
                 if let Some(scenario) = self.scenarios.get_mut(id) {
                     scenario.phone.clone_from(phone);
                     scenario.what.clone_from(what);
                     (scenario.elapsed, scenario.window) = (*elapsed, *window);
+                    scenario.last.clone_from(last);
+                    scenario.faults.clone_from(faults);
                     scenario.told_at = now;
                 }
             }
@@ -143,6 +149,13 @@ impl Scenario {
                 writeln!(text, "       clock     {} since its start, without a deadline", tenths(elapsed))
             }
         };
+        if let Some(LastMessage { packet, what, elapsed: at }) = &self.last {
+            let ago = tenths(elapsed - *at);
+            let _ = writeln!(text, "       last      packet {packet}, {ago} ago: {}", clean(what));
+        }
+        if !self.faults.is_empty() {
+            let _ = writeln!(text, "       faults    {}", clean(&self.faults.join(", ")));
+        }
         text
     }
 }
@@ -186,6 +199,12 @@ mod tests {
                 what: "the phone sends REGISTER to \"secondary\" within 32 s".into(),
                 elapsed: Span::from_millis(18_400),
                 window: Some(Span::from_secs(33)),
+                last: Some(LastMessage {
+                    packet: 42,
+                    what: "INVITE from the phone to \"primary\"".into(),
+                    elapsed: Span::from_millis(15_500),
+                }),
+                faults: vec!["\"primary\": silent".into(), "\"secondary\": delay ms=200".into()],
             },
         ] {
             running.event(&event, begun);
@@ -202,6 +221,8 @@ mod tests {
           007  primary goes silent   (t46u)
                waiting   the phone sends REGISTER to "secondary" within 32 s
                clock     20.4 s since its start, 12.6 s left until 33 s
+               last      packet 42, 4.9 s ago: INVITE from the phone to "primary"
+               faults    "primary": silent, "secondary": delay ms=200
           009  a  [2Jname
                not waiting for the phone; 2.0 s since its start
         "#);

@@ -9,7 +9,9 @@ use super::*;
 use crate::error::Blame;
 use crate::report::failure::render_failure;
 use crate::run::events::tests::result;
-use crate::run::events::{FailedStep, RunEvent, ScenarioResult, Started, StepTaken, Summary, Trouble};
+use crate::run::events::{
+    FailedStep, RunEvent, ScenarioResult, Started, StepTaken, Summary, Trouble, Waiting,
+};
 
 /// A point in time so many milliseconds after the phone dialled.
 fn at(millis: i64) -> Time {
@@ -261,10 +263,14 @@ fn a_terminal_shows_what_is_running_and_draws_it_over() {
     let started = |id, name: &str| RunEvent::ScenarioStarted { id, name: name.into() };
     let waiting = RunEvent::Waiting {
         id: 2,
-        phone: "ref".into(),
-        what: "REGISTER at secondary".into(),
-        elapsed: Span::from_millis(18_400),
-        window: Some(Span::from_secs(33)),
+        waiting: Waiting {
+            phone: "ref".into(),
+            what: "REGISTER at secondary".into(),
+            elapsed: Span::from_millis(18_400),
+            window: Some(Span::from_secs(33)),
+            last: None,
+            faults: Vec::new(),
+        },
     };
     let mut out = Vec::new();
     let mut terminal = terminal(&mut out, Style { live: true, colour: false });

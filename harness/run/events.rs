@@ -9,6 +9,7 @@ use sipfarm_judge::mark::Expected;
 use sipfarm_judge::{Finding, Mark, Timeline, Verdict, unexpected_passes, verdict};
 
 use crate::error::{self, Blame, Exit};
+pub use crate::world::{LastMessage, Waiting};
 
 /// The number of a scenario within its run, from 1; its capture bears it too (`001.pcapng`).
 pub type ScenarioId = u32;
@@ -29,14 +30,8 @@ pub enum RunEvent {
     Waiting {
         /// The scenario's number.
         id: ScenarioId,
-        /// The profile of the phone.
-        phone: String,
-        /// For what: the step's text.
-        what: String,
-        /// How long the scenario has run, on its own clock.
-        elapsed: Span,
-        /// How long it will wait at most, from its own start.
-        window: Option<Span>,
+        /// For what.
+        waiting: Waiting,
     },
     /// A scenario is over.
     ScenarioFinished(Box<ScenarioResult>),

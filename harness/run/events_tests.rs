@@ -177,10 +177,14 @@ fn events_survive_being_written_and_read() {
         RunEvent::ScenarioStarted { id: 1, name: "n".into() },
         RunEvent::Waiting {
             id: 1,
-            phone: "rfc3261".into(),
-            what: "REGISTER to \"secondary\"".into(),
-            elapsed: Span::from_secs(1),
-            window: Some(Span::from_secs(32)),
+            waiting: Waiting {
+                phone: "rfc3261".into(),
+                what: "REGISTER to \"secondary\"".into(),
+                elapsed: Span::from_secs(1),
+                window: Some(Span::from_secs(32)),
+                last: Some(LastMessage { packet: 3, what: "503".into(), elapsed: Span::from_millis(900) }),
+                faults: vec!["\"primary\": silent".into()],
+            },
         },
         RunEvent::ScenarioFinished(Box::new(finished.clone())),
         RunEvent::ScenarioInterrupted {

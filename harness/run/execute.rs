@@ -19,7 +19,7 @@ use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, SourceStep
 use super::select::Selected;
 use crate::capture::comments::Comments;
 use crate::error::{Blame, bug};
-use crate::world::{Context, NetKind, Place, StepFailure, Waiting, World};
+use crate::world::{Context, NetKind, Place, StepFailure, World};
 
 /// What is to be run.
 pub struct Execution {
@@ -75,7 +75,7 @@ pub async fn execute(
             let place = before.place(feature, rule, scenario);
             before.begin(&place);
             let (id, ledger) = (place.id, Rc::clone(&before));
-            let progress = move |waiting| ledger.tell(waiting_event(id, waiting));
+            let progress = move |waiting| ledger.tell(RunEvent::Waiting { id, waiting });
             world.enter(Arc::clone(&context), place, Rc::new(progress));
             Box::pin(futures::future::ready(()))
         })
@@ -113,11 +113,6 @@ async fn interruption() {
         () = asked(SignalKind::interrupt()) => (),
         () = asked(SignalKind::terminate()) => (),
     }
-}
-
-fn waiting_event(id: ScenarioId, waiting: Waiting) -> RunEvent {
-    let Waiting { phone, what, elapsed, window } = waiting;
-    RunEvent::Waiting { id, phone, what, elapsed, window }
 }
 
 fn path_of(feature: &gherkin::Feature) -> String {

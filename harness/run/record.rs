@@ -122,6 +122,12 @@ pub enum Event {
         /// How long it will wait at most, from its own start.
         #[serde(rename = "window_ns")]
         window: Option<Span>,
+        /// What was on the wire last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        last: Option<LastMessage>,
+        /// The faults that are on, each as `"primary": silent`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
     },
     /// A scenario is over.
     ScenarioFinished(Box<Scenario>),
@@ -142,6 +148,18 @@ pub enum Event {
     },
     /// Last of all.
     Finished(Summary),
+}
+
+/// The last message that passed the tap before somebody was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastMessage {
+    /// The number of its first packet in the capture.
+    pub packet: u32,
+    /// What it is, from whom, to whom.
+    pub what: String,
+    /// How long the scenario had run when it passed.
+    #[serde(rename = "elapsed_ns")]
+    pub elapsed: Span,
 }
 
 /// How a run begins.

@@ -4,6 +4,7 @@ use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Which;
 use sipfarm_judge::{Expectation, Finding, Mark, Verdict, judge_one_of, mark};
 
+use super::glance::{LastMessage, faults, last_message};
 use super::{FARM_PATIENCE, Lab, Look, Progress, StepFailure, StepResult, Waiting, World, ask};
 
 /// How often it looks for that at least.
@@ -198,7 +199,7 @@ impl World {
     }
 }
 
-/// Waits until an expectation is decided, and says once for what.
+/// Waits until an expectation is decided, and says for what: once, and on a real clock again with every message.
 async fn decide(
     lab: &mut Lab,
     which: Which,
@@ -206,20 +207,26 @@ async fn decide(
     progress: Option<&Progress>,
 ) -> Result<Finding, StepFailure> {
     let profile = lab.profile().clone();
-    let (begun, asked) = (lab.begun(), lab.now());
-    let mut told = false;
+    let (begun, real) = (lab.begun(), lab.is_real());
+    let mut told: Option<Option<LastMessage>> = None;
     lab.watch(|timeline, now| {
         let finding = judge_one_of(which, timeline, &profile, expected, now);
         let (Verdict::Pending, Some(until)) = (finding.verdict, finding.until) else {
             return Look::Done(finding);
         };
-        if let (false, Some(progress)) = (std::mem::replace(&mut told, true), progress) {
-            progress(Waiting {
-                phone: profile.id.clone(),
-                what: expected.text.clone(),
-                elapsed: asked - begun,
-                window: Some(until - begun),
-            });
+        if let (true, Some(progress)) = (told.is_none() || real, progress) {
+            let last = last_message(timeline, begun);
+            if told.as_ref() != Some(&last) {
+                told = Some(last.clone());
+                progress(Waiting {
+                    phone: profile.id.clone(),
+                    what: expected.text.clone(),
+                    elapsed: now - begun,
+                    window: Some(until - begun),
+                    last,
+                    faults: faults(timeline),
+                });
+            }
         }
         Look::Until(until)
     })

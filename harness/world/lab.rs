@@ -121,6 +121,11 @@ impl Lab {
         &self.profile
     }
 
+    /// Whether its clock is the one on the wall.
+    pub fn is_real(&self) -> bool {
+        matches!(self.bench, Bench::Real(_))
+    }
+
     /// Whether the phone is a program of somebody else's, whose calls end when somebody ends them.
     pub fn phone_is_a_program(&self) -> bool {
         matches!(self.phone, PhoneDriver::Program(_))

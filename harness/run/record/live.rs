@@ -6,8 +6,8 @@ use sipfarm_core::{Instant, Span};
 use sipfarm_judge as judge;
 
 use super::{
-    Event, FailedStep, Finding, Nearest, SCHEMA, Scenario, Slow, Started, Step, Summary, Trouble, Try,
-    UnexpectedPass, Window,
+    Event, FailedStep, Finding, LastMessage, Nearest, SCHEMA, Scenario, Slow, Started, Step, Summary,
+    Trouble, Try, UnexpectedPass, Window,
 };
 use crate::run::events::{self, RunEvent, ScenarioResult};
 
@@ -17,12 +17,18 @@ impl Event {
         match event {
             RunEvent::Started(started) => Event::Started(started.into()),
             RunEvent::ScenarioStarted { id, name } => Event::ScenarioStarted { id: *id, name: name.clone() },
-            RunEvent::Waiting { id, phone, what, elapsed, window } => Event::Waiting {
+            RunEvent::Waiting { id, waiting } => Event::Waiting {
                 id: *id,
-                phone: phone.clone(),
-                what: what.clone(),
-                elapsed: *elapsed,
-                window: *window,
+                phone: waiting.phone.clone(),
+                what: waiting.what.clone(),
+                elapsed: waiting.elapsed,
+                window: waiting.window,
+                last: waiting.last.as_ref().map(|last| LastMessage {
+                    packet: last.packet,
+                    what: last.what.clone(),
+                    elapsed: last.elapsed,
+                }),
+                faults: waiting.faults.clone(),
             },
             RunEvent::ScenarioFinished(result) => {
                 Event::ScenarioFinished(Box::new(Scenario::of(result, bundle)))

@@ -40,6 +40,9 @@ pub fn lint(args: &LintArgs) -> Result<Exit> {
             }
             let warnings = count(problems.len() - errors, "warning");
             println!("{}, {}, {warnings}", count(read, "file"), count(errors, "error"));
+            if let Some(problem) = problems.first() {
+                println!("more about a problem, with an example:  sipfarm explain {}", problem.code);
+            }
         }
     }
     Ok(if errors > 0 { Exit::Usage } else { Exit::Passed })

@@ -6,6 +6,7 @@ mod bundle;
 mod check;
 mod completions;
 mod coverage;
+mod explain;
 mod lint;
 mod log;
 mod merge;
@@ -53,6 +54,8 @@ enum Command {
     Bundle(bundle::BundleArgs),
     /// Check feature files without running them
     Lint(lint::LintArgs),
+    /// Say what a code of lint means, with an example of wrong and right
+    Explain(explain::ExplainArgs),
     /// Show that every rule can fail: run the scenarios against each defect of the reference phone
     Mutants(mutants::MutantsArgs),
     /// List the sentences that a scenario can be written with, or those about something
@@ -98,6 +101,7 @@ pub fn main() -> Exit {
         Command::Open(args) => open::open(&args),
         Command::Bundle(args) => bundle::bundle(&args),
         Command::Lint(args) => lint::lint(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Mutants(args) => mutants::mutants(&args),
         Command::Steps(args) => steps::steps(&args),
         Command::Coverage(args) => coverage::coverage(&args),

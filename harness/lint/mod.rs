@@ -3,27 +3,7 @@
 //! Gherkin lets much pass in silence: a misspelt keyword becomes description, a scenario without
 //! steps succeeds, a second `Feature:` vanishes. Here each of them is a problem with a place.
 //!
-//! | Code | What it says |
-//! |---|---|
-//! | `syntax`, `no-feature`, `not-a-step`, `table-cells`, `docstring-open`, `background-late`, `step-after-examples` | gherkin cannot read the file, because of this line |
-//! | `unreadable` | the file or folder cannot be read at all |
-//! | `language` | the file is not written in English, so that its words could not be checked |
-//! | `second-feature`, `keyword-in-description` | gherkin passes over this line in silence |
-//! | `feature-empty`, `rule-empty`, `scenario-empty`, `examples-empty`, `outline-without-examples` | nothing of it would run |
-//! | `scenario-without-then` | whatever the phone does, no step would mind |
-//! | `then-before-when` | nothing has been done yet that the step could be counted from |
-//! | `scenario-without-name`, `duplicate-scenario`, `duplicate-feature` (warning) | a report could not tell which one |
-//! | `placeholder-unknown`, `column-unused` (warning) | placeholders and examples do not fit together |
-//! | `step-undefined`, `step-ambiguous` | no step matches, or several do |
-//! | `number-without-unit`, `number-expected` | a time that is none |
-//! | `vacuous` | a time or a count of 0, which nothing can fail |
-//! | `unknown-method`, `no-status-code` | SIP has no such method, no such response |
-//! | `table-missing`, `table-not-taken`, `table-row`, `setting-twice` | a table where none is read, none where one is, a row of another form, a row that another undoes |
-//! | `unknown-node`, `unknown-fault`, `unknown-profile`, `unknown-setting`, `unknown-requirement` | nothing bears this name |
-//! | `unknown-fact` | nobody at a phone is asked that |
-//! | `tag-without-at` | an id that is meant as a tag and is only description |
-//! | `tag-retry` | a tag that would try failures away |
-//! | `tag-time-scale` | a tag that is meant to shorten times, and does not |
+//! What each code means, and an example of it, stands in `CODES.md` ([`codes`]).
 
 use std::collections::BTreeMap;
 
@@ -32,6 +12,7 @@ use gherkin::{Scenario, StepType};
 use crate::error::{Diagnostic, Place, Severity};
 
 pub mod catalogue;
+pub mod codes;
 mod file;
 pub mod lines;
 mod steps;

@@ -11,6 +11,7 @@ mod lint;
 mod log;
 mod merge;
 mod mutants;
+mod new;
 mod open;
 mod phone;
 mod repeat;
@@ -58,6 +59,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show that every rule can fail: run the scenarios against each defect of the reference phone
     Mutants(mutants::MutantsArgs),
+    /// Write a file to begin with: a scenario, a profile, a fault or a rule
+    New(new::NewArgs),
     /// List the sentences that a scenario can be written with, or those about something
     Steps(steps::StepsArgs),
     /// List every requirement with its scenarios, or why it has none
@@ -103,6 +106,7 @@ pub fn main() -> Exit {
         Command::Lint(args) => lint::lint(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Mutants(args) => mutants::mutants(&args),
+        Command::New(args) => new::new(&args),
         Command::Steps(args) => steps::steps(&args),
         Command::Coverage(args) => coverage::coverage(&args),
         Command::Watch(args) => watch::watch(&args),

@@ -204,3 +204,55 @@ fn a_line_that_cannot_be_occupied_is_inconclusive() {
     assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("call \"a\" is ringing") && ran.out.contains("1 inconclusive"), "{}", ran.out);
 }
+
+/// What `sipfarm new` says in an empty folder.
+fn new_in(folder: &std::path::Path, args: &[&str]) -> common::Ran {
+    common::program().current_dir(folder).arg("new").args(args).output().unwrap().into()
+}
+
+#[test]
+fn a_new_scenario_is_sound_and_passes_as_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = new_in(folder.path(), &["scenario", "The primary refuses"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let file = folder.path().join("the-primary-refuses.feature");
+    let file = file.to_str().unwrap();
+    let lint = sipfarm(&["lint", file]);
+    assert!(lint.out.starts_with("1 file, 0 errors, 0 warnings"), "{}", lint.out);
+    let out = folder.path().join("out");
+    let ran = sipfarm(&["run", file, "--out", out.to_str().unwrap()]);
+    assert!(ran.code == 0 && ran.out.contains("1 passed"), "{}{}", ran.out, ran.err);
+    let again = new_in(folder.path(), &["scenario", "The primary refuses"]);
+    assert!(again.code == 2 && again.err.contains("is there already; nothing was written"), "{}", again.err);
+}
+
+#[test]
+fn a_new_profile_is_a_phone_that_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = new_in(folder.path(), &["profile", "acme-9000"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let (file, out) = (folder.path().join("acme-9000.yaml"), folder.path().join("out"));
+    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let ran = sipfarm(&["run", "features/failover/503.feature", "--phone", file, "--out", out]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let wrong = new_in(folder.path(), &["profile", "ACME 9000"]);
+    assert!(wrong.code == 2 && wrong.err.contains("such as acme-9000"), "{}", wrong.err);
+}
+
+#[test]
+fn a_new_fault_and_a_new_rule_want_a_checkout_and_are_its_templates_under_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, at, of_type) in [
+        ("fault", "harness/farm/faults", "pub struct AnswersLate = \"answers-late\""),
+        ("rule", "harness/judge/src/rules/standing", "pub struct AnswersLate;"),
+    ] {
+        let refused = new_in(folder.path(), &[kind, "answers-late"]);
+        assert!(refused.code == 2 && refused.err.contains("no checkout of sipfarm"), "{}", refused.err);
+        std::fs::create_dir_all(folder.path().join(at)).unwrap();
+        std::fs::write(folder.path().join(at).join("mod.rs"), "").unwrap();
+        let made = new_in(folder.path(), &[kind, "answers-late"]);
+        assert_eq!(made.code, 0, "{}", made.err);
+        let text = std::fs::read_to_string(folder.path().join(at).join("answers_late.rs")).unwrap();
+        assert!(text.contains(of_type) && !text.to_lowercase().contains("template"), "{text}");
+    }
+}

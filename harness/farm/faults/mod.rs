@@ -33,6 +33,9 @@ mod tcp_blackhole;
 mod tcp_close;
 mod tcp_refuse;
 mod tcp_reset;
+/// What `sipfarm new fault` begins with: tested here, and known to nobody else.
+#[cfg(test)]
+mod template;
 mod tls_alert;
 mod tls_expired;
 mod tls_self_signed;
@@ -92,6 +95,12 @@ const FAULTS: &[Declaration] = &[
     dns_truncated::DnsTruncated::DECLARATION,
     dns_change::DnsChange::DECLARATION,
 ];
+
+/// What tests know besides.
+#[cfg(test)]
+const TEMPLATES: &[Declaration] = &[template::Template::DECLARATION];
+#[cfg(not(test))]
+const TEMPLATES: &[Declaration] = &[];
 
 /// Every fault with its parameters, for help, lint and the README.
 pub fn fault_catalogue() -> Vec<FaultInfo> {

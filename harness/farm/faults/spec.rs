@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::declare::Words;
 use super::scope::Scope;
-use super::{ActsOn, Declaration, FAULTS, NodeKind, Rule};
+use super::{ActsOn, Declaration, FAULTS, NodeKind, Rule, TEMPLATES};
 use crate::farm::dns::Row;
 
 /// A fault and its parameters, checked: `status code=503 retry-after=120 method=INVITE first=1`.
@@ -92,7 +92,11 @@ impl FaultSpec {
 
     /// What it acts on.
     pub(super) fn acts_on(&self) -> ActsOn {
-        FAULTS.iter().find(|fault| fault.name == self.name).map_or(ActsOn::Messages, |fault| fault.acts_on)
+        FAULTS
+            .iter()
+            .chain(TEMPLATES)
+            .find(|fault| fault.name == self.name)
+            .map_or(ActsOn::Messages, |fault| fault.acts_on)
     }
 
     /// What carries the fault out, and the messages that it is meant for.
@@ -264,7 +268,7 @@ fn split_words(text: &str) -> Result<Vec<String>, FaultError> {
 }
 
 fn find(name: &str) -> Result<&'static Declaration, FaultError> {
-    FAULTS.iter().find(|fault| fault.name == name).ok_or_else(|| FaultError::UnknownFault {
+    FAULTS.iter().chain(TEMPLATES).find(|fault| fault.name == name).ok_or_else(|| FaultError::UnknownFault {
         name: name.to_owned(),
         suggestion: nearest(name, FAULTS.iter().map(|fault| fault.name.to_owned())),
     })

@@ -70,6 +70,9 @@ mod signals_with_registered;
 mod standby_left_alone;
 mod subscribes;
 mod subscription_refresh;
+/// What `sipfarm new rule` begins with: compiled with the tests, and judged by nobody.
+#[cfg(test)]
+mod template;
 mod token;
 mod transmission_count;
 mod well_formed;

@@ -80,6 +80,9 @@ mod well_formed;
 use super::Rule;
 pub use failover_cause::trigger;
 
+#[cfg(test)]
+const _: &dyn Rule = &template::Template;
+
 /// Every standing rule: repetitions, transactions, dialogs, audio, servers, registration, responses, form.
 pub const ALL: &[&dyn Rule] = &[
     &invite_schedule::InviteSchedule,

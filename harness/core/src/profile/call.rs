@@ -148,8 +148,6 @@ words! {
     EqualPrecedence:
     /// 486, and nobody is torn down.
     Reject486 = "reject_486",
-    /// It waits beside the others.
-    CallWaiting = "call_waiting",
     /// It preempts an equal one.
     Preempt = "preempt",
 }

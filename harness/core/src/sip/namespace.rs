@@ -64,9 +64,15 @@ impl Namespace {
     }
 
     /// Whether a call of the rank `new` preempts one of the rank `old`. Equals do not, but for the top of
-    /// namespaces where that is said.
-    pub fn preempts(&self, new: usize, old: usize) -> bool {
-        let tops = || self.top_preempts_equal && new == old && new + 1 == self.levels.len();
+    /// namespaces where that is said. The ranks are places among `levels`, which are some of the namespace's from low
+    /// to high; all of them where that is empty.
+    pub fn preempts(&self, levels: &[String], new: usize, old: usize) -> bool {
+        let top = self.levels.last();
+        let is_top = |rank: usize| match levels.is_empty() {
+            true => rank + 1 == self.levels.len(),
+            false => levels.get(rank).zip(top).is_some_and(|(level, top)| level.eq_ignore_ascii_case(top)),
+        };
+        let tops = || self.top_preempts_equal && new == old && is_top(new);
         self.policy == Policy::Preemption && (new > old || tops())
     }
 }
@@ -108,10 +114,15 @@ mod tests {
     #[test]
     fn only_what_is_higher_preempts() {
         let dsn = Namespace::named("dsn").unwrap();
-        assert!(dsn.preempts(4, 3) && !dsn.preempts(4, 4) && !dsn.preempts(3, 4));
+        assert!(dsn.preempts(&[], 4, 3) && !dsn.preempts(&[], 4, 4) && !dsn.preempts(&[], 3, 4));
         let drsn = Namespace::named("drsn").unwrap();
-        assert!(drsn.preempts(5, 5) && !drsn.preempts(4, 4));
+        assert!(drsn.preempts(&[], 5, 5) && !drsn.preempts(&[], 4, 4));
+        // A model may know some of the levels only.
+        let some = ["Priority", "FLASH-override-override"].map(str::to_owned);
+        assert!(
+            drsn.preempts(&some, 1, 1) && !drsn.preempts(&some, 0, 0) && !drsn.preempts(&some[..1], 0, 0)
+        );
         let ets = Namespace::named("ets").unwrap();
-        assert!(!ets.preempts(4, 0), "a queue has no victims");
+        assert!(!ets.preempts(&[], 4, 0), "a queue has no victims");
     }
 }

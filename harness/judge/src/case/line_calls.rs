@@ -140,7 +140,7 @@ fn asks_again(code: u16) -> bool {
 /// Whether a call of the rank `new` preempts one of the rank `old`.
 pub fn preempts(mlpp: &Mlpp, new: usize, old: usize) -> bool {
     let space = mlpp.namespace.as_deref().and_then(Namespace::named);
-    space.map_or(new > old, |space| space.preempts(new, old))
+    space.map_or(new > old, |space| space.preempts(&mlpp.levels, new, old))
 }
 
 impl<'a> Case<'a> {

@@ -1,7 +1,7 @@
 //! What a further call has to do to the others on its line, and what the phone did: shared by the rules about
 //! preemption (PA-06 to PA-09, F-13 to F-16; RFC 4411 section 2, RFC 4412 sections 4.6.6 and 4.7.2.1).
 
-use sipfarm_core::profile::{EqualPrecedence, Mlpp, PreemptState, Tie};
+use sipfarm_core::profile::{CallAction, EqualPrecedence, Mlpp, PreemptState, SignallingLoss, Tie};
 use sipfarm_core::sip::{Namespace, Policy, Reason};
 use sipfarm_core::{Instant, Key, Span};
 
@@ -78,7 +78,6 @@ pub fn demand(mlpp: &Mlpp, appearances: usize, units: &[Unit], new: usize) -> Ve
             EqualPrecedence::Reject486 => Demand::Busy,
             EqualPrecedence::Preempt if new == lowest => Demand::Falls(chosen(mlpp, units, lowest)),
             EqualPrecedence::Preempt => Demand::Busy,
-            EqualPrecedence::CallWaiting => Demand::NobodyFalls,
         }];
     }
     let mut falls = chosen(mlpp, units, lowest);
@@ -153,7 +152,8 @@ pub struct Arrival<'c, 'a> {
     pub refusal: Option<&'c Seen<'a>>,
     /// Whether the phone rang for it or took it.
     pub let_in: bool,
-    /// Whether nothing more can be asked: the user has refused it, or the phone was starting.
+    /// Whether nothing more can be asked: the user has refused it, the phone was starting, or it keeps a call and may
+    /// take no other.
     pub excused: bool,
     /// Whether another call of the line was over without being torn down before anybody had to fall.
     pub relieved: bool,
@@ -239,6 +239,7 @@ fn arrival<'c, 'a>(
         rejected || gave_way || (responses().next().is_none() && is_starting(case, call.created(), until));
     let is_doomed =
         |other: usize, at: Instant| doomed.iter().any(|(known, since)| *known == other && *since <= at);
+    let keeps = refusal.is_some() && may_preserve(case, call.created());
     let fallen: Vec<usize> = (0..calls.len())
         .filter(|&other| other != place && !is_doomed(other, until))
         .filter(|&other| falls_for(case, &calls[other], call.created(), until))
@@ -287,7 +288,22 @@ fn arrival<'c, 'a>(
             }
         }
     }
+    let excused = excused || keeps && fallen.is_empty();
     Arrival { call: place, demands, fallen, refusal, let_in, excused, relieved, until }
+}
+
+/// Whether the phone may have been keeping a call whose server it had lost, during which its profile lets it take no
+/// other (AM-23).
+fn may_preserve(case: &Case<'_>, at: Instant) -> bool {
+    let mcp = &case.profile.mcp;
+    let preserves = case.profile.call_in_progress.on_signalling_loss == SignallingLoss::Preserve;
+    if !mcp.supported || !preserves || mcp.allowed_actions.contains(&CallAction::AnswerIncoming) {
+        return false;
+    }
+    case.dialogs.iter().filter(|dialog| dialog.confirmed).any(|dialog| {
+        let bye = case.end_by_bye(&dialog.call_id, &dialog.local_tag, &dialog.remote_tag);
+        bye.is_none_or(|(end, _)| end > at) && case.may_have_lost(dialog, Instant::EPOCH, at)
+    })
 }
 
 /// Whether the phone was switched off and on before `to`, and had said nothing since when it was `from`.

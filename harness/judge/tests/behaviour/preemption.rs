@@ -5,7 +5,7 @@ mod situations;
 
 use std::net::SocketAddr;
 
-use sipfarm_core::profile::{ConferenceLevel, PreemptState, Tie};
+use sipfarm_core::profile::{CallAction, ConferenceLevel, PreemptState, SignallingLoss, Tie};
 use sipfarm_core::sip::Message;
 use sipfarm_judge::mark::Mark;
 use sipfarm_judge::{Expectation, Finding, Verdict};
@@ -366,11 +366,34 @@ fn a_higher_level_of_the_two_special_namespaces() {
     line.answers(100.05, "x", 180, "");
     line.falls(100.1, "a");
     assert_eq!(line.verdicts(), [Verdict::Pass; 3]);
+    // A model may know some of the levels only.
+    line.story.profile.mlpp.levels.drain(..3);
+    assert_eq!(line.verdicts(), [Verdict::Pass; 3]);
     // Another namespace says nothing here: the call ranks lowest, and is refused.
     let mut line = Line::holding(&[("a", "routine", "active", 20.0)]);
     line.invite(100.0, "x", "q735.0");
     line.answers(100.05, "x", 486, "");
     assert_eq!(line.verdict("preemption-occasion"), Verdict::Pass);
+}
+
+/// AM-23: nothing can be done with a preserved call but to end it.
+#[test]
+fn a_phone_that_keeps_a_call_without_its_server_may_refuse_another() {
+    let verdict = |allowed: Vec<CallAction>, lost: bool| {
+        let mut line = Line::with(2);
+        line.story.profile.call_in_progress.on_signalling_loss = SignallingLoss::Preserve;
+        line.story.profile.mcp.supported = true;
+        line.story.profile.mcp.allowed_actions = allowed;
+        line.occupy(&[("a", "routine", "active", 20.0)]);
+        line.story.at(30.0).phone().sends_with("REGISTER", "primary", |b| b.set("Expires", 60));
+        line.story.at(30.1).node("primary").answers("REGISTER", if lost { 408 } else { 200 });
+        line.invite(100.0, "x", "flash");
+        line.answers(100.1, "x", 486, "");
+        line.verdict("preemption-occasion")
+    };
+    assert_ne!(verdict(vec![CallAction::End], true), Verdict::Fail);
+    assert_eq!(verdict(vec![CallAction::End, CallAction::AnswerIncoming], true), Verdict::Fail);
+    assert_eq!(verdict(vec![CallAction::End], false), Verdict::Fail, "its server is there");
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub fn astray(mlpp: &Mlpp, defects: &Defects) -> Mlpp {
 /// 4.5.1), unless the namespace or the profile says otherwise.
 fn gives_way(mlpp: &Mlpp, new: usize, old: usize) -> bool {
     let space = mlpp.namespace.as_deref().and_then(Namespace::named);
-    space.map_or(new > old, |space| space.preempts(new, old))
+    space.map_or(new > old, |space| space.preempts(&mlpp.levels, new, old))
         || mlpp.equal_precedence == EqualPrecedence::Preempt && new == old
 }
 

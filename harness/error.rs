@@ -172,7 +172,9 @@ impl Error {
                 Some("save the file as UTF-8".to_owned())
             }
             Error::Unwritable { .. } => Some("choose another folder with --out DIR".to_owned()),
-            Error::Features(_) => None,
+            Error::Features(problems) => problems.first().map(|problem| {
+                format!("more about a problem, with an example: sipfarm explain {}", problem.code)
+            }),
             Error::TagExpression { .. } => Some(
                 "tags begin with @ and are joined by `and`, `or`, `not` and brackets: \
                  \"@YL-04 and not (@tcp or @slow)\""

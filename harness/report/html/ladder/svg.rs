@@ -123,7 +123,7 @@ fn fault(svg: &mut String, ladder: &Ladder, place: Place, band: &Band) {
         HALF_BAND * 2.0,
         (y1 - y0).max(4.0),
         x + 4.0,
-        y0 - 3.0,
+        y0 + 13.0,
         Escaped(&cut(&format!("fault: {}", band.label), 40)),
     );
 }

@@ -20,7 +20,9 @@ Feature: A conference on a line with precedence
 
   @PA-09
   Scenario: A conference takes one appearance, so that another is free
-    Given line 1 has 2 call appearances
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.requires_all_appearances | true |
+    And line 1 has 2 call appearances
     And line 1 has the calls
       | call | precedence | state      | age  |
       | a    | routine    | conference | 30 s |

@@ -10,9 +10,9 @@ Feature: Calls that are dialled with precedence
   Scenario Outline: <digits> is a call of level <level>
     Given the phone is registered with "primary"
     When the phone dials "<digits>" as call "a"
-    Then every INVITE of call "a" has Resource-Priority "dsn.<level>"
+    Then every INVITE of call "a" has precedence <level>
     And the call is established
-    And every ACK of call "a" has Resource-Priority "dsn.<level>"
+    And every ACK of call "a" has precedence <level>
 
     Examples:
       | digits | level          |
@@ -28,7 +28,7 @@ Feature: Calls that are dialled with precedence
     And "primary" has fault "silent"
     When the phone dials the far end with precedence flash as call "a"
     Then the call is established through "secondary"
-    And every INVITE of call "a" has Resource-Priority "dsn.flash"
+    And every INVITE of call "a" has precedence flash
 
   @PA-04 @rfc3261-22.3
   Scenario: The level stands in the INVITE that comes again with credentials
@@ -36,7 +36,7 @@ Feature: Calls that are dialled with precedence
     And the phone is registered with "primary"
     When the phone dials the far end with precedence flash as call "a"
     Then the phone sends INVITE to "primary" with header "Proxy-Authorization"
-    And every INVITE of call "a" has Resource-Priority "dsn.flash"
+    And every INVITE of call "a" has precedence flash
     And the call is established through "primary"
 
   @PA-03 @rfc4412-4.3
@@ -57,7 +57,7 @@ Feature: Calls that are dialled with precedence
       | mlpp.default_level | immediate                                             |
     And the phone is registered with "primary"
     When the phone dials "1002" as call "a"
-    Then every INVITE of call "a" has Resource-Priority "dsn.immediate"
+    Then every INVITE of call "a" has precedence immediate
     And the call is established
 
   @PA-05
@@ -78,7 +78,7 @@ Feature: Calls that are dialled with precedence
     When the phone dials the far end with precedence routine as call "a"
     Then the call is established
     When the phone hangs up call "a"
-    Then every BYE of call "a" has Resource-Priority "dsn.immediate"
+    Then every BYE of call "a" has precedence immediate
 
   @PA-05
   Scenario: A phone that the server may not tell another level keeps its own
@@ -94,7 +94,7 @@ Feature: Calls that are dialled with precedence
     When the phone dials the far end with precedence priority as call "a"
     Then the call is established
     When the phone hangs up call "a"
-    Then every BYE of call "a" has Resource-Priority "dsn.priority"
+    Then every BYE of call "a" has precedence priority
 
   @PA-05
   Scenario: A call whose level the server may not raise is still the lowest

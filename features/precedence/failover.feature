@@ -4,7 +4,8 @@ Feature: Preemption while servers are lost
   @PA-06
   Scenario: A call is preempted in the middle of a failover
     Given a farm with servers "primary" and "secondary"
-    And a phone with profile "polycom-vvx-ucs58"
+    And a phone with profile "polycom-vvx-ucs58" and settings
+      | registration.method | concurrent |
     And line 1 has 2 call appearances occupied by
       | call | precedence | state  | age  |
       | a    | routine    | active | 20 s |

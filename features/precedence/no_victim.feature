@@ -8,7 +8,9 @@ Feature: When no call is preempted
 
   @PA-06b
   Scenario: A line with a free appearance has room
-    Given line 1 has 4 call appearances
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.requires_all_appearances | true |
+    And line 1 has 4 call appearances
     And line 1 has the calls
       | call | precedence | state    | age  |
       | a    | routine    | active   | 20 s |
@@ -75,7 +77,13 @@ Feature: When no call is preempted
 
   @PA-06 @rfc4412-3.1
   Scenario: Of several namespaces the one that the phone knows counts
-    Given line 1 has 1 call appearance occupied by
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.enabled       | true                                                  |
+      | mlpp.namespace     | dsn                                                   |
+      | mlpp.levels        | [routine, priority, immediate, flash, flash-override] |
+      | mlpp.dialplan      | []                                                    |
+      | mlpp.default_level | null                                                  |
+    And line 1 has 1 call appearance occupied by
       | call | precedence | state  | age |
       | a    | routine    | active | 5 s |
     When a call "x" arrives with Resource-Priority "foo.0", "DSN.Flash" and Require

@@ -9,7 +9,9 @@ Feature: Which call is preempted when a line is full
 
   @PA-06 @rfc4411-5
   Scenario: The lowest call makes room, though the user talks in it
-    Given line 1 has 4 call appearances occupied by
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.requires_all_appearances | true |
+    And line 1 has 4 call appearances occupied by
       | call | precedence | state    | age  |
       | a    | routine    | active   | 60 s |
       | b    | priority   | held     | 40 s |
@@ -41,7 +43,8 @@ Feature: Which call is preempted when a line is full
 
   @PA-06 @rfc4412-4.7.2.1
   Scenario: A phone that does not wait until the line is full ends the call that its user is in
-    Given a phone with profile "polycom-vvx-ucs59"
+    Given a phone with profile "polycom-vvx-ucs59" and settings
+      | mlpp.requires_all_appearances | false |
     And line 1 has the calls
       | call | precedence | state  | age  |
       | a    | routine    | active | 10 s |

@@ -115,6 +115,23 @@ async fn carries(
     carry(world, call, method, "Resource-Priority", value).await
 }
 
+/// The same with a level of the phone's profile, in its namespace.
+#[then(regex = r#"^every ([A-Z]+) of call "([^"]+)" has precedence ([a-z0-9-]+)$"#)]
+async fn carries_level(
+    world: &mut World,
+    #[step] step: &Step,
+    method: Method,
+    call: String,
+    level: String,
+) -> StepResult {
+    world.begin(step);
+    let Some(value) = world.precedence(&level).await?.pop() else {
+        let help = "a call without precedence carries none: name a level, such as flash";
+        return Err(world.stop(StepFailure::Setup(help.to_owned())));
+    };
+    carry(world, call, method, "Resource-Priority", value).await
+}
+
 /// The same of any header field, given as `Name: value`.
 #[then(regex = r#"^every ([A-Z]+) of call "([^"]+)" has header "([^"]+)"$"#)]
 async fn carries_field(

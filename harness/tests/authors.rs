@@ -256,3 +256,25 @@ fn a_new_fault_and_a_new_rule_want_a_checkout_and_are_its_templates_under_their_
         assert!(text.contains(of_type) && !text.to_lowercase().contains("template"), "{text}");
     }
 }
+
+/// What the farm does not bring to the phone says nothing of it.
+#[test]
+fn a_call_that_does_not_reach_the_phone_accuses_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.feature");
+    let source = r#"Feature: A call through a server where the phone is not
+  Scenario: Nobody is torn down for it
+    Given a farm with servers "primary" and "secondary"
+    And a phone with profile "ascip-ucr"
+    And line 1 has 1 call appearance occupied by
+      | call | precedence | state  | age |
+      | a    | routine    | active | 5 s |
+    When a flash call "x" arrives through "secondary"
+    Then call "a" is preempted with BYE and Reason preemption cause 1 within 2 s
+"#;
+    std::fs::write(&file, source).unwrap();
+    let out = folder.path().join("out");
+    let ran = sipfarm(&["run", file.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("call \"x\" reaches the phone: not until 10"), "{}", ran.out);
+}

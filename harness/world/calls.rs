@@ -94,7 +94,8 @@ impl World {
     /// Lets calls arrive at the phone, all in the same instant.
     ///
     /// # Errors
-    /// A name is taken, a line or a node does not exist, or nobody knows where the phone is registered.
+    /// A name is taken, a line or a node does not exist, nobody knows where the phone is registered, or a call does
+    /// not reach it.
     pub async fn arrive(&mut self, arrivals: Vec<Arrival>) -> StepResult {
         self.the_only_phone()?;
         let mut orders = Vec::new();
@@ -112,10 +113,18 @@ impl World {
         let placed = lab.far_end(move |far_end: &mut FarEnd, now| {
             orders.iter().map(|order| far_end.call(order, now)).collect::<Vec<_>>()
         });
+        let mut calls = Vec::new();
         for (arrival, call_id) in arrivals.into_iter().zip(placed) {
             let call_id =
                 call_id.ok_or_else(|| StepFailure::bug("the far end has too many requests open"))?;
-            self.name_call(arrival.name, call_id).await?;
+            self.name_call(arrival.name.clone(), call_id.clone()).await?;
+            calls.push((arrival.name, call_id));
+        }
+        // A call that the farm does not bring to the phone says nothing of it.
+        for (name, call_id) in calls {
+            let what = format!("call \"{name}\" reaches the phone");
+            let reached = move |timeline: &Timeline, _| state_of(timeline, &call_id).map(|_| ());
+            self.await_farm(&what, reached).await?;
         }
         Ok(())
     }

@@ -89,6 +89,14 @@ impl Profile {
     /// # Errors
     /// The place in the list of the first that does not fit, and why.
     pub fn with_settings(&self, settings: &[(String, String)]) -> Result<Profile, (usize, LoadError)> {
+        let together = settings_text(settings).and_then(|text| {
+            let source = Source { origin: "settings".to_owned(), text };
+            Overlay::read(&source).and_then(|written| written.over(self)).ok()
+        });
+        if let Some(profile) = together {
+            return Ok(profile);
+        }
+        // Which of them is to blame?
         let mut profile = self.clone();
         let mut open: Vec<usize> = (0..settings.len()).collect();
         loop {
@@ -140,6 +148,22 @@ impl Profile {
             .and_then(|written| written.over(self))
             .map_err(|error| LoadError { place: None, ..error })
     }
+}
+
+/// Settings as one text that writes them all; none where one of them cannot be read.
+fn settings_text(settings: &[(String, String)]) -> Option<String> {
+    let mut root = serde_yaml::Mapping::new();
+    for (path, value) in settings {
+        let mut keys: Vec<&str> = path.split('.').collect();
+        let last = keys.pop()?;
+        let mut section = &mut root;
+        for key in keys {
+            let inner = section.entry(key.into()).or_insert_with(|| serde_yaml::Mapping::new().into());
+            section = inner.as_mapping_mut()?;
+        }
+        section.insert(last.into(), serde_yaml::from_str(value).ok()?);
+    }
+    serde_yaml::to_string(&root).ok()
 }
 
 fn load_over(

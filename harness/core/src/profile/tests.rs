@@ -313,3 +313,30 @@ fn settings_need_to_fit_only_together() {
     let (at, error) = set(&[("timers.t1_ms", "250"), ("registration.retry.max_s", "10")]).unwrap_err();
     assert_eq!(at, 1, "{error}");
 }
+
+/// Levels, what is dialled for them and the level of all other calls hang together: no order of single changes would do.
+#[test]
+fn settings_that_fit_only_together_are_taken_together() {
+    let set = |rows: &[(&str, &str)]| {
+        rows.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
+    };
+    let with_levels = set(&[
+        ("mlpp.enabled", "true"),
+        ("mlpp.namespace", "uc-000000"),
+        ("mlpp.levels", "['0', '2']"),
+        ("mlpp.dialplan", "[{prefix: '93', level: '2'}]"),
+        ("mlpp.default_level", "'0'"),
+    ]);
+    let model = Profile::default().with_settings(&with_levels).unwrap();
+    let other =
+        set(&[("mlpp.levels", "[routine, flash]"), ("mlpp.dialplan", "[]"), ("mlpp.default_level", "flash")]);
+    for rotated in 0..other.len() {
+        let mut rows = other.clone();
+        rows.rotate_left(rotated);
+        let changed = model.with_settings(&rows).unwrap();
+        assert_eq!(changed.mlpp.default_level.as_deref(), Some("flash"), "{rows:?}");
+        assert_eq!(changed.mlpp.namespace.as_deref(), Some("uc-000000"), "what is not named stays");
+    }
+    let wrong = set(&[("mlpp.levels", "[routine]"), ("mlpp.default_level", "'7'")]);
+    assert!(model.with_settings(&wrong).is_err());
+}

@@ -178,7 +178,6 @@ fn examine(args: &AuditArgs, recording: &Recording, scene: Option<&Scene>, profi
         started: timeline.events().first().map_or(Instant::EPOCH, |event| event.at),
         steps: Vec::new(),
         expected: Vec::new(),
-        packet_times: BTreeMap::new(),
         failed_step: None,
         virtual_time: None,
         real_time: Span::ZERO,

@@ -8,7 +8,7 @@ use sipfarm_core::Span;
 use sipfarm_judge::Verdict;
 
 use super::text::{FIXED, after, clean, label, seconds};
-use crate::run::record::{FailedStep, Finding, Nearest, Scenario, Step, UnexpectedPass};
+use crate::run::record::{FailedStep, Finding, Nearest, Scenario, UnexpectedPass};
 
 /// A scenario that did not pass, as every view tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +42,7 @@ pub struct Account<'a> {
     pub step: Option<String>,
     /// When it was allowed to happen.
     pub allowed: Option<Allowed>,
-    /// By how much its deciding packet missed the window: late, or when negative early. None when it was in time, or there
-    /// was none.
+    /// By how much it missed the window: late, or when negative early. None when it was in time, or never came.
     pub missed_by: Option<Span>,
     /// The packet to look at.
     pub packet: Option<u32>,
@@ -112,9 +111,6 @@ impl<'a> Account<'a> {
     fn of(scenario: &Scenario, finding: &'a Finding) -> Self {
         let taken = finding.line.and_then(|line| scenario.steps.iter().find(|step| step.line == line));
         let step = taken.map(|step| sentence(&step.keyword, &step.text)).or_else(|| finding.step.clone());
-        let missed = finding.window.zip(finding.decided).map(|(window, decided)| {
-            if decided > window.to { decided - window.to } else { (decided - window.from).min(Span::ZERO) }
-        });
         Account {
             finding,
             line: finding.line.unwrap_or(scenario.line),
@@ -124,7 +120,7 @@ impl<'a> Account<'a> {
                 to: window.to - finding.since,
                 counted_from: counted_from(scenario, finding.since),
             }),
-            missed_by: missed.filter(|missed| *missed != Span::ZERO && finding.verdict == Verdict::Fail),
+            missed_by: finding.missed_by().filter(|_| finding.verdict == Verdict::Fail),
             packet: telling_packet(finding),
         }
     }
@@ -298,10 +294,9 @@ fn nearest_table(text: &mut String, nearest: &[Nearest], since: Span) {
     }
 }
 
-/// What the times of an expectation are counted from: the last `When` step up to there.
-fn counted_from(result: &Scenario, since: Span) -> String {
-    let is_trigger = |step: &&Step| step.at.is_some_and(|at| at <= since) && step.is_trigger();
-    match result.steps.iter().rfind(is_trigger) {
+/// What the times of an expectation are counted from, in words.
+pub fn counted_from(result: &Scenario, since: Span) -> String {
+    match result.trigger(since) {
         Some(step) => format!("line {}: {}", step.line, sentence(&step.keyword, &step.text)),
         None => "the start of the scenario".to_owned(),
     }

@@ -68,6 +68,7 @@ fn finding() -> Finding {
         window: Some(Window { from: at(0), to: at(32_500) }),
         seen: "37.91 s, late by 5.41 s".into(),
         packets: vec![88],
+        decided: Some(at(37_910)),
         nearest: vec![
             near(52, 16_020, "REGISTER to primary", "other target"),
             near(61, 20_100, "OPTIONS to secondary", "other method"),

@@ -1,7 +1,7 @@
 //! What a run tells while it runs, as one stream of events, and what it comes to in the end. On disk and
 //! to whoever reports it, it goes as [`super::record`] has it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use sipfarm_core::{Instant, Span};
@@ -106,8 +106,6 @@ pub struct ScenarioResult {
     pub steps: Vec<StepTaken>,
     /// What was expected, with what its times are counted from.
     pub expected: Vec<Expected>,
-    /// When the packets came that the findings name.
-    pub packet_times: BTreeMap<u32, Instant>,
     /// The step that could not be carried out.
     pub failed_step: Option<FailedStep>,
     /// How much virtual time passed; none on a real network.
@@ -141,14 +139,8 @@ pub struct Try {
 
 impl ScenarioResult {
     /// Takes over steps, expectations, known issues and the time of the start from the marks of a
-    /// timeline, and the times of the packets that its findings name.
+    /// timeline.
     pub fn read(&mut self, timeline: &Timeline) {
-        let named: BTreeSet<u32> =
-            self.findings.iter().flat_map(|finding| &finding.packets).copied().collect();
-        for event in timeline.events() {
-            let named = event.packets.iter().filter(|packet| named.contains(packet));
-            self.packet_times.extend(named.map(|packet| (*packet, event.at)));
-        }
         for (at, mark) in timeline.marks() {
             match mark {
                 Mark::Scenario(scene) => {

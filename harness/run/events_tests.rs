@@ -16,6 +16,7 @@ pub(crate) fn finding(verdict: Verdict, expected_id: Option<u32>) -> Finding {
         window: None,
         seen: "something else".into(),
         packets: Vec::new(),
+        decided: None,
         nearest: Vec::new(),
         until: None,
     }
@@ -31,7 +32,6 @@ pub(crate) fn result(id: ScenarioId, verdicts: &[Verdict]) -> ScenarioResult {
         tries: Vec::new(),
         flaky_passes: false,
         source: Vec::new(),
-        packet_times: BTreeMap::new(),
         line: 3,
         name: format!("scenario {id}"),
         tags: Vec::new(),

@@ -305,7 +305,6 @@ impl Ledger {
             started: Instant::EPOCH,
             steps: Vec::new(),
             expected: Vec::new(),
-            packet_times: BTreeMap::new(),
             failed_step: None,
             virtual_time: None,
             real_time: Span::ZERO,

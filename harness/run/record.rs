@@ -270,6 +270,12 @@ impl Scenario {
         (!verdicts.is_empty()).then(|| format!("{word}: {}", verdicts.join(", then ")))
     }
 
+    /// The step from which times are counted that count from that instant: the last trigger begun by then. None where
+    /// that is the start of the scenario.
+    pub fn trigger(&self, since: Span) -> Option<&Step> {
+        self.steps.iter().rfind(|step| step.is_trigger && step.at.is_some_and(|at| at <= since))
+    }
+
     /// How long it took, on the clock that its phone lived by.
     pub fn duration(&self) -> Span {
         self.virtual_time.unwrap_or(self.real_time)
@@ -296,15 +302,22 @@ pub struct Finding {
     pub since: Span,
     /// When it was allowed to happen.
     pub window: Option<Window>,
-    /// When the packet came that decided it.
+    /// The instant that is held against the window; none where what was expected never came.
     #[serde(rename = "decided_ns")]
     pub decided: Option<Span>,
     /// What was seen instead, or as evidence.
     pub seen: String,
-    /// The packets that show it, by their numbers in the capture. The last one decided it.
+    /// The packets that show it, by their numbers in the capture.
     pub packets: Vec<u32>,
     /// Up to three that came near.
     pub nearest: Vec<Nearest>,
+}
+
+impl Finding {
+    /// By how much it missed its window: late, or when negative early. None where it was in time, or never came.
+    pub fn missed_by(&self) -> Option<Span> {
+        self.window?.missed_by(self.decided?)
+    }
 }
 
 /// From when to when something is allowed to happen.
@@ -316,6 +329,17 @@ pub struct Window {
     /// Last allowed instant.
     #[serde(rename = "to_ns")]
     pub to: Span,
+}
+
+impl Window {
+    /// By how much an instant misses it: positive when late, negative when early.
+    pub fn missed_by(self, at: Span) -> Option<Span> {
+        match at {
+            at if at > self.to => Some(at - self.to),
+            at if at < self.from => Some(at - self.from),
+            _ => None,
+        }
+    }
 }
 
 /// A packet that nearly met an expectation.
@@ -347,13 +371,9 @@ pub struct Step {
     /// When it began; none when it was not reached.
     #[serde(rename = "at_ns")]
     pub at: Option<Span>,
-}
-
-impl Step {
     /// Whether times are counted from it on: whether it is a `When`, or goes on from one.
-    pub fn is_trigger(&self) -> bool {
-        self.keyword == "When"
-    }
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_trigger: bool,
 }
 
 /// A step that could not be carried out.

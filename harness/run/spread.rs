@@ -58,14 +58,13 @@ impl Times {
     /// Adds what a run under that seed has measured: whatever a packet has decided, in time or not.
     pub fn add(&mut self, seed: u64, result: &ScenarioResult) {
         for finding in &result.findings {
-            let decided = finding.packets.last().and_then(|packet| result.packet_times.get(packet));
             let expected = finding.expected_id.and_then(|id| result.expected.iter().find(|e| e.id == id));
             let (Verdict::Pass | Verdict::Fail, Some(line), Some(at), Some(expected)) =
-                (finding.verdict, finding.line, decided, expected)
+                (finding.verdict, finding.line, finding.decided, expected)
             else {
                 continue;
             };
-            let time = *at - expected.since;
+            let time = at - expected.since;
             let window = finding.window.map(|w| (w.from - expected.since, w.to - expected.since));
             let measured = self.0.entry((line, finding.rule.clone())).or_insert_with(|| Measured {
                 step: expected.text.clone(),
@@ -157,9 +156,8 @@ mod tests {
             since,
             expectation: Expectation::CallFails { code: None },
         }];
-        run.findings[0].packets = vec![3, 7];
         run.findings[0].window = Some(Window { from: since, to: since + Span::from_millis(500) });
-        run.packet_times.insert(7, since + Span::from_millis(millis));
+        run.findings[0].decided = Some(since + Span::from_millis(millis));
         run
     }
 
@@ -195,7 +193,7 @@ mod tests {
         times.add(2, &run(700, Verdict::Fail));
         times.add(3, &run(90_000, Verdict::Inconclusive));
         let mut unseen = run(1, Verdict::Pass);
-        unseen.findings[0].packets.clear();
+        unseen.findings[0].decided = None;
         times.add(4, &unseen);
         let spread = times.spreads().remove(0);
         assert_eq!((spread.runs, spread.max.as_millis()), (2, 700));

@@ -46,6 +46,7 @@ fn finding() -> Finding {
         window: Some(Window { from: at(450), to: at(550) }),
         seen: "nothing until then".into(),
         packets: vec![1, 3],
+        decided: Some(at(700)),
         nearest: Vec::new(),
         until: None,
     }

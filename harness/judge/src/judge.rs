@@ -143,6 +143,7 @@ fn unexpected_pass(rule: &str, reason: &str, scenarios: &[&[Finding]]) -> Option
         window: None,
         seen: format!("kept in {times}, broken in none"),
         packets: Vec::new(),
+        decided: None,
         nearest: Vec::new(),
         until: None,
     })

@@ -6,8 +6,9 @@ use sipfarm_core::Span;
 use sipfarm_judge::{Timeline, Verdict};
 
 use super::escape::{Escaped, link};
-use super::ladder::{Ladder, missed_by, observed, svg};
+use super::ladder::{Ladder, svg};
 use super::words::{chip, severity, worst};
+use crate::report::failure::counted_from;
 use crate::report::text::{after, cut, label, seconds};
 use crate::requirements::Requirements;
 use crate::run::record::{Finding, Scenario, Step, Window};
@@ -210,22 +211,15 @@ fn card(scenario: &Scenario, number: usize, finding: &Finding, known: &Requireme
 
 fn allowed(scenario: &Scenario, finding: &Finding, window: Window) -> String {
     let since = finding.since;
-    let trigger =
-        scenario.steps.iter().rfind(|step| step.is_trigger() && step.at.is_some_and(|at| at <= since));
-    let from = match trigger {
-        Some(step) => {
-            format!("line {}: {} {}", step.line, Escaped(step.keyword.trim()), Escaped(&step.text))
-        }
-        None => "the start of the scenario".to_owned(),
-    };
+    let from = counted_from(scenario, since);
     let times = format!("{} to {}", after(window.from - since), after(window.to - since));
-    format!("{times}, counted from {from}{}", bar(finding, window))
+    format!("{times}, counted from {}{}", Escaped(&from), bar(finding, window))
 }
 
 /// When it was decided, and by how much it missed its window.
 fn decided(finding: &Finding) -> String {
-    let (Some(at), Some(window)) = (observed(finding), finding.window) else { return String::new() };
-    let missed = missed_by(window, at).map(|by| format!(", <b class=\"by\">{}</b>", svg::late(by)));
+    let (Some(at), Some(_)) = (finding.decided, finding.window) else { return String::new() };
+    let missed = finding.missed_by().map(|by| format!(", <b class=\"by\">{}</b>", svg::late(by)));
     format!(" <span class=\"at\">at {}{}</span>", after(at - finding.since), missed.unwrap_or_default())
 }
 
@@ -233,7 +227,7 @@ fn decided(finding: &Finding) -> String {
 fn bar(finding: &Finding, window: Window) -> String {
     const WIDTH: f64 = 320.0;
     let start = finding.since.min(window.from);
-    let end = observed(finding).unwrap_or(window.to).max(window.to);
+    let end = finding.decided.unwrap_or(window.to).max(window.to);
     let whole = (end - start).as_secs_f64().max(1e-6) * 1.04;
     let x = |at: Span| 6.0 + (WIDTH - 12.0) * ((at - start).as_secs_f64() / whole).clamp(0.0, 1.0);
     let (from, to) = (x(window.from), x(window.to));
@@ -242,9 +236,9 @@ fn bar(finding: &Finding, window: Window) -> String {
          width=\"{WIDTH}\" height=\"4\"/><rect class=\"allowed\" x=\"{from:.1}\" y=\"4\" width=\"{:.1}\" height=\"10\" rx=\"3\"/>",
         (to - from).max(2.0)
     );
-    if let Some(at) = observed(finding) {
+    if let Some(at) = finding.decided {
         let dot = x(at);
-        if missed_by(window, at).is_some() {
+        if finding.missed_by().is_some() {
             let (left, right) = if dot > to { (to, dot) } else { (dot, from) };
             let _ = write!(
                 text,

@@ -110,6 +110,7 @@ fn no_string_of_others_becomes_markup() {
         line: 4,
         table: vec![vec![hostile()]],
         at: Some(Span::ZERO),
+        is_trigger: true,
     };
     let failed =
         crate::run::record::FailedStep { keyword: hostile(), text: hostile(), line: 9, message: hostile() };

@@ -102,6 +102,9 @@ fn try_of(again: &events::Try, bundle: &Path) -> Try {
     Try { verdict: again.verdict, exit: again.exit, capture }
 }
 
+/// The keyword of a step that times are counted from. A step that was taken has the one that its `And` stands for.
+const TRIGGER: &str = "When";
+
 /// The steps of the feature file, each with the time at which it began; where there is no feature file,
 /// those that were begun.
 fn steps_of(result: &ScenarioResult) -> Vec<Step> {
@@ -113,16 +116,21 @@ fn steps_of(result: &ScenarioResult) -> Vec<Step> {
             line: taken.line,
             table: Vec::new(),
             at: begun(taken.at),
+            is_trigger: taken.keyword == TRIGGER,
         };
         return result.steps.iter().map(step).collect();
     }
     let mut taken = result.steps.iter().peekable();
-    let step = |step: &events::SourceStep| Step {
-        keyword: step.keyword.trim().to_owned(),
-        text: step.text.clone(),
-        line: step.line,
-        table: step.table.clone(),
-        at: taken.next_if(|taken| taken.line == step.line).and_then(|taken| begun(taken.at)),
+    let step = |step: &events::SourceStep| {
+        let taken = taken.next_if(|taken| taken.line == step.line);
+        Step {
+            keyword: step.keyword.trim().to_owned(),
+            text: step.text.clone(),
+            line: step.line,
+            table: step.table.clone(),
+            at: taken.and_then(|taken| begun(taken.at)),
+            is_trigger: taken.is_some_and(|taken| taken.keyword == TRIGGER),
+        }
     };
     result.source.iter().map(step).collect()
 }
@@ -140,7 +148,7 @@ fn finding_of(result: &ScenarioResult, finding: &judge::Finding) -> Finding {
         expected: finding.expected.clone(),
         since: expected.map_or(Span::ZERO, |expected| within(expected.since)),
         window: finding.window.map(|window| Window { from: within(window.from), to: within(window.to) }),
-        decided: finding.packets.last().and_then(|last| result.packet_times.get(last)).map(|at| within(*at)),
+        decided: finding.decided.map(within),
         seen: finding.seen.clone(),
         packets: finding.packets.clone(),
         nearest: finding.nearest.iter().map(|near| nearest_of(near, result.started)).collect(),

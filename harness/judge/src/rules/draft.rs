@@ -20,6 +20,8 @@ pub struct Draft<'c, 'a> {
     stretch: Option<(Instant, Instant)>,
     /// Until when something was waited for in vain.
     in_vain: Option<Instant>,
+    /// Whether what was expected never came, so that no packet says when.
+    is_absent: bool,
 }
 
 /// What a verdict rests on.
@@ -62,10 +64,11 @@ impl<'c, 'a> Draft<'c, 'a> {
             window: None,
             seen: String::new(),
             packets: Vec::new(),
+            decided: None,
             nearest: Vec::new(),
             until: None,
         };
-        Draft { case, finding, asked_at: None, stretch: None, in_vain: None }
+        Draft { case, finding, asked_at: None, stretch: None, in_vain: None, is_absent: false }
     }
 
     /// When it was allowed to happen.
@@ -86,6 +89,17 @@ impl<'c, 'a> Draft<'c, 'a> {
         self
     }
 
+    /// What never came, in a sentence. The packets then only show that it was due, and none was late or early.
+    pub fn absent(self, seen: impl Into<String>) -> Self {
+        Draft { is_absent: true, ..self }.seen(seen)
+    }
+
+    /// When it happened, where the time of the last packet is not it.
+    pub fn decided(mut self, at: Instant) -> Self {
+        self.finding.decided = self.finding.decided.max(Some(at));
+        self
+    }
+
     /// A message that shows it.
     pub fn message(self, seen: &Seen<'_>) -> Self {
         self.packets(seen.packets, seen.at)
@@ -99,7 +113,7 @@ impl<'c, 'a> Draft<'c, 'a> {
     /// Packets that show it.
     pub fn packets(mut self, packets: &[u32], at: Instant) -> Self {
         self.finding.packets.extend_from_slice(packets);
-        self.covers(at)
+        self.decided(at).covers(at)
     }
 
     /// What came near.
@@ -165,7 +179,8 @@ impl<'c, 'a> Draft<'c, 'a> {
     /// Nothing was decided so far, and at `deadline` the phone has failed, unless what was waited for
     /// may have been lost: pending while live, and inconclusive when the capture ends before.
     pub fn fail_at(self, deadline: Instant) -> Finding {
-        self.at(deadline, |draft| draft.fail_unless_lossy("a packet that it takes may have been lost"))
+        let lost = "a packet that it takes may have been lost";
+        self.at(deadline, |draft| Draft { is_absent: true, ..draft }.fail_unless_lossy(lost))
     }
 
     /// Nothing was decided so far, and at `deadline` all is well.
@@ -243,6 +258,7 @@ impl<'c, 'a> Draft<'c, 'a> {
     fn end(mut self, verdict: Verdict) -> Finding {
         self.finding.packets.sort_unstable();
         self.finding.packets.dedup();
+        self.finding.decided = self.finding.decided.filter(|_| !self.is_absent);
         self.finding.verdict = verdict;
         self.finding
     }

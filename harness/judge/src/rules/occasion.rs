@@ -74,6 +74,7 @@ fn finding(
         window: None,
         seen,
         packets: Vec::new(),
+        decided: None,
         nearest: Vec::new(),
         until: None,
     }

@@ -95,7 +95,7 @@ fn missing(case: &Case<'_>, draft: Draft<'_, '_>, exchange: &ClientExchange<'_>,
         due.from - exchange.t0(),
         due.to - exchange.t0()
     );
-    let draft = draft.seen(seen).window(due);
+    let draft = draft.absent(seen).window(due);
     if !case.sight.frames {
         return draft.inconclusive("without frames an ICMP error cannot be excluded");
     }

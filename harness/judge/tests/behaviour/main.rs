@@ -24,6 +24,7 @@ mod invite_schedule;
 mod keys;
 mod lines;
 mod lossy;
+mod monitoring;
 mod no_flip;
 mod non_invite_schedule;
 mod observed;

@@ -8,14 +8,14 @@ mod scale;
 pub mod svg;
 
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::Timeline;
+use sipfarm_judge::{Timeline, Verdict};
 use sipfarm_judge::mark::Mark;
 
 use self::cast::Cast;
 pub use self::cast::Column;
 use self::rows::Found;
 pub use self::scale::Scale;
-use crate::run::record::{Finding, Scenario, Window};
+use crate::run::record::{Scenario, Window};
 
 /// How many rows a ladder has at most: beyond, its middle is left out but for what findings show.
 const MAX_ROWS: usize = 260;
@@ -170,26 +170,7 @@ pub struct Timed {
 impl Timed {
     /// By how much it missed its window: positive when late, negative when early.
     pub fn missed_by(&self) -> Option<Span> {
-        missed_by(self.window, self.decided?)
-    }
-}
-
-/// When what was expected happened; none where it did not happen at all. The packet that decided a finding is then
-/// only the last one before the silence, and says nothing of late or early.
-pub fn observed(finding: &Finding) -> Option<Span> {
-    let nothing =
-        ["no ", "nothing"].iter().any(|word| finding.seen.starts_with(word)) || finding.seen.is_empty();
-    finding.decided.filter(|_| !nothing)
-}
-
-/// By how much an instant misses a window: positive when late, negative when early.
-pub fn missed_by(window: Window, at: Span) -> Option<Span> {
-    if at > window.to {
-        Some(at - window.to)
-    } else if at < window.from {
-        Some(at - window.from)
-    } else {
-        None
+        self.window.missed_by(self.decided?)
     }
 }
 
@@ -246,9 +227,10 @@ fn windows(scenario: &Scenario) -> Vec<Timed> {
             rule: finding.rule.clone(),
             line: finding.line,
             window: finding.window?,
-            decided: observed(finding),
+            decided: finding.decided,
         };
-        (finding.line.is_some() || timed.missed_by().is_some()).then_some(timed)
+        let missed = timed.missed_by().is_some() || finding.verdict == Verdict::Fail;
+        (finding.line.is_some() || missed).then_some(timed)
     });
     let mut timed: Vec<Timed> = timed.collect();
     // What was missed has the first claim to the room; then all stand in the order of the scenario.
@@ -263,8 +245,7 @@ const MAX_WINDOWS: usize = 6;
 
 /// The packets that findings show, but for those that only say that a rule was kept.
 fn shown_by_findings(scenario: &Scenario) -> Vec<u32> {
-    use sipfarm_judge::Verdict::Pass;
-    let told = scenario.findings.iter().filter(|finding| finding.verdict != Pass || finding.line.is_some());
+    let told = scenario.findings.iter().filter(|finding| finding.verdict != Verdict::Pass || finding.line.is_some());
     told.flat_map(|finding| {
         finding.packets.iter().copied().chain(finding.nearest.iter().map(|near| near.packet))
     })

@@ -3,6 +3,7 @@ use sipfarm_judge::timeline::{Event, EventKind};
 
 use super::*;
 use crate::report::html::tests::{PHONE, PRIMARY, START, cast, finding, scenario, sip};
+use crate::run::record::Finding;
 
 const INVITE: &str = "INVITE sip:1002@lab.example SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n";
 const STRANGER: &str = "198.51.100.7:5060";
@@ -116,13 +117,12 @@ fn a_window_that_was_missed_tells_by_how_much() {
     assert_eq!(timed(Span::ZERO - sec - half).windows[0].missed_by(), Some(Span::ZERO - half));
 }
 
-/// The last packet before a silence is not what was waited for.
+/// The last packet before a silence is not what was waited for; its window is shown, and no dot.
 #[test]
 fn what_never_came_is_neither_late_nor_early() {
-    let absent = Finding { seen: "no REGISTER".to_owned(), ..finding(None, Span::ZERO - Span::from_secs(2)) };
-    let late = Finding { seen: "72 s after the 2xx".to_owned(), ..finding(None, Span::from_secs(2)) };
-    assert_eq!(observed(&absent), None);
-    assert_eq!(observed(&late), Some(Span::from_secs(4)));
+    let absent = Finding { decided: None, ..finding(None, Span::ZERO) };
+    let ladder = Ladder::of(&Scenario { findings: vec![absent], ..scenario() }, &timeline([]));
+    assert_eq!((ladder.windows[0].decided, ladder.windows[0].missed_by()), (None, None));
 }
 
 /// Ten thousand messages stay a page that can be read, and what a finding shows is on it.

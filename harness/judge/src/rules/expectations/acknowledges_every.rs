@@ -53,7 +53,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16, at_least: usiz
                 .map(|ack| (&**ack, "belongs to another repetition, or is late".to_owned()));
             let nearest = near::messages(case, stray.collect::<Vec<_>>());
             let draft = draft.message(response).window(window).nearest(nearest);
-            let draft = draft.seen(format!("no ACK for packet {}", response.packet()));
+            let draft = draft.absent(format!("no ACK for packet {}", response.packet()));
             return draft.at(window.to, |draft| {
                 draft.fail_unless_lossy("the ACK or the response may have been lost")
             });

@@ -33,7 +33,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, kind: RecordKind, name: &str, within:
             let why = if is_it(&lookup) { "before the trigger" } else { "another question" };
             Some(Nearest { packet: *packets.last()?, at: *at, what: lookup.what(), why: why.to_owned() })
         });
-        let draft = draft.seen("no such query").nearest(nearest.collect());
+        let draft = draft.absent("no such query").nearest(nearest.collect());
         let own = &case.dns.strangers;
         let own = own.iter().find(|query| {
             query.question.kind == kind

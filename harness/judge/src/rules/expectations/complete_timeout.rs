@@ -97,7 +97,7 @@ fn over_udp(
             let slots = case.limits.slots(&exchange.method, timeout).len();
             let due = next.to.min(end);
             let seen = format!("{} of {slots} sends; the next was due up to {}", sends.len(), after_t0(due));
-            let draft = draft.seen(seen).window(Window { from: next.from.min(due), to: due });
+            let draft = draft.absent(seen).window(Window { from: next.from.min(due), to: due });
             (due, draft.at(due, |draft| draft.fail_unless_lossy(LOST)))
         }
         Fit::All(None) => return None,

@@ -98,7 +98,7 @@ fn decided(
         Fit::All(Some(next)) => {
             let due = next.to.min(end);
             let seen = format!("sent {} times; the next was due up to {}", sends.len(), after_t0(due));
-            let draft = draft.seen(seen).window(Window { from: next.from.min(due), to: due });
+            let draft = draft.absent(seen).window(Window { from: next.from.min(due), to: due });
             let finding = draft.at(due, |draft| draft.fail_unless_lossy(LOST));
             Some((due, finding))
         }

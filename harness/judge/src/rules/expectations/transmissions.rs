@@ -40,6 +40,6 @@ pub(super) fn judge(
     match counted.len() {
         made if made > count => draft.fail_unless_lossy("the network may have doubled it"),
         made if made == count => draft.window(window).pass_at(window.to),
-        _ => draft.window(window).at(window.to, |draft| draft.fail_unless_lossy("some may have been lost")),
+        _ => draft.window(window).fail_at(window.to),
     }
 }

@@ -53,7 +53,7 @@ impl Rule for AckAcceptance {
                         let draft =
                             docket.draft(format!("ACK to {} from {from}", response.what())).window(window);
                         let seen = format!("none for packet {}", response.packet());
-                        let draft = draft.seen(seen).message(exchange.first()).message(response);
+                        let draft = draft.absent(seen).message(exchange.first()).message(response);
                         docket.add(draft.fail_unless_lossy("the response or the ACK may have been lost"));
                     }
                 }

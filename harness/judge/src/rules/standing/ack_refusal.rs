@@ -48,7 +48,7 @@ impl Rule for AckRefusal {
                         let draft =
                             docket.draft(format!("ACK to {} from {from}", refusal.what())).window(window);
                         let seen = format!("none for packet {}", refusal.packet());
-                        let draft = draft.seen(seen).message(exchange.first()).message(refusal);
+                        let draft = draft.absent(seen).message(exchange.first()).message(refusal);
                         docket.add(draft.fail_unless_lossy("the response or the ACK may have been lost"));
                     }
                 }

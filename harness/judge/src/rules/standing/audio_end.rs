@@ -46,6 +46,7 @@ impl Rule for AudioEnd {
                             .window(Window { from: last.over, to: until })
                             .packets(last.ended_by, last.over)
                             .packets(&[stretch.packets[1]], until)
+                            .decided(stretch.to)
                             .seen(format!("audio until {:.2} after the call's end", stretch.to - last.over))
                             .fail(),
                     ),

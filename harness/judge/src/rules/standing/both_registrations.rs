@@ -57,11 +57,11 @@ impl Rule for BothRegistrations {
                         let draft = tries.iter().flatten().fold(draft.window(window), |draft, found| {
                             draft.packets(found.packets, found.at)
                         });
-                        let seen = match found {
-                            Some(found) => format!("{:.2} after the other", found.at - first),
-                            None => "none".to_owned(),
+                        let draft = match found {
+                            Some(found) => draft.seen(format!("{:.2} after the other", found.at - first)),
+                            None => draft.absent("none"),
                         };
-                        docket.add(draft.seen(seen).fail_unless_lossy("a REGISTER may have been lost"));
+                        docket.add(draft.fail_unless_lossy("a REGISTER may have been lost"));
                     }
                 }
             }

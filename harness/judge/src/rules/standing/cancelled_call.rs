@@ -52,7 +52,7 @@ impl Rule for CancelledCall {
                     .window(Window { from: since, to: until })
                     .message(cancel.first())
                     .message(accepted)
-                    .seen("no BYE in time");
+                    .absent("no BYE in time");
                 docket.add(draft.warn_unless_lossy("the BYE may have been lost"));
             }
         }

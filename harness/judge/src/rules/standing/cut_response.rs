@@ -69,7 +69,7 @@ fn judge_one<'c, 'a>(
         return;
     }
     let seen = format!("no repetition after {} (packet {}), which was cut short", cut.what(), cut.packet());
-    docket.add(draft.window(window).seen(seen).fail_unless_lossy("a repetition may have been lost"));
+    docket.add(draft.window(window).absent(seen).fail_unless_lossy("a repetition may have been lost"));
 }
 
 /// What the phone sent that only the response can have led to: the ACK of a final one, or the request once more

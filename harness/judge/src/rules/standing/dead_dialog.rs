@@ -54,7 +54,7 @@ impl Rule for DeadDialog {
                     .message(request.first());
                 let draft = request.finals().take(1).fold(draft, |draft, refusal| draft.message(refusal));
                 docket
-                    .add(draft.seen("no BYE").warn_unless_lossy("a response or the BYE may have been lost"));
+                    .add(draft.absent("no BYE").warn_unless_lossy("a response or the BYE may have been lost"));
                 break;
             }
         }

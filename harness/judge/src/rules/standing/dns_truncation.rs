@@ -42,7 +42,7 @@ impl Rule for DnsTruncation {
                 .draft(format!("{} over TCP", lookup.what()))
                 .window(window)
                 .packets(told.packets, told.at)
-                .seen(format!("the answer was truncated, and {}", instead(case, lookup, told.at)));
+                .absent(format!("the answer was truncated, and {}", instead(case, lookup, told.at)));
             docket.add(if case.sight.frames {
                 draft.fail_unless_lossy("the query over TCP may have been lost")
             } else {

@@ -127,7 +127,7 @@ impl<'c, 'a> Stay<'c, 'a> {
             let home = case.names.show_node(&case.names.order()[self.home]);
             let draft =
                 docket.draft(format!("REGISTER to {home}, which said that it is there")).window(window);
-            let draft = draft.message(question.first()).seen("none");
+            let draft = draft.message(question.first()).absent("none");
             docket.add(draft.fail_unless_lossy("a try at home may have been lost"));
         }
     }
@@ -189,7 +189,7 @@ impl<'c, 'a> Stay<'c, 'a> {
             let excused =
                 self.is_excused(base.0, window.from, window.to) || self.another_line_tried(base.0, window.to);
             if window.to < until && case.horizon > window.to && !excused {
-                let seen = draft.seen("none in time");
+                let seen = draft.absent("none in time");
                 docket.add(seen.fail_unless_lossy("a try at home may have been lost"));
             }
             return next.map(|next| (next.t0(), self.end(next)));

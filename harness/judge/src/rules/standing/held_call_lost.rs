@@ -51,7 +51,7 @@ impl Rule for HeldCallLost {
                         ))
                         .window(Window { from: call.loss.since, to: until })
                         .packets(&call.loss.shown.0, call.loss.shown.1)
-                        .seen(format!("no REGISTER after {}", call.loss.what));
+                        .absent(format!("no REGISTER after {}", call.loss.what));
                     docket.add(draft.fail_unless_lossy("a REGISTER may have been lost"));
                 }
             }

@@ -127,7 +127,7 @@ fn judge_end<'c, 'a>(
     }
     let old = case.names.show_node(&case.names.order()[stood.place]);
     let draft = docket.draft(format!("REGISTER to another server than {old}, which failed during the call"));
-    let draft = draft.window(window).message(case.client[stood.exchange].first()).seen("none");
+    let draft = draft.window(window).message(case.client[stood.exchange].first()).absent("none");
     docket.add(match case.hides_connects() {
         true => draft.inconclusive("without frames a refused connection cannot be excluded"),
         false => draft.fail_unless_lossy("a REGISTER may have been lost"),

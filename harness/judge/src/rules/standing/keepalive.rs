@@ -1,6 +1,7 @@
 //! A phone with keep-alives of form `register_expires0` sends them every `period_s` ±10 % to one server that
 //! stands by; away from home also to the better servers, to see when they are back (CC-02, CC-05). One of form
-//! `query` asks the better servers only (AR-26).
+//! `query` asks the better servers only (AR-26), and may leave off while it has a call: no source says that it
+//! goes on then.
 
 use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::KeepaliveForm;
@@ -130,7 +131,7 @@ impl<'c, 'a> Watched<'c, 'a> {
 
     fn missing(&self, docket: &mut Docket<'c, 'a>, window: Window) {
         let draft = docket.draft("a keep-alive in its time").window(window);
-        let draft = draft.message(self.case.client[self.stay.exchange].first()).seen("none");
+        let draft = draft.message(self.case.client[self.stay.exchange].first()).absent("none");
         docket.add(match self.case.hides_connects() {
             true => draft.inconclusive("without frames a refused connection cannot be excluded"),
             false => draft.fail_unless_lossy("a keep-alive may have been lost"),
@@ -140,10 +141,21 @@ impl<'c, 'a> Watched<'c, 'a> {
     /// When the next is due. A phone whose keep-alive failed may count from when it knew that.
     fn window(&self, base: &Touch) -> Window {
         let grace = self.case.limits.reaction();
-        Window {
-            from: base.at + self.period.scale(1.0 - TOLERANCE) - grace,
-            to: base.until + self.period.scale(1.0 + TOLERANCE) + grace,
+        let latest = |since: Instant| since + self.period.scale(1.0 + TOLERANCE) + grace;
+        let from = base.at + self.period.scale(1.0 - TOLERANCE) - grace;
+        let mut to = latest(base.until);
+        if self.purpose == Purpose::Query {
+            let mut calls = self.case.calls();
+            calls.sort_by_key(|call| call.begun);
+            for call in calls.iter().filter(|call| call.over >= base.at) {
+                match call.over {
+                    _ if call.begun > to => break,
+                    Instant::FAR_FUTURE => to = Instant::FAR_FUTURE,
+                    over => to = to.max(latest(over)),
+                }
+            }
         }
+        Window { from, to }
     }
 
     /// The keep-alives of the line during the stay, with the places that they go to.

@@ -95,7 +95,7 @@ fn judge_move<'c, 'a>(
     } else if closed() {
         docket.kept(next.first().packets);
     } else if case.horizon > window.to && !case.interrupted(at, window.to) {
-        let seen = draft.window(window).seen(format!("the binding at {old} was not taken back"));
+        let seen = draft.window(window).absent(format!("the binding at {old} was not taken back"));
         docket.add(seen.fail_unless_lossy("a REGISTER may have been lost"));
     }
 }

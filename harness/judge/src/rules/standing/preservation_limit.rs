@@ -38,6 +38,7 @@ impl Rule for PreservationLimit {
                     ))
                     .window(Window { from: call.loss.since + max - off, to: until })
                     .packets(&call.loss.shown.0, call.loss.shown.1)
+                    .decided(heard_until)
                     .seen(format!(
                         "audio until {:.0} after {}; the limit may be the server's alone",
                         heard_until - call.loss.since,

@@ -47,7 +47,7 @@ impl Rule for Recovery {
                         .draft(format!("REGISTER within {within_s} s of the end of the preserved call"))
                         .window(Window { from: over, to: until })
                         .packets(&call.loss.shown.0, call.loss.shown.1)
-                        .seen("no REGISTER");
+                        .absent("no REGISTER");
                     docket.add(draft.fail_unless_lossy("a REGISTER may have been lost"));
                 }
             }

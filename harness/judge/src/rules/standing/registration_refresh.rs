@@ -41,7 +41,7 @@ impl Rule for RegistrationRefresh {
                     let draft = docket.draft(format!("{what} again, as the one before brought no binding"));
                     let draft = draft.window(Window { from: failed.t0(), to: until }).message(failed.first());
                     let draft = failed.finals().take(1).fold(draft, |draft, refusal| draft.message(refusal));
-                    let seen = draft.seen(format!("none within {:.0}", until - failed.t0()));
+                    let seen = draft.absent(format!("none within {:.0}", until - failed.t0()));
                     docket.add(seen.fail_unless_lossy("a REGISTER may have been lost"));
                 }
                 Outcome::Early(at, next) | Outcome::Late(at, next) => {
@@ -58,11 +58,10 @@ impl Rule for RegistrationRefresh {
                     let draft =
                         exchange.finals().take(1).fold(draft, |draft, response| draft.message(response));
                     let draft = next.into_iter().fold(draft, |draft, next| draft.message(next.first()));
-                    let seen = match next {
-                        Some(_) => format!("{:.2} after the 2xx", at - grant.first),
-                        None => "no REGISTER".to_owned(),
+                    let draft = match next {
+                        Some(_) => draft.seen(format!("{:.2} after the 2xx", at - grant.first)),
+                        None => draft.absent("no REGISTER"),
                     };
-                    let draft = draft.seen(seen);
                     docket.add(match at < binding.window.from {
                         true => draft.warn_unless_lossy("a response may have been lost"),
                         false => draft.fail_unless_lossy("a REGISTER may have been lost"),

@@ -127,9 +127,9 @@ fn judge_window<'c, 'a>(
     if let Some(old) = case.shows_old_life(&reset, window.to) {
         let seen = format!("{} as if nothing had been said", old.what(&case.names));
         docket
-            .add(draft.message(old.first()).seen(seen).fail_unless_lossy("what shows it may have been lost"));
+            .add(draft.message(old.first()).absent(seen).fail_unless_lossy("what shows it may have been lost"));
     } else if is_visible(case) {
-        docket.add(draft.seen("no sign of it").fail_unless_lossy("what shows it may have been lost"));
+        docket.add(draft.absent("no sign of it").fail_unless_lossy("what shows it may have been lost"));
     } else if case.horizon > since + AFTER_CALL {
         let why =
             "no sign of it; where no connection ends with it, a phone may lose its registration in silence";

@@ -52,7 +52,7 @@ impl Rule for SessionExpiry {
                 .draft(format!("BYE when nobody has refreshed the session of {interval:.0}"))
                 .window(Window { from: given_up, to: until })
                 .message(&session.accepted)
-                .seen("neither a refresh nor BYE");
+                .absent("neither a refresh nor BYE");
             docket.add(draft.warn_unless_lossy("a refresh may have been lost"));
         }
         docket.close()

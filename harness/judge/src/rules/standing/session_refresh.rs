@@ -54,7 +54,7 @@ impl Rule for SessionRefresh {
                     ))
                     .warn_unless_lossy("a request may have been lost"),
                 None => draft
-                    .seen("neither INVITE nor UPDATE, nor an end of the call")
+                    .absent("neither INVITE nor UPDATE, nor an end of the call")
                     .fail_unless_lossy("a request may have been lost"),
             });
         }

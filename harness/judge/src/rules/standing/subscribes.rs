@@ -57,7 +57,7 @@ impl Rule for Subscribes {
                         let server = case.names.show_node(&case.names.order()[stood.place]);
                         let draft = docket.draft(format!("SUBSCRIBE for {package} to {server}"));
                         let draft = draft.window(window).message(case.client[stood.exchange].first());
-                        let draft = draft.seen("none");
+                        let draft = draft.absent("none");
                         docket.add(draft.fail_unless_lossy("a SUBSCRIBE may have been lost"));
                     }
                 }

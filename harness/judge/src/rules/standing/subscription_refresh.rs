@@ -48,7 +48,7 @@ impl Rule for SubscriptionRefresh {
             }
             let draft = docket.draft(format!("SUBSCRIBE for {package} again within {span}")).window(window);
             let draft = draft.message(exchange.first()).message(accepted);
-            docket.add(draft.seen("none in time").fail_unless_lossy("a SUBSCRIBE may have been lost"));
+            docket.add(draft.absent("none in time").fail_unless_lossy("a SUBSCRIBE may have been lost"));
         }
         docket.close()
     }

@@ -200,7 +200,7 @@ impl<'c, 'a> Away<'c, 'a> {
         }
         let there = case.names.show_node(&case.names.order()[self.place]);
         let draft = docket.draft(format!("REGISTER to {there}, which has granted a token")).window(window);
-        let draft = draft.message(asked.first()).seen("none");
+        let draft = draft.message(asked.first()).absent("none");
         docket.add(self.missing(draft, "the token or the REGISTER may have been lost"));
     }
 
@@ -239,10 +239,14 @@ impl<'c, 'a> Away<'c, 'a> {
                 || case.may_have_failed(self.place, refused, window.to)
                 || case.may_have_failed(self.stay.place, asked.t0(), window.to) => {}
             again => {
-                let seen = again
-                    .map_or("not at all".to_owned(), |next| format!("{:.2} too late", next.t0() - window.to));
-                let seen = draft().seen(seen);
-                docket.add(self.missing(seen, "the request may have been lost"));
+                let draft = match again {
+                    Some(next) => {
+                        let seen = format!("{:.2} too late", next.t0() - window.to);
+                        draft().message(next.first()).seen(seen)
+                    }
+                    None => draft().absent("not at all"),
+                };
+                docket.add(self.missing(draft, "the request may have been lost"));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The requirements that features and findings name by id: `fixtures/requirements.yaml`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,49 @@ pub struct Requirement {
     pub classes: Vec<Class>,
     /// One sentence.
     pub text: String,
+}
+
+/// Why a requirement is not covered, or a side of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gap {
+    /// It could be decided by packets, and no scenario does.
+    NoScenario,
+    /// Somebody at the phone would have to say, and no scenario asks.
+    NobodyAsked,
+    /// Nothing is there to assert: it is about documents, configuration or scope.
+    NothingToAssert,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Gap::NoScenario => "not covered: packets could decide it, and no scenario does",
+            Gap::NobodyAsked => "not covered: somebody at the phone would have to say, and no scenario asks",
+            Gap::NothingToAssert => "nothing to assert: it is about documents, configuration or scope",
+        })
+    }
+}
+
+/// The tag of scenarios that ask somebody at the phone.
+const OPERATOR: &str = "operator";
+
+impl Requirement {
+    /// What of it none of these scenarios covers, by the tags of those that are tagged with it.
+    pub fn gap<'t>(&self, tagged: impl IntoIterator<Item = &'t [String]>) -> Option<Gap> {
+        let is = |class| self.classes.contains(&class);
+        let (mut any, mut asks) = (false, false);
+        for tags in tagged {
+            any = true;
+            asks |= tags.iter().any(|tag| tag == OPERATOR);
+        }
+        match () {
+            () if !any && (is(Class::Network) || is(Class::Farm)) => Some(Gap::NoScenario),
+            () if is(Class::Phone) && !asks => Some(Gap::NobodyAsked),
+            () if !any => Some(Gap::NothingToAssert),
+            () => None,
+        }
+    }
 }
 
 /// All requirements, in the order of their ids.

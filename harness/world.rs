@@ -30,7 +30,7 @@ pub use self::call_state::CallState;
 pub use self::calls::{Arrival, Calls};
 pub use self::context::{Context, NetKind, PhoneChoice};
 pub use self::dns::{DNS_NODE, DnsPlan};
-pub use self::failure::StepFailure;
+pub use self::failure::{StepFailure, fix};
 pub use self::glance::LastMessage;
 pub use self::group::GroupPlan;
 pub use self::lab::{Closed, FAR_END_USER, Lab, Look, PHONE_USER, TIME_SCALE};

@@ -22,6 +22,20 @@ Feature: Calls that are dialled with precedence
       | 931002 | priority       |
       | 941002 | routine        |
 
+  @PA-02
+  Scenario Outline: A digit map that <does> the prefix, for <digits>
+    Given a phone with profile "polycom-vvx-ucs58" and settings
+      | mlpp.dialplan | [{prefix: "91", level: flash, strip: <strip>}] |
+    And the phone is registered with "primary"
+    When the phone dials "<digits>" as call "a"
+    Then every INVITE of call "a" is addressed to "<user>"
+    And every INVITE of call "a" has precedence flash
+
+    Examples:
+      | does       | strip | digits | user   |
+      | takes away | true  | 911002 | 1002   |
+      | keeps      | false | 911002 | 911002 |
+
   @PA-04
   Scenario: The level stays the same when the INVITE is repeated and tried elsewhere
     Given the phone is registered with "primary"
@@ -50,11 +64,8 @@ Feature: Calls that are dialled with precedence
   @PA-04
   Scenario: A number that says no level is dialled with the level that the profile gives such calls
     Given a phone with profile "polycom-vvx-ucs58" and settings
-      | mlpp.enabled       | true                                                  |
-      | mlpp.namespace     | dsn                                                   |
-      | mlpp.levels        | [routine, priority, immediate, flash, flash-override] |
-      | mlpp.dialplan      | []                                                    |
-      | mlpp.default_level | immediate                                             |
+      | mlpp.dialplan      | []        |
+      | mlpp.default_level | immediate |
     And the phone is registered with "primary"
     When the phone dials "1002" as call "a"
     Then every INVITE of call "a" has precedence immediate
@@ -83,12 +94,8 @@ Feature: Calls that are dialled with precedence
   @PA-05
   Scenario: A phone that the server may not tell another level keeps its own
     Given a phone with profile "polycom-vvx-ucs58" and settings
-      | mlpp.enabled                 | true                                                  |
-      | mlpp.namespace               | dsn                                                   |
-      | mlpp.levels                  | [routine, priority, immediate, flash, flash-override] |
-      | mlpp.dialplan                | [{prefix: "93", level: priority}]                     |
-      | mlpp.default_level           | null                                                  |
-      | mlpp.server_may_change_level | false                                                 |
+      | mlpp.dialplan                | [{prefix: "93", level: priority}] |
+      | mlpp.server_may_change_level | false                             |
     And the phone is registered with "primary"
     And the far end answers with precedence immediate
     When the phone dials the far end with precedence priority as call "a"

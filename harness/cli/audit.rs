@@ -11,9 +11,10 @@ use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Scene;
 use sipfarm_judge::{Mark, Timeline, Verdict, judge, verdict};
 
-use self::cast::{CastArgs, WhoIsWho};
+pub use self::cast::{CastArgs, ServerSeen, WhoIsWho};
 use crate::capture::read::{CaptureError, Recording, read};
 use crate::error::{Error, Exit, Result};
+use crate::phone::profiles;
 use crate::report::{html, render_failure};
 use crate::requirements::Requirements;
 use crate::run::events::ScenarioResult;
@@ -81,18 +82,14 @@ struct NotJudged {
 /// # Errors
 /// The file is no capture or holds several scenarios, there is no such profile, or who is who is told wrongly.
 pub fn audit(args: &AuditArgs) -> Result<Exit> {
-    let mut recording = read(&args.file).map_err(|error| unreadable(args, &error))?;
-    let scene = only_scene(args, &recording.timeline)?;
-    let profile = match (&args.profile, &scene) {
-        (Some(name), Some(scene)) => super::check::profile(name)?.at_scale(scene.time_scale),
-        (Some(name), None) => super::check::profile(name)?.at_own_scale(),
+    let named = args.profile.as_deref().map(super::check::profile).transpose()?;
+    let Heard { recording, scene, who } = heard(&args.file, &args.cast)?;
+    let profile = match (named, &scene) {
+        (Some(named), Some(scene)) => named.at_scale(scene.time_scale),
+        (Some(named), None) => named.at_own_scale(),
         (None, Some(scene)) => scene.profile.clone(),
         (None, None) => Profile::default(),
     };
-    if scene.is_none() && recording.timeline.sip().next().is_none() {
-        return Err(without_sip(args, &recording));
-    }
-    let who = cast::cast(&args.cast, scene.as_ref(), &mut recording.timeline)?;
     let result = examine(args, &recording, scene.as_ref(), &profile);
     let audit_seed = scene.as_ref().map_or(0, |scene| scene.seed);
     let audit = Audit {
@@ -107,7 +104,7 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
         not_judged: not_judged(&result.findings),
     };
     match args.format {
-        AuditFormat::Json => println!("{}", serde_json::to_string_pretty(&audit).unwrap_or_default()),
+        AuditFormat::Json => println!("{}", super::json(&audit)),
         AuditFormat::Text => print_text(args, &audit, &result),
         AuditFormat::Html => print!("{}", page(result, &recording.timeline, audit_seed)),
     }
@@ -115,16 +112,16 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
 }
 
 /// The scenario that the harness noted in the capture.
-fn only_scene(args: &AuditArgs, timeline: &Timeline) -> Result<Option<Scene>> {
+fn only_scene(file: &Path, timeline: &Timeline) -> Result<Option<Scene>> {
     let scenes: Vec<&Scene> = timeline.marks().filter_map(|(_, mark)| scene_of(mark)).collect();
     match scenes[..] {
         [] => Ok(None),
-        [scene] => sound(args, scene).map(Some),
+        [scene] => sound(file, scene).map(Some),
         _ => {
             let names =
                 scenes.iter().map(|scene| format!("\"{}\" ({}:{})", scene.name, scene.feature, scene.line));
             let names = names.collect::<Vec<_>>().join(", ");
-            let file = args.file.display();
+            let file = file.display();
             // Their times may overlap: nothing says which packet and which expectation belongs to which.
             let message = format!("{file} holds the captures of {} scenarios: {names}", scenes.len());
             Err(Error::usage(message, "audit each capture by itself, as the run left it"))
@@ -133,7 +130,7 @@ fn only_scene(args: &AuditArgs, timeline: &Timeline) -> Result<Option<Scene>> {
 }
 
 /// The scene of a capture, unless it cannot be: a file can say anything.
-fn sound(args: &AuditArgs, scene: &Scene) -> Result<Scene> {
+fn sound(file: &Path, scene: &Scene) -> Result<Scene> {
     let problem = match scene.profile.out_of_range() {
         Some((path, problem)) => format!("{path}: {problem}"),
         None if check_time_scale(scene.time_scale).is_err() => {
@@ -144,8 +141,40 @@ fn sound(args: &AuditArgs, scene: &Scene) -> Result<Scene> {
         }
         None => return Ok(scene.clone()),
     };
-    let message = format!("{}: what it says of its scenario makes no sense: {problem}", args.file.display());
+    let message = format!("{}: what it says of its scenario makes no sense: {problem}", file.display());
     Err(Error::usage(message, "audit the capture as the run left it"))
+}
+
+/// A capture, and who is who there.
+pub struct Heard {
+    /// What is in it.
+    pub recording: Recording,
+    /// The scenario that it is of, where it is ours.
+    scene: Option<Scene>,
+    /// Whom it is about.
+    pub who: WhoIsWho,
+}
+
+impl Heard {
+    /// The profile of the phone, where the capture says it and it is one of ours.
+    pub fn model(&self) -> Option<String> {
+        let profile = &self.scene.as_ref()?.profile;
+        profiles::names().any(|name| name == profile.id).then(|| profile.id.clone())
+    }
+}
+
+/// Reads a capture.
+///
+/// # Errors
+/// The file is no capture, holds several scenarios or no SIP, or who is who is told wrongly.
+pub fn heard(file: &Path, args: &CastArgs) -> Result<Heard> {
+    let mut recording = read(file).map_err(|error| unreadable(file, &error))?;
+    let scene = only_scene(file, &recording.timeline)?;
+    if scene.is_none() && recording.timeline.sip().next().is_none() {
+        return Err(without_sip(file, &recording));
+    }
+    let who = cast::cast(args, scene.as_ref(), &mut recording.timeline)?;
+    Ok(Heard { recording, scene, who })
 }
 
 fn scene_of(mark: &Mark) -> Option<&Scene> {
@@ -250,10 +279,9 @@ fn by_reason(not_judged: &[NotJudged]) -> BTreeMap<&str, Vec<&str>> {
 }
 
 /// Nothing is said of a phone that is not in the capture.
-fn without_sip(args: &AuditArgs, recording: &Recording) -> Error {
+fn without_sip(file: &Path, recording: &Recording) -> Error {
     let notes = recording.notes.iter().map(|note| format!("; {note}")).collect::<String>();
-    let message =
-        format!("{}: there is no SIP in its {} packets{notes}", args.file.display(), recording.packets);
+    let message = format!("{}: there is no SIP in its {} packets{notes}", file.display(), recording.packets);
     let hint = match recording.unread.is_empty() {
         true => {
             "capture where the phone speaks with its servers; SIP over TLS is read only with its secrets \
@@ -264,14 +292,14 @@ fn without_sip(args: &AuditArgs, recording: &Recording) -> Error {
     Error::usage(message, hint)
 }
 
-fn unreadable(args: &AuditArgs, error: &CaptureError) -> Error {
+fn unreadable(file: &Path, error: &CaptureError) -> Error {
     let hint = match error {
         CaptureError::Unreadable { .. } => "see whether it is there, and who may read it",
         CaptureError::Empty(_) => "was the capture ended before it was copied? Capture again",
         CaptureError::Folder(_) => "of a bundle: sipfarm audit FOLDER/001.pcapng",
         CaptureError::NotACapture { .. } => "sipfarm reads pcapng and pcap",
     };
-    let file = args.file.display().to_string();
+    let file = file.display().to_string();
     let error = error.to_string();
     Error::usage(if error.contains(&file) { error } else { format!("{file}: {error}") }, hint)
 }

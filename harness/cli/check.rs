@@ -6,7 +6,7 @@ use sipfarm_judge::catalogue;
 
 use crate::error::{Diagnostic, Error, Result, count};
 use crate::farm::{FaultSpec, GroupSettings, Occurrence};
-use crate::lint::{Complaint, Facts, StepCatalogue};
+use crate::lint::{Complaint, Facts, Settings, StepCatalogue};
 use crate::phone::profiles;
 use crate::requirements::Requirements;
 use crate::run::select::{Selected, Selection};
@@ -45,12 +45,13 @@ pub fn with_facts<T>(use_them: impl FnOnce(&StepCatalogue, &Facts<'_>) -> T) -> 
     let profile = |name: &str| {
         profiles::find_for(name, &rules).map(|_| ()).map_err(|error| Complaint::from(error.to_string()))
     };
-    let settings = |settings: &[(String, String)]| {
-        let changed = Profile::default().with_settings(settings);
-        changed.map_err(|(at, error)| (at, Complaint::from(error.to_string())))?;
+    let settings = |of: Option<&str>, settings: Settings<'_>| {
+        // A profile that there is not is told of by itself.
+        let profile = of.and_then(|name| profiles::find_for(name, &rules).ok()).unwrap_or_default();
+        profile.with_settings(settings).map_err(|(at, error)| (at, Complaint::from(error.to_string())))?;
         settings.iter().enumerate().try_for_each(|(at, (path, _))| known_issue(path, &rules, at))
     };
-    let group = |settings: &[(String, String)]| {
+    let group = |settings: Settings<'_>| {
         let mut group = GroupSettings::default();
         let mut set = |(at, (name, value)): (usize, &(String, String))| {
             group.set(name, value).map_err(|problem| (at, Complaint::from(problem)))
@@ -130,10 +131,18 @@ mod tests {
     #[test]
     fn a_setting_may_add_a_known_issue_of_a_rule_only() {
         let check = |path: &str| {
-            with_facts(|_, facts| (facts.settings)(&[(path.to_owned(), "it is broken".to_owned())]))
+            with_facts(|_, facts| (facts.settings)(None, &[(path.to_owned(), "it is broken".to_owned())]))
         };
         assert_eq!(check("known_issues.invite-schedule"), Ok(()));
         let (at, complaint) = check("known_issues.invite-shedule").unwrap_err();
         assert_eq!((at, complaint.help.as_deref()), (0, Some("did you mean `invite-schedule`?")));
+    }
+
+    #[test]
+    fn settings_fit_the_profile_that_the_step_names() {
+        let ring = [("mlpp.ring_types".to_owned(), "{flash: 7}".to_owned())];
+        let check = |of: Option<&str>| with_facts(|_, facts| (facts.settings)(of, &ring));
+        assert_eq!(check(Some("polycom-vvx-ucs58")), Ok(()));
+        assert!(check(None).is_err(), "the usual profile has no levels");
     }
 }

@@ -22,6 +22,9 @@ pub fn completions(args: &CompletionsArgs, mut program: clap::Command) -> Result
     print(&text)
 }
 
+/// What to do where the text cannot be written.
+const NO_OUTPUT: &str = "send it to a file on a disk that has room";
+
 /// Prints the manual page: the program, then each of its commands.
 pub fn man(mut program: clap::Command) -> Result<Exit> {
     program.build();
@@ -31,7 +34,7 @@ pub fn man(mut program: clap::Command) -> Result<Exit> {
         program.get_subcommands().filter(|command| command.get_name() != "help").cloned().collect();
     page(program)
         .and_then(|()| commands.into_iter().try_for_each(page))
-        .map_err(|error| Error::lab(format!("the manual cannot be made: {error}"), ""))?;
+        .map_err(|error| Error::lab(format!("the manual cannot be made: {error}"), NO_OUTPUT))?;
     print(&text)
 }
 
@@ -39,7 +42,7 @@ pub fn man(mut program: clap::Command) -> Result<Exit> {
 fn print(text: &[u8]) -> Result<Exit> {
     match io::stdout().write_all(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::lab(format!("standard output cannot be written: {error}"), ""))
+            Err(Error::lab(format!("standard output cannot be written: {error}"), NO_OUTPUT))
         }
         _ => Ok(Exit::Passed),
     }

@@ -1,7 +1,7 @@
 //! `sipfarm coverage`: which requirement has which scenarios.
 
 use super::check::check;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Exit, Result};
 use crate::requirements::Requirements;
 use crate::run::coverage::Coverage;
 use crate::run::select::Selection;
@@ -33,9 +33,7 @@ pub fn coverage(args: &CoverageArgs) -> Result<Exit> {
     match args.format {
         super::Format::Text => print!("{coverage}"),
         super::Format::Json => {
-            let text = serde_json::to_string_pretty(&coverage)
-                .map_err(|error| Error::usage(error.to_string(), "this is a bug: please report it"))?;
-            println!("{text}");
+            println!("{}", super::json(&coverage));
         }
     }
     Ok(Exit::Passed)

@@ -1,7 +1,7 @@
 //! `sipfarm lint`: feature files are checked and not run.
 
 use super::check::{tell_built_in, with_facts};
-use crate::error::{Error, Exit, Result, Severity, count};
+use crate::error::{Exit, Result, Severity, count};
 use crate::lint::{in_order, lint as lint_files};
 use crate::run::select::Selection;
 
@@ -30,9 +30,7 @@ pub fn lint(args: &LintArgs) -> Result<Exit> {
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     match args.format {
         super::Format::Json => {
-            let text = serde_json::to_string_pretty(&problems)
-                .map_err(|error| Error::usage(error.to_string(), "this is a bug: please report it"))?;
-            println!("{text}");
+            println!("{}", super::json(&problems));
         }
         super::Format::Text => {
             for problem in &problems {

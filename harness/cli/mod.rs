@@ -23,10 +23,16 @@ mod steps;
 mod tries;
 mod watch;
 
-use clap::{CommandFactory, Parser, Subcommand};
-use sipfarm_core::profile::check_time_scale;
+use std::path::{Path, PathBuf};
 
-use crate::error::{Exit, Result};
+use clap::{CommandFactory, Parser, Subcommand};
+use serde::Serialize;
+use sipfarm_core::profile::check_time_scale;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::error::{Blame, Error, Exit, Result, bug};
+use crate::run::events::ScenarioResult;
+use crate::world::fix;
 
 /// A SIP conformance and failover test harness.
 #[derive(Debug, Parser)]
@@ -135,4 +141,35 @@ fn time_scale(text: &str) -> std::result::Result<f64, String> {
 fn at_least_one(text: &str) -> std::result::Result<u32, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| format!("write a whole number from 1 to {}, or leave the option away", u32::MAX))
+}
+
+/// What scenarios run on.
+fn runtime() -> Result<Runtime> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Error::lab(format!("nothing can run here: {error}"), fix::NO_SOCKETS))
+}
+
+/// The program that this is, which is also the reference phone as a process.
+fn this_program() -> Result<PathBuf> {
+    let why = |error| {
+        Error::lab(format!("this program cannot find itself: {error}"), "install it again, or mount /proc")
+    };
+    std::env::current_exe().map_err(why)
+}
+
+/// As JSON for people and machines.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value)
+        .expect("what is printed has names for its keys, and no key of another kind")
+}
+
+/// One report in that folder for each bug of ours that results show, however many scenarios it hit, but for those that
+/// were told when they happened.
+fn report_bugs(results: &[ScenarioResult], folder: &Path) {
+    for result in results {
+        let trouble = result.trouble.as_ref().filter(|trouble| trouble.blame == Blame::Ours);
+        if let Some(trouble) = trouble.filter(|trouble| !bug::is_told(&trouble.message)) {
+            bug::tell(folder, &trouble.message, &result.repeat);
+        }
+    }
 }

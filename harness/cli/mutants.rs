@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
 use sipfarm_core::Span;
-use sipfarm_ua::{Defect, Defects};
+use sipfarm_ua::Defect;
 
 use super::check::check;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Exit, Result};
+use crate::run::bundle::CAPTURES;
 use crate::run::events::ScenarioResult;
 use crate::run::execute::{Execution, Keep, execute};
 use crate::run::mutants::{Mutant, Mutants};
@@ -66,7 +68,7 @@ pub fn mutants(args: &MutantsArgs) -> Result<Exit> {
     let elapsed = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
     let mutants = Mutants::new(&healthy, mutants, elapsed);
     match args.format {
-        super::Format::Json => println!("{}", serde_json::to_string_pretty(&mutants).unwrap_or_default()),
+        super::Format::Json => println!("{}", super::json(&mutants)),
         super::Format::Text => print!("{mutants}"),
     }
     Ok(mutants.exit())
@@ -96,7 +98,7 @@ fn run_all(
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(of) = phones(defects).nth(place) else { return };
-                    let ran = run_one(selected.clone(), of.into_iter().collect(), seed);
+                    let ran = run_one(selected.clone(), of, seed);
                     if done.send((place, ran)).is_err() {
                         return;
                     }
@@ -107,6 +109,7 @@ fn run_all(
         let mut results = BTreeMap::new();
         for (place, ran) in finished {
             let Some(ran) = ran? else { return Ok(None) };
+            super::report_bugs(&ran, Path::new(CAPTURES));
             results.insert(place, ran);
             show_progress(results.len(), defects, place);
         }
@@ -120,15 +123,14 @@ fn phones(defects: &[Defect]) -> impl Iterator<Item = Option<Defect>> {
 }
 
 /// The suite against one phone; `None` when interrupted.
-fn run_one(selected: Selected, defects: Defects, seed: u64) -> Result<Option<Vec<ScenarioResult>>> {
-    let unfit = |error: std::io::Error| Error::lab(format!("no runtime: {error}"), "");
+fn run_one(selected: Selected, defect: Option<Defect>, seed: u64) -> Result<Option<Vec<ScenarioResult>>> {
     let context = Context {
         net: NetKind::Virtual,
         phone: PhoneChoice::Reference,
         link: None,
-        defects,
+        defects: defect.into_iter().collect(),
         tap: None,
-        program: std::env::current_exe().map_err(unfit)?,
+        program: super::this_program()?,
         desk: None,
         scenario_limit: None,
         time_scale: None,
@@ -139,10 +141,13 @@ fn run_one(selected: Selected, defects: Defects, seed: u64) -> Result<Option<Vec
         context: Arc::new(context),
         seed,
         jobs: None,
-        repeat: Box::new(|_| String::new()),
+        repeat: Box::new(move |place| {
+            let defect = defect.map(|defect| format!(" --defect {defect}")).unwrap_or_default();
+            format!("sipfarm run {}:{}{defect} --seed {}", place.feature, place.line, place.run_seed)
+        }),
         keep: Keep::All,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unfit)?;
+    let runtime = super::runtime()?;
     let (results, cut_short) = runtime.block_on(execute(execution, |_| ()));
     Ok(cut_short.is_none().then_some(results))
 }

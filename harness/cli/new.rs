@@ -1,7 +1,12 @@
 //! `sipfarm new`: a file to begin with, which is sound as it stands.
 
+mod draft;
+mod exchanges;
+
 use std::path::{Path, PathBuf};
 
+use self::draft::Draft;
+use super::audit::{CastArgs, heard};
 use crate::error::{Error, Exit, Result};
 
 const SCENARIO: &str = include_str!("new/scenario.feature");
@@ -32,6 +37,14 @@ enum What {
         /// Where it is written [default: features/NAME.feature]
         #[arg(long)]
         out: Option<PathBuf>,
+        /// Draft the steps from a capture: what the phone and its servers did there
+        #[arg(long, value_name = "CAPTURE")]
+        from: Option<PathBuf>,
+        /// The phone of that capture, by the name or the file of its profile
+        #[arg(long, requires = "from")]
+        profile: Option<String>,
+        #[command(flatten)]
+        cast: CastArgs,
     },
     /// A profile of a phone
     Profile {
@@ -59,7 +72,16 @@ enum What {
 /// The name does not do, the file is there already, or there is no checkout for what is written in Rust.
 pub fn new(args: &NewArgs) -> Result<Exit> {
     match &args.what {
-        What::Scenario { name, out } => scenario(name, out.clone()),
+        What::Scenario { name, out, from: None, cast, .. } if cast.words().is_empty() => {
+            scenario(name, out.clone(), |title| Ok(SCENARIO.replace("NAME", title)))
+        }
+        What::Scenario { from: None, cast, .. } => {
+            let help = "name the capture with --from, or leave these away";
+            Err(Error::usage(format!("{} is about a capture, and there is none", cast.words().trim()), help))
+        }
+        What::Scenario { name, out, from: Some(capture), profile, cast } => {
+            scenario(name, out.clone(), |title| drafted(title, capture, profile.as_deref(), cast))
+        }
         What::Profile { name, out } => profile(name, out.clone()),
         What::Fault { name } => fault(name),
         What::Rule { name } => rule(name),
@@ -67,7 +89,7 @@ pub fn new(args: &NewArgs) -> Result<Exit> {
     Ok(Exit::Passed)
 }
 
-fn scenario(name: &str, out: Option<PathBuf>) -> Result<()> {
+fn scenario(name: &str, out: Option<PathBuf>, text: impl Fn(&str) -> Result<String>) -> Result<()> {
     let title = name.trim();
     let slug = slug(title);
     if slug.is_empty() || title.contains(['\n', '<', '>']) {
@@ -75,12 +97,30 @@ fn scenario(name: &str, out: Option<PathBuf>) -> Result<()> {
         return Err(Error::usage(format!("{name:?} is no name of a scenario"), help));
     }
     let path = out.unwrap_or_else(|| beside("features", &format!("{slug}.feature")));
-    write(&path, &SCENARIO.replace("NAME", title))?;
+    write(&path, &text(title)?)?;
     let file = crate::report::quoted(&path.display().to_string());
     println!("check it:     sipfarm lint {file}");
     println!("run it:       sipfarm run {file}");
     println!("what to say:  sipfarm steps");
     Ok(())
+}
+
+/// The steps of what happened in a capture.
+fn drafted(title: &str, capture: &Path, profile: Option<&str>, cast: &CastArgs) -> Result<String> {
+    let heard = heard(capture, cast)?;
+    let named = profile.map(|name| super::check::profile(name).map(|profile| profile.id)).transpose()?;
+    let phone = match named.or_else(|| heard.model()) {
+        Some(id) => format!("a phone with profile \"{id}\""),
+        None => "a phone".to_owned(),
+    };
+    let draft = Draft::of(&heard.recording.timeline, &heard.who);
+    if draft.is_empty() {
+        let help = "capture from before the phone acts, where it speaks with its servers";
+        let problem =
+            format!("{}: nothing in it makes a step: no registration and no call", capture.display());
+        return Err(Error::usage(problem, help));
+    }
+    Ok(draft.text(title, &capture.display().to_string(), &phone))
 }
 
 fn profile(name: &str, out: Option<PathBuf>) -> Result<()> {

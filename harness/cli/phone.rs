@@ -12,13 +12,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sipfarm_core::key::KEYS;
 use sipfarm_core::machine::{Input, Machine, Output};
 use sipfarm_core::profile::{Profile, Source, load_for};
-use sipfarm_core::{Fact, Instant, Key};
+use sipfarm_core::{Fact, Instant, Key, Topic};
 use sipfarm_ua::{Defect, Destination, Line, Phone, PhoneConfig, Server};
 
 use super::check::{rules, wrong_profile};
 use crate::error::{Error, Exit, Result};
 use crate::net::{MachineId, RealLab, RealOptions, Trouble};
 use crate::phone::{ASK, Lateness, press};
+use crate::world::fix;
 
 /// Arguments of `sipfarm phone`.
 #[derive(Debug, clap::Args)]
@@ -107,7 +108,8 @@ pub fn phone(args: PhoneArgs) -> Result<Exit> {
         told: Some(Box::new(tell_trouble)),
         ..RealOptions::default()
     };
-    let lab = RealLab::start(options).map_err(|error| Error::lab(format!("no network: {error}"), ""))?;
+    let lab = RealLab::start(options)
+        .map_err(|error| Error::lab(format!("no network: {error}"), fix::NO_SOCKETS))?;
     let id = lab.try_add(Box::new(Reporting(Phone::new(config)))).map_err(|troubles| {
         let troubles: Vec<String> = troubles.iter().map(ToString::to_string).collect();
         Error::lab(troubles.join("; "), format!("choose another address than {local} with --local"))
@@ -125,7 +127,7 @@ fn obey(lab: &RealLab, id: MachineId, input: &mut Lines<impl BufRead>) -> Result
         }
         let asked = line.as_ref().ok().and_then(|line| line.strip_prefix(ASK)).map(str::parse::<Fact>);
         if let Some(fact) = asked {
-            let shows = fact.map(|fact| lab.command(id, move |phone: &mut Phone, _| phone.shows(fact)));
+            let shows = fact.map(|fact| lab.command(id, move |phone: &mut Phone, _| phone.shows(&fact)));
             say(&shows.map_or_else(|why| format!("error: {why}"), |shows| yes_or_no(shows).to_owned()));
             continue;
         }
@@ -229,7 +231,7 @@ fn check_servers(args: &PhoneArgs) -> Result<()> {
 
 /// The help's last part: what the phone can be told.
 pub fn after_help() -> String {
-    let call = Fact::Call;
+    let call = Fact::from(Topic::Call);
     format!(
         "Commands on standard input, one a line: {KEYS}.\n\
          Each is answered with `ok`, `refused: REASON` or `error: REASON`; lines that begin with `- ` are reports. \
@@ -269,7 +271,9 @@ impl<R: BufRead> Lines<R> {
     fn piece(&mut self) -> Result<Vec<u8>> {
         let mut piece = Vec::new();
         let read = self.0.by_ref().take(Self::LONGEST).read_until(b'\n', &mut piece);
-        read.map_err(|error| Error::usage(format!("standard input: {error}"), ""))?;
+        read.map_err(|error| {
+            Error::usage(format!("standard input: {error}"), "give it commands, one a line")
+        })?;
         Ok(piece)
     }
 }

@@ -68,6 +68,7 @@ pub fn repeat(repetition: &Repetition, repeats: &mut Repeats, bundle: &Bundle) -
             if interrupted.is_some() {
                 return Ok(true);
             }
+            super::report_bugs(&results, bundle.folder());
             let exit = Summary::of(selected, &results, None, sipfarm_core::Span::ZERO).exit;
             for capture in repeats.add(seed, &results, exit) {
                 let_go(&capture);
@@ -92,10 +93,7 @@ fn run(repetition: &Repetition, seed: u64) -> Ran {
         repeat: Box::new(move |place| command(place)),
         keep: Keep::Doubts,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::lab(format!("no runtime: {error}"), ""))?;
+    let runtime = super::runtime()?;
     Ok(runtime.block_on(execute(execution, |_| ())))
 }
 

@@ -16,10 +16,11 @@ use super::asked::{Wish, wishes};
 use super::check::{check, profile};
 use super::repeat::{CommandOf, Repetition, repeat};
 use super::report::open;
+use super::report_bugs;
 use super::reporters::{ReporterArg, Reporters};
 use super::tries::{FlakyArg, Tries};
 use crate::capture::tap::{Tap, TapError};
-use crate::error::{Blame, Error, Exit, Result, bug, count};
+use crate::error::{Error, Exit, Result, bug, count};
 use crate::net::Link;
 use crate::phone::Desk;
 use crate::run::bundle::{Bundle, CAPTURES};
@@ -186,8 +187,7 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         NetKind::Virtual => None,
         NetKind::Loopback => open_tap()?,
     };
-    let program = std::env::current_exe()
-        .map_err(|error| Error::lab(format!("this program cannot find itself: {error}"), ""))?;
+    let program = super::this_program()?;
     let (captures, first) = (Arc::clone(&bundle), args.seed);
     let tries = Tries::new(args.retries, args.flaky);
     let number = tries.number();
@@ -272,10 +272,7 @@ fn run_selected(
     });
     telling.tell(RunEvent::Started(started));
     let begun = Instant::now();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::lab(format!("no runtime: {error}"), ""))?;
+    let runtime = super::runtime()?;
     let cut_short = loop {
         let command = repeat_command(args);
         let execution = Execution {
@@ -303,7 +300,7 @@ fn run_selected(
     }
     let exit = summary.exit;
     telling.tell(RunEvent::Finished(summary));
-    report_bugs(&results, bundle);
+    report_bugs(&results, bundle.folder());
     if cut_short.is_none() && results.len() < count && !bug::seen() {
         let (message, place) = bug::last_noted().unwrap_or_default();
         bug::tell(bundle.folder(), &format!("a scenario has no result: {message}"), &place);
@@ -347,20 +344,6 @@ impl Telling {
     }
 }
 
-/// One report for each bug of ours that the run has shown, however many scenarios it hit, but for
-/// those that were told when they happened.
-fn report_bugs(results: &[ScenarioResult], bundle: &Bundle) {
-    let mut told = BTreeSet::new();
-    for result in results {
-        let trouble = result.trouble.as_ref().filter(|trouble| trouble.blame == Blame::Ours);
-        if let Some(trouble) =
-            trouble.filter(|trouble| told.insert(&trouble.message) && !bug::is_told(&trouble.message))
-        {
-            bug::tell(bundle.folder(), &trouble.message, &result.repeat);
-        }
-    }
-}
-
 fn open_bundle(args: &RunArgs, phone: &PhoneChoice) -> Result<Bundle> {
     let bundle = match &args.out {
         Some(folder) => Bundle::create_at(folder)?,
@@ -386,7 +369,9 @@ fn open_tap() -> Result<Option<Tap>> {
             eprintln!("      to see packets:  sudo setcap cap_net_raw+ep $(which sipfarm)");
             Ok(None)
         }
-        Err(error) => Err(Error::lab(error.to_string(), "")),
+        Err(error) => {
+            Err(Error::lab(error.to_string(), "see that the loopback interface is up: ip link show lo"))
+        }
     }
 }
 

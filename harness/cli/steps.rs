@@ -1,8 +1,11 @@
 //! `sipfarm steps`: the sentences that a scenario can be written with.
 
+mod values;
+
 use serde::Serialize;
 use sipfarm_core::nearest::nearest;
 
+use self::values::Value;
 use crate::error::{Error, Exit, Result, count};
 use crate::lint::{StepCatalogue, Vocabulary, keyword};
 use crate::world::World;
@@ -35,6 +38,8 @@ struct Listed {
     sentence: String,
     example: String,
     meaning: String,
+    /// What can stand in the places that vary.
+    values: Vec<Value>,
     /// `harness/steps/farm.rs:8`.
     place: String,
 }
@@ -56,17 +61,23 @@ pub fn steps(args: &StepsArgs) -> Result<Exit> {
         return Err(nothing(&text, &all));
     }
     match args.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&found).unwrap_or_default()),
+        Format::Json => println!("{}", super::json(&found)),
         Format::Markdown => {
-            println!("| keyword | step | example | meaning |\n|---|---|---|---|");
-            for Listed { keyword, sentence, example, meaning, .. } in found {
-                println!("| {keyword} | `{}` | `{example}` | {meaning} |", sentence.replace('|', "\\|"));
+            println!("| keyword | step | example | meaning | values |\n|---|---|---|---|---|");
+            for Listed { keyword, sentence, example, meaning, values, .. } in found {
+                let values: Vec<String> = values.iter().map(Value::to_string).collect();
+                let (sentence, values) = (sentence.replace('|', "\\|"), values.join("; "));
+                println!("| {keyword} | `{sentence}` | `{example}` | {meaning} | {values} |");
             }
         }
         Format::Text => {
             for listed in &found {
                 println!("{} {}", listed.keyword, listed.sentence);
-                println!("      {}\n      such as: {} {}\n", listed.meaning, listed.keyword, listed.example);
+                println!("      {}\n      such as: {} {}", listed.meaning, listed.keyword, listed.example);
+                for value in &listed.values {
+                    println!("      {value}");
+                }
+                println!();
             }
             println!("{}", count(found.len(), "step"));
         }
@@ -85,6 +96,7 @@ fn list() -> Vec<Listed> {
             sentence: step.readable.clone(),
             example,
             meaning,
+            values: values::of(&step.readable),
             place: step.place(),
         }
     });

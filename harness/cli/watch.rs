@@ -60,8 +60,7 @@ pub fn watch(args: &WatchArgs) -> Result<Exit> {
     for folder in folders(run.paths()) {
         watcher.watch(&folder, RecursiveMode::Recursive).map_err(unwatchable)?;
     }
-    let program = std::env::current_exe()
-        .map_err(|error| Error::lab(format!("this program cannot find itself: {error}"), ""))?;
+    let program = super::this_program()?;
     loop {
         run_once(&program, &args.run)?;
         println!("waiting for a file to be saved; Ctrl-C ends this");
@@ -85,8 +84,12 @@ fn run_once(program: &Path, arguments: &[OsString]) -> Result<()> {
     }
     let mut run = Command::new(program);
     run.arg("run").args(arguments).arg("--out").arg(&bundle);
-    run.status()
-        .map_err(|error| Error::lab(format!("{} cannot be started: {error}", program.display()), ""))?;
+    run.status().map_err(|error| {
+        Error::lab(
+            format!("{} cannot be started: {error}", program.display()),
+            "see that the file is still there",
+        )
+    })?;
     Ok(())
 }
 

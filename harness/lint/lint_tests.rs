@@ -19,7 +19,7 @@ fn diagnose_files(files: &[(&str, &str)]) -> Vec<Diagnostic> {
         requirement: &known(&["YL-04"]),
         fault: &known(&["silent"]),
         profile: &known(&["rfc3261"]),
-        settings: &|settings| {
+        settings: &|_, settings| {
             let unknown = settings
                 .iter()
                 .enumerate()

@@ -21,6 +21,7 @@ mod vocabulary;
 
 pub use catalogue::{StepCatalogue, keyword};
 pub use file::{FeatureFile, row_count};
+pub use steps::METHODS;
 pub use vocabulary::{Meaning, Vocabulary};
 
 /// What other rooms know about the words in a feature file.
@@ -31,17 +32,20 @@ pub struct Facts<'a> {
     pub fault: Check<'a>,
     /// Whether a profile of that name exists.
     pub profile: Check<'a>,
-    /// Whether a profile has these settings, as dotted paths and values; the place in the list of
-    /// the first that does not fit.
-    pub settings: CheckAll<'a>,
+    /// Whether the profile of that name, or the usual one, takes these settings, as dotted paths and values; the place
+    /// in the list of the first that does not fit.
+    pub settings: &'a dyn Fn(Option<&str>, Settings<'_>) -> Fit,
     /// Whether a resilience group has these settings, likewise.
-    pub group: CheckAll<'a>,
+    pub group: &'a dyn Fn(Settings<'_>) -> Fit,
     /// Whether a system notes that.
     pub note: Check<'a>,
 }
 
-/// Checks paths and values that belong together.
-pub type CheckAll<'a> = &'a dyn Fn(&[(String, String)]) -> Result<(), (usize, Complaint)>;
+/// Paths and values that belong together.
+pub type Settings<'a> = &'a [(String, String)];
+
+/// Whether all of them fit; the place of the first that does not, and why.
+pub type Fit = Result<(), (usize, Complaint)>;
 
 /// Checks a word.
 pub type Check<'a> = &'a dyn Fn(&str) -> Result<(), Complaint>;

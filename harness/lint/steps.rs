@@ -20,7 +20,7 @@ use crate::error::Diagnostic;
 use crate::world::FAR_END_NODE;
 
 /// The methods that SIP has.
-const METHODS: &[&str] = &[
+pub const METHODS: &[&str] = &[
     "INVITE",
     "ACK",
     "BYE",
@@ -296,9 +296,14 @@ impl FileLint<'_> {
                 .place = place;
             return;
         }
-        let of_group = step.value.ends_with(GROUP_SETTINGS);
-        let known = if of_group { self.facts.group } else { self.facts.settings };
-        let Err((at, complaint)) = known(&settings) else { return };
+        let checked = match step.value.ends_with(GROUP_SETTINGS) {
+            true => (self.facts.group)(&settings),
+            false => {
+                let mut named = quoted(&step.value).into_iter().filter(|word| word.kind == Name::Profile);
+                (self.facts.settings)(named.next().map(|word| word.text).as_deref(), &settings)
+            }
+        };
+        let Err((at, complaint)) = checked else { return };
         let path = &settings[at].0;
         let line = self.row_of(step, path, 0);
         let place = self.place_of(line, path);
@@ -467,7 +472,8 @@ fn quoted(text: &str) -> Vec<Quoted> {
     for (number, part) in text.split('"').enumerate() {
         let kind = match before.split_whitespace().next_back() {
             Some("call" | "calls" | "before") => Name::Call,
-            Some("Resource-Priority" | "Alert-Info" | "Reason" | "dials") => Name::Text,
+            Some("Resource-Priority" | "Alert-Info" | "Reason" | "dials" | "show" | "shows") => Name::Text,
+            Some("to") if before.ends_with("addressed to ") => Name::Text,
             // One more of the same.
             Some("and" | ",") if matches!(last, Name::Call | Name::Text) && before.len() < 6 => last,
             Some("fault") => Name::Fault,

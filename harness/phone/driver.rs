@@ -59,10 +59,10 @@ impl PhoneDriver {
     pub async fn ask(&mut self, bench: &mut Bench, fact: Fact) -> Result<Answer, PressError> {
         match self {
             PhoneDriver::Reference(id) => {
-                Ok(bench.command(*id, move |phone: &mut Phone, _| phone.shows(fact)).into())
+                Ok(bench.command(*id, move |phone: &mut Phone, _| phone.shows(&fact)).into())
             }
-            PhoneDriver::Process(process) => process.ask(fact).await,
-            PhoneDriver::Program(program) => Ok(program.ask(fact).await),
+            PhoneDriver::Process(process) => process.ask(&fact).await,
+            PhoneDriver::Program(program) => Ok(program.ask(&fact).await),
         }
     }
 

@@ -118,7 +118,7 @@ impl ReferenceProcess {
     ///
     /// # Errors
     /// The phone is gone.
-    pub async fn ask(&mut self, fact: Fact) -> Result<Answer, PressError> {
+    pub async fn ask(&mut self, fact: &Fact) -> Result<Answer, PressError> {
         if let Some(input) = &mut self.input {
             let _ = input.write_all(format!("{ASK}{fact}\n").as_bytes()).await; // as when a key is pressed
         }

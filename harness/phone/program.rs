@@ -131,7 +131,7 @@ impl Program {
     }
 
     /// Asks who looks at it what shows there.
-    pub async fn ask(&self, fact: Fact) -> Answer {
+    pub async fn ask(&self, fact: &Fact) -> Answer {
         match &self.seat {
             Some(seat) => seat.ask(fact).await,
             None => Answer::NotAsked {

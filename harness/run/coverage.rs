@@ -5,13 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 use super::select::Chosen;
-use crate::requirements::{Class, Requirement, Requirements};
+use crate::requirements::{Class, Gap, Requirement, Requirements};
 
 /// The version of the JSON.
 const SCHEMA: &str = "sipfarm.coverage/1";
-
-/// The tag of scenarios that ask somebody at the phone.
-const OPERATOR: &str = "operator";
 
 /// Every requirement with its scenarios.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,28 +42,6 @@ pub struct Place {
     pub name: String,
 }
 
-/// Why a requirement is not covered, or a side of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Gap {
-    /// It could be decided by packets, and no scenario does.
-    NoScenario,
-    /// Somebody at the phone would have to say, and no scenario asks.
-    NobodyAsked,
-    /// Nothing is there to assert: it is about documents, configuration or scope.
-    NothingToAssert,
-}
-
-impl fmt::Display for Gap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Gap::NoScenario => "not covered: packets could decide it, and no scenario does",
-            Gap::NobodyAsked => "not covered: somebody at the phone would have to say, and no scenario asks",
-            Gap::NothingToAssert => "nothing to assert: it is about documents, configuration or scope",
-        })
-    }
-}
-
 impl Coverage {
     /// Of these requirements by these scenarios.
     pub fn of(requirements: &Requirements, scenarios: &[Chosen]) -> Self {
@@ -90,14 +65,7 @@ impl Row {
     fn of(requirement: &Requirement, scenarios: &[Chosen]) -> Self {
         let tagged: Vec<&Chosen> =
             scenarios.iter().filter(|scenario| scenario.tags.contains(&requirement.id)).collect();
-        let is = |class| requirement.classes.contains(&class);
-        let asks = |scenario: &&Chosen| scenario.tags.iter().any(|tag| tag == OPERATOR);
-        let gap = match () {
-            () if tagged.is_empty() && (is(Class::Network) || is(Class::Farm)) => Some(Gap::NoScenario),
-            () if is(Class::Phone) && !tagged.iter().any(asks) => Some(Gap::NobodyAsked),
-            () if tagged.is_empty() => Some(Gap::NothingToAssert),
-            () => None,
-        };
+        let gap = requirement.gap(tagged.iter().map(|scenario| scenario.tags.as_slice()));
         let place = |scenario: &Chosen| Place {
             place: format!("{}:{}", scenario.path.display(), scenario.line),
             name: scenario.name.clone(),

@@ -183,8 +183,12 @@ impl ScenarioResult {
         matches!(self.exit(), Exit::Finding | Exit::Inconclusive | Exit::LabUnfit)
     }
 
-    /// Notes how this result, or another of the same scenario, has ended as a try.
+    /// Notes how this result, or another of the same scenario, has ended as a try. A bug of ours in any of them is
+    /// this result's, too: it is never lost.
     pub fn tried(&mut self, again: &ScenarioResult) {
+        if again.exit() == Exit::Bug {
+            self.trouble.clone_from(&again.trouble);
+        }
         self.tries.push(Try { verdict: again.verdict, exit: again.exit(), capture: again.capture.clone() });
     }
 
@@ -205,9 +209,6 @@ impl ScenarioResult {
 
     /// What this scenario alone would make the run's exit code.
     pub fn exit(&self) -> Exit {
-        if self.flaky_passes && self.is_flaky() {
-            return Exit::Passed;
-        }
         let trouble = match self.trouble.as_ref().map(|trouble| trouble.blame) {
             None => Exit::Passed,
             Some(Blame::Author) => Exit::Usage,
@@ -220,7 +221,11 @@ impl ScenarioResult {
             Verdict::Inconclusive | Verdict::NotExercised | Verdict::Pending => Exit::Inconclusive,
             Verdict::UnexpectedPass => Exit::KnownIssuePassed,
         };
-        trouble.or(verdict)
+        match trouble.or(verdict) {
+            Exit::Bug => Exit::Bug,
+            _ if self.flaky_passes && self.is_flaky() => Exit::Passed,
+            exit => exit,
+        }
     }
 }
 

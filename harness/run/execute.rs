@@ -15,11 +15,12 @@ use futures::stream;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::{Finding, Verdict, calls_up, judge};
 
+use super::applies::set_aside;
 use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, SourceStep, Trouble};
-use super::select::Selected;
+use super::select::{Chosen, Selected};
 use crate::capture::comments::Comments;
 use crate::error::{Blame, bug};
-use crate::world::{Context, NetKind, Place, StepFailure, World};
+use crate::world::{Context, NetKind, PhoneChoice, Place, StepFailure, World};
 
 /// What is to be run.
 pub struct Execution {
@@ -52,7 +53,7 @@ pub async fn execute(
     execution: Execution,
     report: impl FnMut(RunEvent) + 'static,
 ) -> (Vec<ScenarioResult>, Option<usize>) {
-    let Execution { selected, context, seed, jobs, repeat, keep } = execution;
+    let Execution { mut selected, context, seed, jobs, repeat, keep } = execution;
     // Virtual time waits for nothing, so nothing is gained by more at once.
     let jobs = jobs.or((context.net == NetKind::Virtual).then_some(1));
     let ledger = Rc::new(Ledger {
@@ -65,6 +66,9 @@ pub async fn execute(
         repeat,
         keep,
     });
+    for (chosen, why) in set_aside(&mut selected, &context.phone) {
+        ledger.does_not_apply(&chosen, why, &context.phone);
+    }
     let (before, after) = (Rc::clone(&ledger), Rc::clone(&ledger));
     let run = World::cucumber::<&'static str>()
         .with_parser(Features(selected.features))
@@ -210,6 +214,28 @@ impl Ledger {
         self.results.borrow_mut().push(result);
         // Virtual time waits for nothing: without this, Ctrl-C would be heard only at the end of the run.
         give_way().await;
+    }
+
+    /// Notes a scenario that is not run, as it does not apply to the phone that was chosen.
+    fn does_not_apply(&self, chosen: &Chosen, why: Finding, phone: &PhoneChoice) {
+        let place = Place {
+            id: chosen.id,
+            name: chosen.name.clone(),
+            line: chosen.line,
+            tags: chosen.tags.clone(),
+            run_seed: self.seed,
+            seed: self.seed,
+            feature: chosen.path.display().to_string(),
+        };
+        let mut result = self.empty_result(&place);
+        result.feature_name.clone_from(&chosen.feature);
+        if let PhoneChoice::Profile(profile) = phone {
+            result.phone.clone_from(&profile.id);
+        }
+        result.findings.push(why);
+        result.conclude();
+        self.tell(RunEvent::ScenarioFinished(Box::new(result.clone())));
+        self.results.borrow_mut().push(result);
     }
 
     /// Tells of the scenarios that had begun and will not end, and yields how many they are.
@@ -362,13 +388,13 @@ fn ours(message: &str) -> Trouble {
 
 /// Whose matter a failed step is; none where the timeline's findings speak for themselves.
 fn trouble_of(failure: &StepFailure) -> Option<Trouble> {
-    let (blame, hint) = match failure {
+    let blame = match failure {
         StepFailure::Finding(_) | StepFailure::Unmet(_) | StepFailure::NotExercised(_) => return None,
-        StepFailure::Setup(_) => (Blame::Author, None),
-        StepFailure::Lab(_) => (Blame::Lab, None),
-        StepFailure::Bug(_) => (Blame::Ours, None),
+        StepFailure::Setup(_) => Blame::Author,
+        StepFailure::Lab { .. } => Blame::Lab,
+        StepFailure::Bug(_) => Blame::Ours,
     };
-    Some(Trouble { blame, message: failure.to_string(), hint })
+    Some(Trouble { blame, message: failure.to_string(), hint: failure.hint() })
 }
 
 /// Hands features that were read and selected already to cucumber.

@@ -1,5 +1,6 @@
 //! What to run, in which order, the stream of run events, the recording.
 
+pub mod applies;
 pub mod built_in;
 pub mod bundle;
 pub mod coverage;

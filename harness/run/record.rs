@@ -302,7 +302,7 @@ pub struct Finding {
     pub since: Span,
     /// When it was allowed to happen.
     pub window: Option<Window>,
-    /// The instant that is held against the window; none where what was expected never came.
+    /// The instant that is held against the window; none where the verdict rests on what never came.
     #[serde(rename = "decided_ns")]
     pub decided: Option<Span>,
     /// What was seen instead, or as evidence.

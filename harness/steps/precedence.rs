@@ -132,6 +132,20 @@ async fn carries_level(
     carry(world, call, method, "Resource-Priority", value).await
 }
 
+/// Every request of that method that the phone sends for the call goes to that user (PA-02).
+#[then(regex = r#"^every ([A-Z]+) of call "([^"]+)" is addressed to "([^"]+)"$"#)]
+async fn addressed(
+    world: &mut World,
+    #[step] step: &Step,
+    method: Method,
+    call: String,
+    user: String,
+) -> StepResult {
+    world.begin(step);
+    world.call_id(&call)?;
+    world.expect(Expectation::CallAddressed { call, method, user }).await
+}
+
 /// The same of any header field, given as `Name: value`.
 #[then(regex = r#"^every ([A-Z]+) of call "([^"]+)" has header "([^"]+)"$"#)]
 async fn carries_field(

@@ -3,10 +3,12 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{feature, sipfarm};
 use sipfarm::lint::{StepCatalogue, Vocabulary};
 use sipfarm::world::World;
-use sipfarm_core::Fact;
+use sipfarm_core::Topic;
 
 /// Runs one scenario of these steps, with more arguments.
 fn run(steps: &[&str], more: &[&str]) -> common::Ran {
@@ -120,7 +122,8 @@ fn steps_are_found_by_a_word() {
 #[test]
 fn the_readme_of_the_steps_says_what_somebody_at_the_phone_is_asked() {
     let readme = include_str!("../steps/README.md");
-    for sentence in Fact::ALL.iter().flat_map(|fact| [fact.sentence(true), fact.sentence(false)]) {
+    for sentence in Topic::ALL.iter().flat_map(|topic| [topic.sentence(true), topic.sentence(false)]) {
+        let sentence = sentence.replace("{}", "…");
         assert!(readme.contains(&format!("`{sentence}`")), "harness/steps/README.md: {sentence}");
     }
 }
@@ -224,6 +227,29 @@ fn a_new_scenario_is_sound_and_passes_as_it_stands() {
     assert!(ran.code == 0 && ran.out.contains("1 passed"), "{}{}", ran.out, ran.err);
     let again = new_in(folder.path(), &["scenario", "The primary refuses"]);
     assert!(again.code == 2 && again.err.contains("is there already; nothing was written"), "{}", again.err);
+}
+
+/// What happened in a capture, ours or not, is drafted in sentences that say it again.
+#[test]
+fn a_scenario_drafted_from_a_capture_is_sound_and_tells_what_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let feature = "features/failover/503.feature";
+    let ran = sipfarm(&["run", feature, "--out", &folder.path().join("bundle").display().to_string()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ours = folder.path().join("bundle/001.pcapng");
+    let theirs = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/captures/baresip-call.pcapng");
+    for (name, capture) in [("Ours", &ours), ("Theirs", &theirs)] {
+        let capture = capture.display().to_string();
+        let made = new_in(folder.path(), &["scenario", name, "--from", &capture]);
+        assert_eq!(made.code, 0, "{}", made.err);
+        let file = folder.path().join(format!("{}.feature", name.to_lowercase())).display().to_string();
+        let text = std::fs::read_to_string(&file).unwrap().replace(&capture, "CAPTURE");
+        insta::assert_snapshot!(format!("drafted_{}", name.to_lowercase()), text);
+        let ran = sipfarm(&["run", &file, "--out", &folder.path().join(name).display().to_string()]);
+        assert_eq!(ran.code, 0, "{}", ran.out);
+    }
+    let none = new_in(folder.path(), &["scenario", "None", "--server", "primary=192.0.2.1"]);
+    assert!(none.code == 2 && none.err.contains("name the capture with --from"), "{}", none.err);
 }
 
 #[test]

@@ -24,8 +24,9 @@ impl World {
 /// # Errors
 /// The phone was lost.
 pub(super) async fn ask(lab: &mut Lab, expected: &Expected) -> Result<(), StepFailure> {
-    let Expectation::Sees { fact, .. } = expected.expectation else { return Ok(()) };
+    let Expectation::Sees { fact, .. } = &expected.expectation else { return Ok(()) };
     let (by, answer) = lab.ask(fact).await?;
+    let fact = fact.clone();
     lab.mark(Mark::Observed { expected: expected.id, fact, answer, by });
     Ok(())
 }

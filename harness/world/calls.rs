@@ -12,11 +12,6 @@ use super::call_state::{CallState, phone_of, state_of};
 use super::{FARM_PATIENCE, Look, StepFailure, StepResult, World};
 use crate::farm::{CallOrder, FarEnd};
 
-/// The names of the levels of switched networks, from low to high (RFC 4412 section 10.2). Where the levels of
-/// a profile have other names, these mean its levels in the same order.
-const LEVELS: [&str; 6] =
-    ["routine", "priority", "immediate", "flash", "flash-override", "flash-override-override"];
-
 /// The calls that have names.
 #[derive(Debug, Default)]
 pub struct Calls {
@@ -228,10 +223,10 @@ impl World {
         if level == "none" {
             return Ok(number);
         }
-        let value = self.precedence(level).await?;
+        self.precedence(level).await?;
         let mlpp = self.lab().await?.profile().mlpp.clone();
-        let is_it =
-            |known: &str| value.iter().any(|value| value.split_once('.').is_some_and(|(_, l)| l == known));
+        let place = mlpp.place_of(level);
+        let is_it = |known: &str| mlpp.place_of(known) == place;
         let prefix =
             mlpp.dialplan.iter().find(|entry| is_it(&entry.level)).map(|entry| entry.prefix.as_str());
         let plain = || mlpp.default_level.as_deref().filter(|default| is_it(default)).map(|_| "");
@@ -293,19 +288,17 @@ fn dialled(timeline: &Timeline, since: Instant, known: &[String]) -> Option<Stri
     })
 }
 
-/// The value of Resource-Priority for a level, by its name in the profile or by that of [`LEVELS`].
+/// The value of Resource-Priority for a level, by its name in the profile or by the usual one.
 fn value_of(mlpp: &Mlpp, level: &str) -> Result<String, String> {
     let Some(namespace) = mlpp.namespace.as_ref().filter(|_| mlpp.enabled) else {
         return Err("the phone's profile knows no precedence (mlpp.enabled, mlpp.namespace, mlpp.levels): \
                     choose one that does, such as polycom-vvx-ucs58, polycom-vvx-ucs59 or ascip-ucr"
             .to_owned());
     };
-    let of_profile = || mlpp.levels.iter().find(|known| known.eq_ignore_ascii_case(level));
-    let by_rank = || mlpp.levels.get(LEVELS.iter().position(|known| known.eq_ignore_ascii_case(level))?);
-    if let Some(level) = of_profile().or_else(by_rank) {
+    if let Some(level) = mlpp.place_of(level).and_then(|place| mlpp.levels.get(place)) {
         return Ok(format!("{namespace}.{level}"));
     }
-    let known = LEVELS.into_iter().take(mlpp.levels.len()).chain(["none"]);
+    let known = Mlpp::USUAL_LEVELS.into_iter().take(mlpp.levels.len()).chain(["none"]);
     let help = match nearest(level, known.clone()) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("there are {}", known.collect::<Vec<_>>().join(", ")),

@@ -55,16 +55,21 @@ impl FromStr for Told {
 /// Whom an audit took for whom, and why.
 #[derive(Debug, Clone, Serialize)]
 pub struct WhoIsWho {
-    phone: Vec<IpAddr>,
+    /// Where the phone is.
+    pub phone: Vec<IpAddr>,
     phone_because: String,
-    servers: Vec<ServerSeen>,
+    /// Its servers, in order.
+    pub servers: Vec<ServerSeen>,
     servers_because: String,
 }
 
+/// A server in a capture.
 #[derive(Debug, Clone, Serialize)]
-struct ServerSeen {
-    name: Option<String>,
-    addr: SocketAddr,
+pub struct ServerSeen {
+    /// Its name, where it has one.
+    pub name: Option<String>,
+    /// Where it is.
+    pub addr: SocketAddr,
 }
 
 /// Puts what the user tells on the timeline, and says who is who.

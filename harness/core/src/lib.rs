@@ -16,6 +16,6 @@ pub mod sdp;
 pub mod sip;
 pub mod time;
 
-pub use fact::{Answer, Fact};
+pub use fact::{Answer, Fact, Topic};
 pub use key::Key;
 pub use time::{Instant, Span};

@@ -21,6 +21,11 @@ pub struct FaultSpec {
 }
 
 impl FaultSpec {
+    /// The names of all faults.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        FAULTS.iter().map(|fault| fault.name)
+    }
+
     /// A fault with its defaults.
     ///
     /// # Errors
@@ -289,7 +294,7 @@ fn check_name(declaration: &Declaration, word: &str) -> Result<(), FaultError> {
 }
 
 fn names() -> String {
-    FAULTS.iter().map(|fault| fault.name).collect::<Vec<_>>().join(", ")
+    FaultSpec::names().collect::<Vec<_>>().join(", ")
 }
 
 fn hint(suggestion: &Option<String>, known: &str) -> String {

@@ -244,6 +244,16 @@ pub enum Expectation {
         /// One of the values in it, whatever the case of its letters.
         value: String,
     },
+    /// Every request of that method that the phone sends for a call, repetitions included, is addressed to a user,
+    /// and there is one at least (PA-02).
+    CallAddressed {
+        /// The call's name.
+        call: String,
+        /// The method.
+        method: Method,
+        /// The user part of the Request-URI.
+        user: String,
+    },
     /// Audio of one call flows from the phone and to it without a gap (`tol.rtp_gap`), from the step on (AM-22).
     CallKeepsAudio {
         /// The call's name.
@@ -300,6 +310,7 @@ impl Expectation {
             | Expectation::CallUnanswered { .. }
             | Expectation::CallRefused { .. }
             | Expectation::CallCarries { .. }
+            | Expectation::CallAddressed { .. }
             | Expectation::CallKeepsAudio { .. }
             | Expectation::Held { .. }
             | Expectation::Sees { .. }

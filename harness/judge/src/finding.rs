@@ -88,7 +88,7 @@ pub struct Finding {
     pub seen: String,
     /// The packets that show it.
     pub packets: Vec<u32>,
-    /// The instant that is held against the window; none where what was expected never came.
+    /// The instant that is held against the window; none where the verdict rests on what never came.
     pub decided: Option<Instant>,
     /// Up to three that came near.
     pub nearest: Vec<Nearest>,

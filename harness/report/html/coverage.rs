@@ -7,7 +7,7 @@ use sipfarm_judge::Verdict;
 
 use super::escape::Escaped;
 use super::words::{chip, short, worst};
-use crate::requirements::{Class, Requirement, Requirements};
+use crate::requirements::{Gap, Requirements};
 use crate::run::record::Scenario;
 
 /// Links that a row shows at most.
@@ -31,11 +31,7 @@ pub fn render(scenarios: &[&Scenario], known: &Requirements) -> String {
                 || "<span class=\"chip none\">not covered</span>".to_owned(),
                 |verdict| chip(short(verdict), verdict)
             ),
-            if of.is_empty() {
-                format!("<i>{}</i>", why_not(requirement))
-            } else {
-                links(of.iter().map(|s| **s))
-            },
+            shown(&of, requirement.gap(of.iter().map(|scenario| scenario.tags.as_slice()))),
             Escaped(&requirement.text),
         );
     }
@@ -48,18 +44,11 @@ pub fn render(scenarios: &[&Scenario], known: &Requirements) -> String {
     )
 }
 
-/// Why there is no scenario for it.
-fn why_not(requirement: &Requirement) -> &'static str {
-    let has = |class: Class| requirement.classes.contains(&class);
-    if has(Class::Network) {
-        "no scenario of this run bears its tag"
-    } else if has(Class::Phone) {
-        "shows at the phone alone: somebody has to look, and no scenario of this run asks"
-    } else if has(Class::Farm) {
-        "something that the farm does: no scenario of this run bears its tag"
-    } else {
-        "about documents, configuration or scope: there is nothing to judge"
-    }
+/// The scenarios of a requirement, and what of it none of this run covers.
+fn shown(scenarios: &[&&Scenario], gap: Option<Gap>) -> String {
+    let links = links(scenarios.iter().map(|scenario| **scenario));
+    let gap = gap.map(|gap| format!("<i>{gap}</i>"));
+    [Some(links).filter(|links| !links.is_empty()), gap].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn links<'a>(scenarios: impl Iterator<Item = &'a Scenario>) -> String {

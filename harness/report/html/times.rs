@@ -14,7 +14,7 @@ const SHOWN: usize = 20;
 /// Both tables.
 pub fn render(scenarios: &[&Scenario]) -> String {
     let mut text = "<section id=\"times\" data-view=\"times\" aria-label=\"Times\">\n<h2>Tightest margins</h2>\n\
-        <p>What was on time, by how little: the part of its window that was left to the nearer end.</p>\n\
+        <p>What was on time, by how little: the part of its window that was left.</p>\n\
         <table><thead><tr><th scope=\"col\">scenario</th><th scope=\"col\">what</th><th scope=\"col\" class=\"n\">allowed</th>\
         <th scope=\"col\" class=\"n\">seen</th><th scope=\"col\" class=\"n\">left</th></tr></thead>\n<tbody>\n".to_owned();
     for margin in tightest(scenarios.iter().copied(), SHOWN) {

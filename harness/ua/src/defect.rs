@@ -367,6 +367,20 @@ defects! {
     AutoAnswersPrecedence = "auto-answers-precedence", caught by ["call-unanswered"];
     /// Does not answer by itself what Alert-Info asks it to answer.
     IgnoresAlertInfo = "ignores-alert-info", caught by ["call-answered"];
+    /// Lets a call with precedence ring like any other.
+    RingsAsUsual = "rings-as-usual", caught by ["seen-at-phone"];
+    /// Tells of no call that waits.
+    MutesCallWaiting = "mutes-call-waiting", caught by ["seen-at-phone"];
+    /// Does not show which precedence a call has.
+    HidesPrecedence = "hides-precedence", caught by ["seen-at-phone"];
+    /// Lists calls that ring in the order in which they came.
+    ListsByArrival = "lists-by-arrival", caught by ["seen-at-phone"];
+    /// Makes a call without precedence of a number that says none, although its profile gives such calls one.
+    ForgetsDefaultLevel = "forgets-default-level", caught by ["call-carries"];
+    /// Leaves the prefix that has said the level of a call in its address.
+    KeepsDialledPrefix = "keeps-dialled-prefix", caught by ["call-addressed"];
+    /// Does not require that the precedence of its calls is understood.
+    ForgetsToRequirePrecedence = "forgets-to-require-precedence", caught by ["call-carries"];
     /// Keeps the level of a call that the server has changed.
     KeepsOldLevel = "keeps-old-level", caught by ["call-carries"];
 

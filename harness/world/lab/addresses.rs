@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
 
-use super::super::{Context, NetKind, Plan, StepFailure};
+use super::super::{Context, NetKind, Plan, StepFailure, fix};
 use crate::net::{Slice, bind};
 
 const SIP_PORT: u16 = 5060;
@@ -39,7 +39,7 @@ impl Addresses {
         let slice = match context.net {
             NetKind::Virtual => None,
             NetKind::Loopback => {
-                Some(Arc::new(Slice::claim().map_err(|error| StepFailure::Lab(error.to_string()))?))
+                Some(Arc::new(Slice::claim().map_err(|error| StepFailure::lab(error, fix::NO_LOOPBACK))?))
             }
         };
         if let (Some(slice), true) = (&slice, plan.ipv6)

@@ -10,10 +10,10 @@ impl Lab {
     ///
     /// # Errors
     /// The phone is lost.
-    pub async fn ask(&mut self, fact: Fact) -> Result<(Witness, Answer), StepFailure> {
+    pub async fn ask(&mut self, fact: &Fact) -> Result<(Witness, Answer), StepFailure> {
         tracing::debug!(%fact, "somebody at the phone is asked");
         let by = if self.phone.answers_itself() { Witness::ReferencePhone } else { Witness::Person };
-        match self.phone.ask(&mut self.bench, fact).await {
+        match self.phone.ask(&mut self.bench, fact.clone()).await {
             Ok(answer) => Ok((by, answer)),
             Err(lost) => Err(self.lose(lost)),
         }

@@ -8,7 +8,7 @@ use sipfarm_judge::{Mark, mark};
 use sipfarm_ua::Line;
 use tokio::sync::Notify;
 
-use super::super::{Context, NetKind, PhoneChoice, Place, Plan, StepFailure};
+use super::super::{Context, NetKind, PhoneChoice, Place, Plan, StepFailure, fix};
 use super::addresses::Addresses;
 use super::farm::{Ground, PASSWORD};
 use super::record::Record;
@@ -141,7 +141,7 @@ fn open_record(context: &Context, place: &Place) -> Result<Arc<Record>, StepFail
         NetKind::Loopback => Mode::Streamed,
     };
     let recorder = Recorder::new((context.capture_of)(place), mode)
-        .map_err(|error| StepFailure::Lab(format!("the capture cannot be written: {error}")))?;
+        .map_err(|error| StepFailure::lab(format!("the capture cannot be written: {error}"), fix::NO_ROOM))?;
     Ok(Arc::new(Record { recorder: Mutex::new(Some(recorder)), bell: Notify::new() }))
 }
 
@@ -198,7 +198,7 @@ fn open_bench(
         }
     };
     let options = RealOptions { socket_tap, late_after: LATE_AFTER, tls, ..RealOptions::default() };
-    let lab = RealLab::start(options).map_err(|error| StepFailure::Lab(error.to_string()))?;
+    let lab = RealLab::start(options).map_err(|error| StepFailure::lab(error, fix::NO_SOCKETS))?;
     Ok((Bench::Real(lab), subscription))
 }
 

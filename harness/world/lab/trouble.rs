@@ -4,7 +4,7 @@
 use sipfarm_core::Instant;
 use sipfarm_judge::Mark;
 
-use super::{Lab, StepFailure};
+use super::{Lab, StepFailure, fix};
 use crate::capture::tap::Tap;
 use crate::net::Trouble;
 use crate::phone::{Lateness, PhoneDriver};
@@ -37,9 +37,8 @@ impl Lab {
             self.record.mark(mark, at);
             let worse = match trouble {
                 Trouble::Panicked { .. } => StepFailure::Bug(trouble.to_string()),
-                Trouble::BindFailed { .. } | Trouble::ForgeryFailed { .. } => {
-                    StepFailure::Lab(trouble.to_string())
-                }
+                Trouble::BindFailed { .. } => StepFailure::lab(&trouble, fix::TAKEN),
+                Trouble::ForgeryFailed { .. } => StepFailure::lab(&trouble, fix::FORGING),
                 _ => continue,
             };
             self.noted.worse.get_or_insert(worse);

@@ -11,16 +11,34 @@ section! {
         divert_to: Option<String> = None,
         /// The status code with which its calls are rejected.
         reject: Option<u16> = None,
+        /// The ring type of its calls.
+        ring_type: Option<u8> = None,
     }
 }
 
+words! {
+    /// What tells of a call that comes in while another is up (PA-14, PA-15).
+    CallWaiting:
+    /// A tone where that other call is heard.
+    Beep = "beep",
+    /// The speaker, with the ring of the call that waits.
+    Ring = "ring",
+    /// Nothing but the display.
+    Silent = "silent",
+}
+
 section! {
-    /// What the phone does by itself with calls that come in, unless they have precedence (PA-11, PA-13).
+    /// What the phone does by itself with calls that come in. A call with precedence rings all the same, in its own
+    /// way, and nobody is spared the key that answers it (PA-11, PA-13).
     Incoming {
         /// Its contacts.
         contacts: Vec<Contact> = vec![],
         /// A call is answered at once whose Alert-Info contains one of these texts.
         auto_answer_alert_info: Vec<String> = vec![],
+        /// The ring type of a call whose Alert-Info contains a text, by that text.
+        alert_info_ring_types: BTreeMap<String, u8> = BTreeMap::new(),
+        /// What tells of a call while another is up.
+        call_waiting: CallWaiting = CallWaiting::Beep,
     }
 }
 
@@ -206,7 +224,7 @@ section! {
         dialplan: Vec<Precedence> = vec![],
         /// The level of a call for which the dialled number says none; `null`: it has no Resource-Priority.
         default_level: Option<String> = None,
-        /// The ring type of each level, by its name (PA-10); those that are not named ring as usual.
+        /// The ring type of each level, by its name or the usual one (PA-10); the others ring as usual, but faster.
         ring_types: BTreeMap<String, u8> = BTreeMap::new(),
         /// What the screen says of a call with precedence, with its place among those above the lowest level
         /// for `{n}` (PA-18 to PA-21); `null`: do not assert.
@@ -232,5 +250,20 @@ section! {
         conf_level: ConferenceLevel = ConferenceLevel::Max,
         /// Whether the server may change the level during the call (PA-05, F-13).
         server_may_change_level: bool = true,
+    }
+}
+
+impl Mlpp {
+    /// The names of the levels of switched networks, from low to high (RFC 4412 section 10.2). Where the levels of a
+    /// profile have other names, these mean its levels in the same order.
+    pub const USUAL_LEVELS: [&str; 6] =
+        ["routine", "priority", "immediate", "flash", "flash-override", "flash-override-override"];
+
+    /// The place of a level among those of the profile, from low to high: by its name there, or by the usual one.
+    pub fn place_of(&self, level: &str) -> Option<usize> {
+        let is_it = |known: &str| known.eq_ignore_ascii_case(level);
+        let by_name = self.levels.iter().position(|known| is_it(known));
+        let usual = || Self::USUAL_LEVELS.into_iter().take(self.levels.len()).position(is_it);
+        by_name.or_else(usual)
     }
 }

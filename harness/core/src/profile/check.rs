@@ -187,14 +187,16 @@ fn incoming(profile: &Profile) -> Checked {
         "`reject` is from 400 to 699",
     )?;
     let texts = &profile.incoming.auto_answer_alert_info;
-    need(texts.iter().all(|text| !text.is_empty()), "incoming.auto_answer_alert_info", "no text is empty")
+    need(texts.iter().all(|text| !text.is_empty()), "incoming.auto_answer_alert_info", "no text is empty")?;
+    let texts = profile.incoming.alert_info_ring_types.keys();
+    need(texts.into_iter().all(|text| !text.is_empty()), "incoming.alert_info_ring_types", "no text is empty")
 }
 
 fn mlpp(profile: &Profile) -> Checked {
     let mlpp = &profile.mlpp;
     need(!mlpp.enabled || mlpp.namespace.is_some(), "mlpp.namespace", "precedence needs a namespace")?;
     need(!mlpp.enabled || !mlpp.levels.is_empty(), "mlpp.levels", "precedence needs levels")?;
-    let known = |level: &String| mlpp.levels.contains(level);
+    let known = |level: &String| mlpp.place_of(level).is_some();
     need(
         mlpp.dialplan.iter().all(|entry| !entry.prefix.is_empty() && known(&entry.level)),
         "mlpp.dialplan",

@@ -7,6 +7,7 @@ mod agreement;
 mod attempt;
 mod audio;
 mod bound;
+mod call_course;
 mod close;
 mod connect;
 mod description;

@@ -20,7 +20,7 @@ pub struct Draft<'c, 'a> {
     stretch: Option<(Instant, Instant)>,
     /// Until when something was waited for in vain.
     in_vain: Option<Instant>,
-    /// Whether what was expected never came, so that no packet says when.
+    /// Whether the verdict rests on what never came, so that no packet says when.
     is_absent: bool,
 }
 
@@ -134,9 +134,10 @@ impl<'c, 'a> Draft<'c, 'a> {
     /// As it must be, shown by what did not happen: that needs a tap that worked, and a phone that
     /// was really asked.
     pub fn pass_by_absence(self) -> Finding {
-        match self.objection(Shown::Nothing) {
-            Some((verdict, why)) => self.because(verdict, &why),
-            None => self.end(Verdict::Pass),
+        let draft = Draft { is_absent: true, ..self };
+        match draft.objection(Shown::Nothing) {
+            Some((verdict, why)) => draft.because(verdict, &why),
+            None => draft.end(Verdict::Pass),
         }
     }
 

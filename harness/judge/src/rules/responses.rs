@@ -81,7 +81,8 @@ fn judge_schedule(
         }
         Fit::All(Some(due)) if due.to < case.horizon && !may_stop(case, exchange, t0, due.to) => {
             let seen = format!("sent {} times; the next was due {}", sends.len(), shown(due));
-            docket.add(draft.absent(seen).window(due).fail_unless_lossy("it, or the ACK, may have been lost"));
+            docket
+                .add(draft.absent(seen).window(due).fail_unless_lossy("it, or the ACK, may have been lost"));
         }
         Fit::All(_) if sends.len() > 1 => docket.kept(sent[sent.len() - 1].packets),
         Fit::All(_) => {}

@@ -64,7 +64,7 @@ fn expectations() -> Vec<Expectation> {
     all.push(Expectation::SendsNoAudio { during: span(3.0) });
     all.push(Expectation::AudioPast { node: node(0) });
     all.push(Expectation::Held { hold: true, within: None });
-    all.push(Expectation::Sees { fact: sipfarm_core::Fact::Call, is: true });
+    all.push(Expectation::Sees { fact: sipfarm_core::Topic::Call.into(), is: true });
     all
 }
 

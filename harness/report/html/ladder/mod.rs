@@ -8,8 +8,8 @@ mod scale;
 pub mod svg;
 
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::{Timeline, Verdict};
 use sipfarm_judge::mark::Mark;
+use sipfarm_judge::{Timeline, Verdict};
 
 use self::cast::Cast;
 pub use self::cast::Column;
@@ -245,7 +245,8 @@ const MAX_WINDOWS: usize = 6;
 
 /// The packets that findings show, but for those that only say that a rule was kept.
 fn shown_by_findings(scenario: &Scenario) -> Vec<u32> {
-    let told = scenario.findings.iter().filter(|finding| finding.verdict != Verdict::Pass || finding.line.is_some());
+    let told =
+        scenario.findings.iter().filter(|finding| finding.verdict != Verdict::Pass || finding.line.is_some());
     told.flat_map(|finding| {
         finding.packets.iter().copied().chain(finding.nearest.iter().map(|near| near.packet))
     })

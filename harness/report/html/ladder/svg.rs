@@ -160,8 +160,10 @@ fn draw_row(
         }
         What::Note { column, text, trouble } => {
             let class = if *trouble { "note trouble" } else { "note" };
-            let (x, anchor) =
-                column.map_or((place.left + 20.0, "start"), |column| (place.x(column), "middle"));
+            // Below its column where there is room for it, otherwise from the left.
+            let half = text.chars().count() as f64 * LETTER / 2.0;
+            let middle = column.map(|column| place.x(column)).filter(|x| x - half > place.left);
+            let (x, anchor) = middle.map_or((place.left + 20.0, "start"), |x| (x, "middle"));
             let _ = writeln!(
                 svg,
                 "<g class=\"{class}\"{}>{}<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}{}</text></g>",

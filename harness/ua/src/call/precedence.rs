@@ -37,7 +37,8 @@ impl Precedence {
     pub(super) fn ask(&self, core: &Core, request: MessageBuilder) -> MessageBuilder {
         let mlpp = &core.profile().mlpp;
         let value = self.level.and_then(|level| mlpp::value(mlpp, level));
-        let insists = value.is_some() && mlpp.require == Some(true);
+        let insists =
+            value.is_some() && mlpp.require == Some(true) && !core.has(Defect::ForgetsToRequirePrecedence);
         request
             .header_opt("Require", insists.then_some(RESOURCE_PRIORITY))
             .header_opt("Supported", mlpp.enabled.then_some(RESOURCE_PRIORITY))
@@ -49,6 +50,11 @@ impl Call {
     /// Its rank: the lowest where it has no precedence.
     pub fn rank(&self) -> usize {
         self.precedence.level.unwrap_or(0)
+    }
+
+    /// The place of its level among those of the profile; none where it has no precedence.
+    pub fn level(&self) -> Option<usize> {
+        self.precedence.level
     }
 
     /// What it is doing, as far as preemption asks. A call that nobody has answered alerts, on either side.
@@ -90,7 +96,8 @@ impl Call {
     pub(super) fn report_precedence(&self, core: &mut Core) {
         let Some(level) = self.precedence.level else { return };
         let mlpp = &core.profile().mlpp;
-        let (text, ring_type) = (mlpp::priority_text(mlpp, level), mlpp::ring_type(mlpp, level));
+        let text = mlpp::priority_text(mlpp, level).filter(|_| !core.has(Defect::HidesPrecedence));
+        let ring_type = mlpp::ring_type(mlpp, level).filter(|_| !core.has(Defect::RingsAsUsual));
         core.report(Report::Precedence { text, ring_type });
     }
 

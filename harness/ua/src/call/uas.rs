@@ -73,6 +73,14 @@ impl Call {
         Some(call)
     }
 
+    /// The INVITE of a call that has come in.
+    pub fn invite(&self) -> Option<&Message> {
+        match &self.side {
+            Side::Callee(callee) => Some(&callee.invite),
+            Side::Caller(_) => None,
+        }
+    }
+
     /// Whether it waits for the user to answer.
     pub fn rings(&self) -> bool {
         self.phase == Phase::Setup && matches!(self.side, Side::Callee(_))

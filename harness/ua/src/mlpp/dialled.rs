@@ -2,20 +2,25 @@
 
 use sipfarm_core::profile::Mlpp;
 
+use crate::defect::{Defect, Defects};
+
 /// The level of a dialled number, and the number without what has said so. The longest prefix that fits counts;
 /// a prefix alone is a number like any other.
-pub fn dialled<'n>(mlpp: &Mlpp, number: &'n str) -> (Option<usize>, &'n str) {
+pub fn dialled<'n>(mlpp: &Mlpp, defects: &Defects, number: &'n str) -> (Option<usize>, &'n str) {
     if !mlpp.enabled {
         return (None, number);
     }
-    let place = |level: &String| mlpp.levels.iter().position(|known| known == level);
     let fits = mlpp.dialplan.iter().filter_map(|entry| {
         let rest = number.strip_prefix(&entry.prefix).filter(|rest| !rest.is_empty())?;
         Some((entry, rest))
     });
     match fits.max_by_key(|(entry, _)| entry.prefix.len()) {
-        Some((entry, rest)) => (place(&entry.level), if entry.strip { rest } else { number }),
-        None => (mlpp.default_level.as_ref().and_then(place), number),
+        Some((entry, rest)) => {
+            let strips = entry.strip && !defects.has(Defect::KeepsDialledPrefix);
+            (mlpp.place_of(&entry.level), if strips { rest } else { number })
+        }
+        None if defects.has(Defect::ForgetsDefaultLevel) => (None, number),
+        None => (mlpp.default_level.as_deref().and_then(|level| mlpp.place_of(level)), number),
     }
 }
 
@@ -38,13 +43,17 @@ mod tests {
             dialplan: vec![entry("9", "flash", false), entry("90", "flash-override", true)],
             ..Mlpp::default()
         };
-        assert_eq!(dialled(&mlpp, "901002"), (Some(2), "1002"));
-        assert_eq!(dialled(&mlpp, "911002"), (Some(1), "911002"));
-        assert_eq!(dialled(&mlpp, "1002"), (None, "1002"));
-        assert_eq!(dialled(&mlpp, "90"), (Some(1), "90"), "a prefix is followed by a number");
+        assert_eq!(dialled(&mlpp, &Defects::default(), "901002"), (Some(2), "1002"));
+        assert_eq!(dialled(&mlpp, &Defects::default(), "911002"), (Some(1), "911002"));
+        assert_eq!(dialled(&mlpp, &Defects::default(), "1002"), (None, "1002"));
+        assert_eq!(
+            dialled(&mlpp, &Defects::default(), "90"),
+            (Some(1), "90"),
+            "a prefix is followed by a number"
+        );
         mlpp.default_level = Some("routine".to_owned());
-        assert_eq!(dialled(&mlpp, "1002"), (Some(0), "1002"));
+        assert_eq!(dialled(&mlpp, &Defects::default(), "1002"), (Some(0), "1002"));
         mlpp.enabled = false;
-        assert_eq!(dialled(&mlpp, "901002"), (None, "901002"));
+        assert_eq!(dialled(&mlpp, &Defects::default(), "901002"), (None, "901002"));
     }
 }

@@ -47,7 +47,7 @@ pub fn priority_text(mlpp: &Mlpp, level: usize) -> Option<String> {
 
 /// The ring type of a level (PA-10).
 pub fn ring_type(mlpp: &Mlpp, level: usize) -> Option<u8> {
-    mlpp.ring_types.get(mlpp.levels.get(level)?).copied()
+    mlpp.ring_types.iter().find(|(name, _)| mlpp.place_of(name) == Some(level)).map(|(_, number)| *number)
 }
 
 fn level_of(mlpp: &Mlpp, value: &ResourceValue) -> Option<usize> {

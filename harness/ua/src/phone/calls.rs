@@ -8,6 +8,7 @@ use sipfarm_core::profile::{CallAction, PreemptState};
 
 use super::{Phone, Refusal};
 use crate::call::{Call, Leg};
+use crate::defect::Defect;
 
 impl Phone {
     /// Uses that line, counted from 1, for the calls that are dialled from now on.
@@ -162,7 +163,8 @@ impl Phone {
     /// The calls that ring, as the screen lists them: the highest on top (PA-17), of equals the first to come.
     pub(super) fn alerting_list(&self) -> Vec<&Call> {
         let mut list: Vec<&Call> = self.calls.iter().filter(|call| call.rings()).collect();
-        list.sort_by_key(|call| (Reverse(call.rank()), call.created, call.id));
+        let rank = |call: &Call| if self.core.has(Defect::ListsByArrival) { 0 } else { call.rank() };
+        list.sort_by_key(|call| (Reverse(rank(call)), call.created, call.id));
         list
     }
 

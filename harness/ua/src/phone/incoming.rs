@@ -1,7 +1,7 @@
 //! A call comes in: whether there is room for it, who gives way, and what the phone does with it by itself.
 
 use sipfarm_core::Instant;
-use sipfarm_core::profile::{CallAction, ConferenceLevel, PreemptState};
+use sipfarm_core::profile::{CallAction, ConferenceLevel, Contact, PreemptState};
 use sipfarm_core::sip::{Message, Uri};
 
 use super::{Phone, Report};
@@ -171,12 +171,7 @@ impl Phone {
 
     /// Diverts or rejects the call of a contact for whom the user has chosen that. Whether it did.
     fn treats(&mut self, server: ServerId, invite: &Message, tag: &str, now: Instant) -> bool {
-        let caller = invite.from().and_then(|from| from.sip_uri()).and_then(|uri| uri.user);
-        let contacts = &self.core.profile().incoming.contacts;
-        let Some(contact) = contacts.iter().find(|contact| Some(&contact.user) == caller.as_ref()) else {
-            return false;
-        };
-        let contact = contact.clone();
+        let Some(contact) = self.contact_of(invite).cloned() else { return false };
         if let Some(user) = &contact.divert_to {
             let to = format!("<sip:{user}@{}>", self.core.config.domain);
             let response = self.core.response(invite, 302, Some(tag)).header("Contact", to);
@@ -185,6 +180,13 @@ impl Phone {
             self.core.respond(server, invite, code, Some(tag), now);
         }
         contact.divert_to.is_some() || contact.reject.is_some()
+    }
+
+    /// The user's contact who calls.
+    pub(super) fn contact_of(&self, invite: &Message) -> Option<&Contact> {
+        let caller = invite.from().and_then(|from| from.sip_uri()).and_then(|uri| uri.user);
+        let contacts = &self.core.profile().incoming.contacts;
+        contacts.iter().find(|contact| Some(&contact.user) == caller.as_ref())
     }
 
     /// Whether Alert-Info says that nobody has to press a key.

@@ -7,6 +7,7 @@ mod line;
 mod machine;
 mod report;
 mod reset;
+mod ringing;
 mod server;
 mod uas_core;
 
@@ -124,7 +125,7 @@ impl Phone {
         if self.core.config.servers.is_empty() {
             return Err(Refusal::NoServers);
         }
-        let (level, number) = mlpp::dialled(&self.core.profile().mlpp, target);
+        let (level, number) = mlpp::dialled(&self.core.profile().mlpp, &self.core.config.defects, target);
         let uri = self.dialled_uri(number).ok_or_else(|| Refusal::BadTarget(target.to_owned()))?;
         self.hold_all_but(&[], now);
         self.free_ports();

@@ -1,7 +1,9 @@
 //! The transaction layer (RFC 3261 section 17): it pairs requests with responses, repeats what may
 //! have been lost, and gives up in time.
 
+mod again;
 mod client;
+mod habits;
 mod server;
 pub mod timers;
 
@@ -9,14 +11,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use sipfarm_core::machine::{Input, Output, Transport};
-use sipfarm_core::profile;
 use sipfarm_core::sip::{Message, MessageBuilder, Method};
 use sipfarm_core::{Instant, Span};
 
 use self::client::{Client, hop_by_hop};
+pub use self::habits::Habits;
 use self::server::{Key, Server};
 use self::timers::Timer;
-use crate::defect::{Defect, Defects};
+use crate::defect::Defect;
 use crate::ids::Ids;
 use crate::malformed::is_broken_response;
 use crate::transport::{Flow, TransportEvent, TransportLayer};
@@ -61,44 +63,6 @@ pub struct Patience {
     pub max_sends: Option<u32>,
     /// Timer B or F.
     pub timeout: Span,
-}
-
-/// How transactions behave: by the timers of the profile, but for what the phone does wrong.
-#[derive(Debug, Clone, Default)]
-pub struct Habits {
-    /// The timers.
-    pub times: profile::Timers,
-    /// What the phone does wrong.
-    pub defects: Defects,
-    /// The last server of the phone's list: where what goes astray goes.
-    pub last_server: Option<Target>,
-}
-
-impl Habits {
-    /// The time from the first send to the second.
-    fn first_interval(&self) -> Span {
-        let t1 = self.times.t1();
-        if self.defects.has(Defect::DoublesT1) { t1 * 2 } else { t1 }
-    }
-
-    /// The patience with a server, from what it should be.
-    fn patience(&self, mut patience: Patience) -> Patience {
-        if self.defects.has(Defect::GivesUpEarly) {
-            patience.timeout = patience.timeout.scale(0.5);
-        }
-        if self.defects.has(Defect::OneSendTooFew) {
-            patience.max_sends = patience.max_sends.map(|sends| sends.saturating_sub(1).max(1));
-        }
-        if self.defects.has(Defect::NeverGivesUp) {
-            patience = Patience { max_sends: None, timeout: Span::from_secs(86_400) };
-        }
-        patience
-    }
-
-    /// Where something goes that should go to `right`.
-    fn astray(&self, defect: Defect, right: Target) -> Target {
-        self.last_server.filter(|_| self.defects.has(defect)).unwrap_or(right)
-    }
 }
 
 /// What the transaction layer tells its user.
@@ -457,42 +421,6 @@ impl Transactions {
         let from = Target { addr: flow.reply_to, transport: flow.transport };
         self.servers.insert(id, Server::new(id, key, request.clone(), flow, now));
         self.events.push_back(TxEvent::Request { server: id, request: Box::new(request), cancels, from });
-    }
-
-    /// Requests that went over TCP for their length only go as datagrams after all where there is
-    /// no TCP (section 18.1.1). Returns the others.
-    fn back_to_datagrams(&mut self, clients: Vec<ClientId>, now: Instant) -> Vec<ClientId> {
-        let mut others = Vec::new();
-        for id in clients {
-            let Some(client) = self.clients.get_mut(&id) else { continue };
-            let Some(target) = client.too_long_for.take() else {
-                others.push(id);
-                continue;
-            };
-            self.restart_at(id, target, now);
-        }
-        others
-    }
-
-    /// Only by defect: the same server without TLS. Returns those for which there is nothing left to do.
-    fn drop_to_clear_text(&mut self, clients: Vec<ClientId>, now: Instant) -> Vec<ClientId> {
-        for id in clients {
-            let Some(client) = self.clients.get(&id) else { continue };
-            let mut addr = client.target.addr;
-            addr.set_port(Transport::Udp.default_port());
-            self.restart_at(id, Target { addr, transport: Transport::Udp }, now);
-        }
-        Vec::new()
-    }
-
-    /// Begins a transaction again, to somewhere else.
-    fn restart_at(&mut self, id: ClientId, target: Target, now: Instant) {
-        let Some(client) = self.clients.get_mut(&id) else { return };
-        let via = self.transport.via(target.transport, client.branch());
-        let request = client.request.rebuild().set("Via", via).build();
-        let mut acts = Vec::new();
-        client.restart(request, target, &self.habits, now, &mut acts);
-        self.perform_client(id, acts, now);
     }
 
     fn fail_clients(&mut self, clients: Vec<ClientId>, failure: Failure, now: Instant) {

@@ -202,6 +202,7 @@ fn precedence_overrides_what_the_phone_does_by_itself() {
         user: "caller".to_owned(),
         divert_to: divert_to.map(str::to_owned),
         reject,
+        ring_type: None,
     };
     profile.incoming.contacts = vec![contact(Some("1009"), None)];
     let mut bench = Bench::for_calls(profile.clone());

@@ -1,7 +1,7 @@
-//! Every request of one call has a header field (PA-01 to PA-05; RFC 4412 section 4.2).
+//! Every request of one call has a header field, or is addressed to a user (PA-01 to PA-05; RFC 4412 section 4.2).
 
 use sipfarm_core::Span;
-use sipfarm_core::sip::Method;
+use sipfarm_core::sip::{Method, Uri};
 
 use super::Asked;
 use crate::case::{Case, Seen, SeenRef};
@@ -15,20 +15,68 @@ pub(super) const RULE: RuleInfo = RuleInfo {
     standing: false,
 };
 
+pub(super) const ADDRESSED: RuleInfo = RuleInfo {
+    id: "call-addressed",
+    requirements: &["PA-02"],
+    about: "Every request of the method that the phone sends for the call has that user in its Request-URI.",
+    standing: false,
+};
+
+/// What every request has.
+pub(super) enum What<'c> {
+    /// A header field with one of its values, whatever the case of its letters.
+    Header { name: &'c str, value: &'c str },
+    /// The user part of the Request-URI.
+    User(&'c str),
+}
+
+impl What<'_> {
+    fn rule(&self) -> &'static RuleInfo {
+        match self {
+            What::Header { .. } => &RULE,
+            What::User(_) => &ADDRESSED,
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            What::Header { name, value } => format!("{name}: {value}"),
+            What::User(user) => format!("user \"{user}\" in the Request-URI"),
+        }
+    }
+
+    fn is_in(&self, request: &Seen<'_>) -> bool {
+        match self {
+            What::Header { name, value } => {
+                request.message.values(name).iter().any(|found| found.eq_ignore_ascii_case(value))
+            }
+            What::User(user) => called(request).as_deref() == Some(*user),
+        }
+    }
+
+    /// What stands in its place.
+    fn found(&self, request: &Seen<'_>) -> String {
+        let found = match self {
+            What::Header { name, .. } => request.message.values(name).join(", "),
+            What::User(_) => called(request).unwrap_or_default(),
+        };
+        if found.is_empty() { "none".to_owned() } else { found }
+    }
+}
+
+/// The user part of the Request-URI.
+fn called(request: &Seen<'_>) -> Option<String> {
+    Uri::parse(request.message.request_uri()?)?.user
+}
+
 /// How long the phone may take to send the first of them.
 const IN_TIME: Span = Span::from_secs(2);
 
-pub(super) fn judge(
-    asked: &Asked<'_, '_>,
-    name: &str,
-    method: &Method,
-    header: &str,
-    value: &str,
-) -> Finding {
+pub(super) fn judge(asked: &Asked<'_, '_>, name: &str, method: &Method, what: &What<'_>) -> Finding {
     let case = asked.case;
     let window = Window { from: asked.since(), to: asked.asked_at() };
-    let sentence = format!("{header}: {value} in every {method} of call \"{name}\" up to this step");
-    let draft = asked.draft(&RULE, sentence).window(window);
+    let sentence = format!("{} in every {method} of call \"{name}\" up to this step", what.show());
+    let draft = asked.draft(what.rule(), sentence).window(window);
     let calls = case.line_calls();
     let Some(call) = case.call_named(name).and_then(|id| calls.iter().find(|call| call.has(id))) else {
         return draft.inconclusive(&format!("no INVITE of call \"{name}\" was seen"));
@@ -48,14 +96,10 @@ pub(super) fn judge(
         Some(first) if first.at > window.to && first.at <= in_time => vec![first],
         _ => before.collect(),
     };
-    let has = |seen: &SeenRef<'_>| {
-        seen.message.values(header).iter().any(|found| found.eq_ignore_ascii_case(value))
-    };
-    if let Some(without) = requests.iter().find(|seen| !has(seen)) {
-        let found = without.message.values(header).join(", ");
-        let found = if found.is_empty() { "none".to_owned() } else { found };
+    if let Some(without) = requests.iter().find(|seen| !what.is_in(seen)) {
         let seen = format!(
-            "{found} in {} {} (packet {})",
+            "{} in {} {} (packet {})",
+            what.found(without),
             without.what(),
             asked.after(without.at),
             without.packet()

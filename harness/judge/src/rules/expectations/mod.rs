@@ -34,6 +34,7 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::sip::Method;
 use sipfarm_core::{Instant, Span};
 
+use self::call_carries::What;
 use super::RuleInfo;
 use crate::case::{Case, ClientExchange, FaultWindow, MOMENT, SeenRef};
 use crate::expectation::Expectation;
@@ -71,6 +72,7 @@ pub const ALL: &[RuleInfo] = &[
     call_answer::UNANSWERED,
     call_answer::REFUSED,
     call_carries::RULE,
+    call_carries::ADDRESSED,
     audio_keeps_flowing::OF_CALL,
     sees::RULE,
 ];
@@ -139,9 +141,12 @@ pub fn judge(case: &Case<'_>, expected: &Expected) -> Finding {
             call_answer::judge(&asked, call, &answer, *within)
         }
         Expectation::CallCarries { call, method, header, value } => {
-            call_carries::judge(&asked, call, method, header, value)
+            call_carries::judge(&asked, call, method, &What::Header { name: header, value })
         }
-        Expectation::Sees { fact, is } => sees::judge(&asked, *fact, *is),
+        Expectation::CallAddressed { call, method, user } => {
+            call_carries::judge(&asked, call, method, &What::User(user))
+        }
+        Expectation::Sees { fact, is } => sees::judge(&asked, fact, *is),
     }
 }
 

@@ -53,8 +53,9 @@ impl Rule for DeadDialog {
                     .window(Window { to: until, ..failed })
                     .message(request.first());
                 let draft = request.finals().take(1).fold(draft, |draft, refusal| draft.message(refusal));
-                docket
-                    .add(draft.absent("no BYE").warn_unless_lossy("a response or the BYE may have been lost"));
+                docket.add(
+                    draft.absent("no BYE").warn_unless_lossy("a response or the BYE may have been lost"),
+                );
                 break;
             }
         }

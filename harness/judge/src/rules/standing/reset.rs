@@ -126,8 +126,9 @@ fn judge_window<'c, 'a>(
     let draft = draft.message(case.server[reset.exchange].first());
     if let Some(old) = case.shows_old_life(&reset, window.to) {
         let seen = format!("{} as if nothing had been said", old.what(&case.names));
-        docket
-            .add(draft.message(old.first()).absent(seen).fail_unless_lossy("what shows it may have been lost"));
+        docket.add(
+            draft.message(old.first()).absent(seen).fail_unless_lossy("what shows it may have been lost"),
+        );
     } else if is_visible(case) {
         docket.add(draft.absent("no sign of it").fail_unless_lossy("what shows it may have been lost"));
     } else if case.horizon > since + AFTER_CALL {

@@ -6,6 +6,7 @@ use sipfarm_core::sip::Message;
 use sipfarm_judge::mark::Line as SceneLine;
 
 use super::*;
+use crate::common::PHONE;
 
 const CHALLENGE: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n";
 

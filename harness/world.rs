@@ -35,7 +35,7 @@ pub use self::glance::LastMessage;
 pub use self::group::GroupPlan;
 pub use self::lab::{Closed, FAR_END_USER, Lab, Look, PHONE_USER, TIME_SCALE};
 pub use self::lines::{LINE_USERS, LinePlan};
-pub use self::occupied::{Occupant, Occupation};
+pub use self::occupied::{Occupant, Occupation, check};
 pub use self::plan::Plan;
 pub use self::trunks::TrunkPlan;
 

@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod codes;
 mod file;
 pub mod lines;
+mod sense;
 mod steps;
 mod tags;
 mod vocabulary;

@@ -73,6 +73,7 @@ impl FileLint<'_> {
             .chain(all.iter().any(|step| step.value.starts_with(DECLARES_DNS)).then(|| "dns".to_owned()))
             .collect();
         self.before_any_when(&all);
+        self.impossible_windows(&all);
         let calls: Vec<String> = all.iter().flat_map(|step| declared_calls(step)).collect();
         for step in all {
             self.matches_one(step);
@@ -267,7 +268,7 @@ impl FileLint<'_> {
         let head = rows.first().map(Vec::as_slice).unwrap_or_default();
         let is_right = head.len() == headings.len() && headings.iter().all(|h| head.iter().any(|x| x == h));
         if is_right && rows.len() > 1 {
-            return;
+            return self.calls_of_table(step);
         }
         let message = "the table needs its row of headings and at least one row below it";
         let help = format!("the headings are  | {} |", headings.join(" | "));
@@ -311,7 +312,7 @@ impl FileLint<'_> {
     }
 
     /// The line of the row below a step in which a setting stands, after so many others of it.
-    fn row_of(&self, step: &Step, path: &str, before: usize) -> usize {
+    pub(super) fn row_of(&self, step: &Step, path: &str, before: usize) -> usize {
         let below = self.file.source.lines().enumerate().skip(step.position.line);
         let table = below.take_while(|(_, line)| !line.trim().is_empty());
         let is_it = |line: &str| line.split('|').any(|cell| cell.trim() == path);

@@ -4,7 +4,7 @@ use cucumber::gherkin::Step;
 use cucumber::given;
 
 use super::text::{age, columns};
-use crate::world::{Occupant, StepFailure, StepResult, World};
+use crate::world::{Occupant, StepFailure, StepResult, World, check};
 
 /// Room for calls on each line; line 1 is user 1001, line 2 is 2001, line 3 is 3001.
 #[given(regex = r"^the phone has lines$")]
@@ -38,15 +38,7 @@ fn one_line(world: &mut World, #[step] step: &Step, line: u8, appearances: u8) -
 async fn occupied(world: &mut World, #[step] step: &Step, line: u8, appearances: u8) -> StepResult {
     world.begin(step);
     let occupants = occupants(step).map_err(|failure| world.stop(failure))?;
-    let legs = occupants.iter().filter(|occupant| occupant.is_leg()).count();
-    let taken = occupants.len() - legs.saturating_sub(1);
-    if taken < usize::from(appearances) {
-        let problem = format!(
-            "these calls take {taken} of {appearances} call appearances (a conference takes one): write  \
-             Given line {line} has {appearances} call appearances  and then  And line {line} has the calls"
-        );
-        return Err(world.stop(StepFailure::Setup(problem)));
-    }
+    full(line, appearances, &occupants).map_err(|problem| world.stop(StepFailure::Setup(problem)))?;
     if !world.has_lab() {
         set(world, line, appearances)?;
     } else {
@@ -69,6 +61,39 @@ async fn calls(world: &mut World, #[step] step: &Step, line: u8) -> StepResult {
     world.begin(step);
     let occupants = occupants(step).map_err(|failure| world.stop(failure))?;
     world.occupy(line, occupants).await
+}
+
+/// Whether these calls take every appearance of their line.
+fn full(line: u8, appearances: u8, occupants: &[Occupant]) -> Result<(), String> {
+    let legs = occupants.iter().filter(|occupant| occupant.is_leg()).count();
+    let taken = occupants.len() - legs.saturating_sub(1);
+    match taken < usize::from(appearances) {
+        true => Err(format!(
+            "these calls take {taken} of {appearances} call appearances (a conference takes one): write  \
+             Given line {line} has {appearances} call appearances  and then  And line {line} has the calls"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// What is wrong with the calls in the table of a step, as far as it can be known before anything runs; nothing of a
+/// step without such a table.
+///
+/// # Errors
+/// The calls cannot stand on one line.
+pub fn misfit(step: &Step) -> Result<(), String> {
+    let number = |text: &str| text.split_whitespace().next().and_then(|word| word.parse::<u8>().ok());
+    let Some((line, rest)) = step.value.strip_prefix("line ").and_then(|rest| rest.split_once(" has "))
+    else {
+        return Ok(());
+    };
+    let appearances = rest.ends_with("occupied by").then(|| number(rest)).flatten();
+    let (Some(line), true) = (number(line), appearances.is_some() || rest == "the calls") else {
+        return Ok(());
+    };
+    let occupants = occupants(step).map_err(|failure| failure.to_string())?;
+    appearances.map_or(Ok(()), |appearances| full(line, appearances, &occupants))?;
+    check(line, appearances.unwrap_or(u8::MAX), None, &occupants)
 }
 
 fn set(world: &mut World, line: u8, appearances: u8) -> StepResult {

@@ -15,3 +15,5 @@ mod precedence;
 mod second_phone;
 mod text;
 mod trunks;
+
+pub use self::lines::misfit;

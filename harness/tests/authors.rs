@@ -142,14 +142,6 @@ fn calls_by_name_are_refused_with_what_to_write_instead() {
         (&[occupied, arrives, then], "this step needs a table"),
         (&[occupied, "| call | level | state | age |", row, arrives, then], "the headings are"),
         (&[occupied, head, row, arrives, "Then call \"x\" is refused with 200"], "200 is no such response"),
-    ] {
-        let ran = run(&[&[FARM, phone], steps].concat(), &[]);
-        assert_eq!(ran.code, 2, "{steps:?}: {}{}", ran.out, ran.err);
-        assert!(ran.err.contains(said) && ran.err.contains("nothing was run"), "{steps:?}: {}", ran.err);
-    }
-    // … or as soon as the step is reached.
-    for (steps, said) in [
-        (&[occupied, head, "| a | rutine | active | 5 s |", arrives, then][..], "did you mean routine?"),
         (&[occupied, head, "| a | routine | activ | 5 s |", arrives, then], "did you mean active?"),
         (&[occupied, head, "| a | routine | active | 5 |", arrives, then], "as in  60 s"),
         (&[occupied, head, row, row, arrives, then], "two rows name a call \"a\""),
@@ -158,6 +150,14 @@ fn calls_by_name_are_refused_with_what_to_write_instead() {
             &["And line 1 has 2 call appearances occupied by", head, row, arrives, then],
             "line 1 has the calls",
         ),
+    ] {
+        let ran = run(&[&[FARM, phone], steps].concat(), &[]);
+        assert_eq!(ran.code, 2, "{steps:?}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains(said) && ran.err.contains("nothing was run"), "{steps:?}: {}", ran.err);
+    }
+    // … or as soon as the step is reached.
+    for (steps, said) in [
+        (&[occupied, head, "| a | rutine | active | 5 s |", arrives, then][..], "did you mean routine?"),
         (&[occupied, head, row, "When a flash call \"a\" arrives", "Then call \"a\" alerts"], "already"),
         (&[occupied, head, row, "When a flush call \"x\" arrives", then], "did you mean flash?"),
         (

@@ -44,8 +44,15 @@ fn each_wrong_example_is_found_and_each_right_one_is_sound() {
 #[test]
 fn no_code_is_without_an_explanation_and_no_explanation_without_its_code() {
     let lint = Path::new(env!("CARGO_MANIFEST_DIR")).join("harness");
-    let sources =
-        ["lint/mod.rs", "lint/file.rs", "lint/lines.rs", "lint/steps.rs", "lint/tags.rs", "run/select.rs"];
+    let sources = [
+        "lint/mod.rs",
+        "lint/file.rs",
+        "lint/lines.rs",
+        "lint/sense.rs",
+        "lint/steps.rs",
+        "lint/tags.rs",
+        "run/select.rs",
+    ];
     let used = Regex::new(
         r#"(?:code: |self\.add\(\s*|at_step\(step, |at_line\([^"]*|(?:line|at|position\.line), |=> \(|Some\(\(\s*|\|complaint\| \()"([a-z]+(?:-[a-z]+)*)"[,).]"#,
     )

@@ -240,7 +240,10 @@ impl World {
 }
 
 /// Whether a line can be in that situation. `busy` is the call in which the user talks already.
-fn check(line: u8, appearances: u8, busy: Option<&str>, occupants: &[Occupant]) -> Result<(), String> {
+///
+/// # Errors
+/// It cannot; the text says why.
+pub fn check(line: u8, appearances: u8, busy: Option<&str>, occupants: &[Occupant]) -> Result<(), String> {
     let of = |occupation: Occupation| occupants.iter().filter(move |o| o.occupation == occupation);
     for (place, occupant) in occupants.iter().enumerate() {
         if occupants[..place].iter().any(|other| other.name == occupant.name) {

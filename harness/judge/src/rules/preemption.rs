@@ -226,7 +226,9 @@ fn arrival<'c, 'a>(
     let by_user = |r: &Seen<'_>| case.notes.commanded(ends, call.created(), r.at);
     let fell_itself = |r: &Seen<'_>| {
         let is_later = |other: &LineCall<'_, '_>| {
-            let is_above = preempts(&case.profile.mlpp, other.rank(r.at), call.rank(r.at));
+            let (mlpp, new, old) = (&case.profile.mlpp, other.rank(r.at), call.rank(r.at));
+            let is_equal = mlpp.equal_precedence == EqualPrecedence::Preempt && new == old;
+            let is_above = preempts(mlpp, new, old) || is_equal;
             other.incoming && is_above && other.created() > call.created() && other.created() <= r.at
         };
         r.message.preemption().is_some() && calls.iter().any(is_later)

@@ -4,7 +4,9 @@ mod crossings;
 mod line;
 mod situations;
 
-use sipfarm_core::profile::{CallAction, ConferenceLevel, PreemptState, SignallingLoss, Tie};
+use sipfarm_core::profile::{
+    CallAction, ConferenceLevel, EqualPrecedence, PreemptState, SignallingLoss, Tie,
+};
 use sipfarm_judge::mark::Mark;
 use sipfarm_judge::{Expectation, Verdict};
 
@@ -302,6 +304,24 @@ fn two_higher_calls_at_once_take_two_places() {
     };
     assert_eq!(two(["a", "b"]), [Verdict::Pass; 3]);
     assert_eq!(two(["a", "c"])[1], Verdict::Fail);
+}
+
+/// Where equals preempt, a call that rings may fall for the next of its own level.
+#[test]
+fn a_call_that_rings_falls_for_an_equal_where_the_profile_says_so() {
+    let verdicts = |equal: EqualPrecedence| {
+        let mut line = Line::holding(&[("a", "priority", "active", 60.0)]);
+        line.story.profile.mlpp.equal_precedence = equal;
+        line.invite(100.0, "x", "flash");
+        line.falls(100.05, "a");
+        line.answers(100.1, "x", 180, "");
+        line.invite(100.3, "y", "flash");
+        line.answers(100.35, "x", 486, REASON);
+        line.answers(100.4, "y", 180, "");
+        line.verdicts()
+    };
+    assert_eq!(verdicts(EqualPrecedence::Preempt), [Verdict::Pass; 3]);
+    assert_eq!(verdicts(EqualPrecedence::Reject486)[0], Verdict::Fail);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use crate::capture::redact::{Words, redact};
 use crate::error::{Error, Exit, Result};
 use crate::run::bundle::Bundle;
-use crate::run::record::Recorded;
 
 /// Arguments of `sipfarm bundle`.
 #[derive(Debug, clap::Args)]
@@ -28,8 +27,7 @@ pub struct BundleArgs {
 /// # Errors
 /// There is no bundle, the copy's folder is not empty, or a capture is broken.
 pub fn bundle(args: &BundleArgs) -> Result<Exit> {
-    let recorded =
-        Recorded::open(&args.bundle).map_err(|error| Error::usage(error.to_string(), error.hint()))?;
+    let recorded = super::report::open(&args.bundle)?;
     let folder = recorded.folder.canonicalize().unwrap_or(recorded.folder);
     let out = args.out.clone().unwrap_or_else(|| {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();

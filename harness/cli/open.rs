@@ -4,12 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sipfarm_judge::Verdict;
-
 use crate::error::{Error, Exit, Result};
 use crate::report::quoted;
 use crate::run::bundle::CAPTURES;
-use crate::run::record::{RecordError, Recorded, Scenario};
+use crate::run::record::{Recorded, Scenario};
 
 /// Arguments of `sipfarm open`.
 #[derive(Debug, clap::Args)]
@@ -39,10 +37,10 @@ pub fn open(args: &OpenArgs) -> Result<Exit> {
         [bundle, scenario, ..] => (PathBuf::from(bundle), scenario),
         [] => return Err(Error::usage("no scenario is named", "write its number, such as 014")),
     };
-    let recorded = Recorded::open(&folder).map_err(unreadable)?;
+    let recorded = super::report::open(&folder)?;
     let scenario = find(&recorded, wanted)?;
     let capture = capture_of(&recorded, scenario)?;
-    let packet = args.packet.or_else(|| decisive(scenario));
+    let packet = args.packet.or_else(|| scenario.telling_packet());
     let command = command(&capture, packet);
     if args.print {
         println!("{command}");
@@ -67,10 +65,6 @@ pub fn open(args: &OpenArgs) -> Result<Exit> {
     })?;
     println!("{command}");
     Ok(Exit::Passed)
-}
-
-fn unreadable(error: RecordError) -> Error {
-    Error::usage(error.to_string(), error.hint())
 }
 
 /// The scenario by its number, its place, or a part of its name.
@@ -120,15 +114,6 @@ fn capture_of(recorded: &Recorded, scenario: &Scenario) -> Result<PathBuf> {
     }
     let message = format!("{} is not there any more", capture.display());
     Err(Error::usage(message, format!("repeat the scenario: {}", scenario.repeat)))
-}
-
-/// The packet that decided against the phone, or else what is in doubt.
-fn decisive(scenario: &Scenario) -> Option<u32> {
-    let of = |verdict| {
-        let mut findings = scenario.findings.iter().filter(move |finding| finding.verdict == verdict);
-        findings.find_map(|finding| finding.packets.last().copied())
-    };
-    [Verdict::Fail, Verdict::Inconclusive, Verdict::KnownIssue, Verdict::Warn].into_iter().find_map(of)
 }
 
 /// As a shell takes it.

@@ -106,7 +106,7 @@ impl<W: Write> Brief<W> {
         let label = label(scenario);
         let done = self.results.len();
         let counter = format!("{done}/{}", self.selected);
-        let fine = matches!(label, "PASS" | "SKIP" | "WARN" | "KNOWN");
+        let fine = scenario.ended_well() && !scenario.is_flaky();
         let mut text = if self.style.live { "\r\x1b[K".to_owned() } else { String::new() };
         if !fine {
             let why =

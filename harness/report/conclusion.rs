@@ -58,11 +58,9 @@ pub fn conclusion(results: &[Scenario], summary: &Summary, bundle: &Path, style:
     let mut results: Vec<&Scenario> = results.iter().collect();
     results.sort_by_key(|result| result.id);
     let remarked = |verdict| matches!(verdict, Verdict::Warn | Verdict::KnownIssue);
-    let silent = |verdict| matches!(verdict, Verdict::Pass | Verdict::NotApplicable);
     let told = results.clone();
-    let (fine, others): (Vec<_>, Vec<_>) = results
-        .into_iter()
-        .partition(|result| result.trouble.is_none() && (remarked(result.verdict) || silent(result.verdict)));
+    let (fine, others): (Vec<_>, Vec<_>) =
+        results.into_iter().partition(|result| result.ended_well() && !result.is_flaky());
     for result in fine.iter().filter(|result| remarked(result.verdict)) {
         text += &format!("\n{}", render_remark(result));
     }

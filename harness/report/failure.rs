@@ -81,7 +81,7 @@ impl<'a> Failure<'a> {
         let said = |message: &str| scenario.failed_step.as_ref().is_some_and(|step| step.message == message);
         let capture = scenario.capture.as_ref().map(|capture| bundle.join(capture));
         let path = capture.as_ref().map(|capture| quoted(&capture.display().to_string()));
-        let packet = accounts.iter().find_map(|account| account.packet);
+        let packet = scenario.telling_packet();
         let look = |(path, packet): (&String, u32)| match bundle.as_os_str().is_empty() {
             true => format!("wireshark -r {path} -g {packet}"),
             false => {
@@ -121,7 +121,7 @@ impl<'a> Account<'a> {
                 counted_from: counted_from(scenario, finding.since),
             }),
             missed_by: finding.missed_by().filter(|_| finding.verdict == Verdict::Fail),
-            packet: telling_packet(finding),
+            packet: finding.telling_packet(),
         }
     }
 
@@ -300,11 +300,6 @@ pub fn counted_from(result: &Scenario, since: Span) -> String {
         Some(step) => format!("line {}: {}", step.line, sentence(&step.keyword, &step.text)),
         None => "the start of the scenario".to_owned(),
     }
-}
-
-/// The packet to look at: the last one, at which the matter was decided.
-fn telling_packet(finding: &Finding) -> Option<u32> {
-    finding.packets.last().copied().or_else(|| finding.nearest.first().map(|near| near.packet))
 }
 
 fn packet_list(packets: &[u32]) -> String {

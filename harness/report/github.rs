@@ -20,7 +20,7 @@ const SUMMARY_OCTETS: usize = 500_000;
 
 /// The workflow commands for standard output. Paths below `workspace` are told from there on.
 pub fn annotations(scenarios: &[&Scenario], workspace: Option<&Path>) -> String {
-    let told = not_passed(scenarios);
+    let told = told(scenarios, false);
     let mut text = String::new();
     for scenario in told.iter().take(SHOWN) {
         let finding = scenario.findings.iter().find(|finding| finding.verdict == scenario.verdict);
@@ -56,7 +56,7 @@ pub fn summary_page(scenarios: &[&Scenario], summary: &Summary, bundle: &Path) -
         summary.exit.code(),
         code(&bundle.display().to_string())
     );
-    let told = not_passed(scenarios);
+    let told = told(scenarios, true);
     if told.is_empty() {
         return page;
     }
@@ -85,12 +85,10 @@ pub fn summary_page(scenarios: &[&Scenario], summary: &Summary, bundle: &Path) -
     page
 }
 
-/// Who did not pass, accusations first.
-fn not_passed<'a>(scenarios: &[&'a Scenario]) -> Vec<&'a Scenario> {
-    use Verdict::{KnownIssue, NotApplicable, Pass, Warn};
-    let fine =
-        |s: &Scenario| s.trouble.is_none() && matches!(s.verdict, Pass | Warn | KnownIssue | NotApplicable);
-    let mut told: Vec<&Scenario> = scenarios.iter().copied().filter(|scenario| !fine(scenario)).collect();
+/// Who did not end well, accusations first; in the summary also who did only when tried again.
+fn told<'a>(scenarios: &[&'a Scenario], flaky_too: bool) -> Vec<&'a Scenario> {
+    let is_told = |s: &&Scenario| !s.ended_well() || flaky_too && s.is_flaky();
+    let mut told: Vec<&Scenario> = scenarios.iter().copied().filter(is_told).collect();
     told.sort_by_key(|scenario| (scenario.verdict != Verdict::Fail, scenario.trouble.is_none(), scenario.id));
     told
 }

@@ -263,6 +263,18 @@ impl Scenario {
         self.tries.iter().any(|again| again.exit == Exit::Passed)
     }
 
+    /// Whether nobody has to look into it: by itself it lets the run end with 0.
+    pub fn ended_well(&self) -> bool {
+        self.exit == Exit::Passed
+    }
+
+    /// The packet to look at: where it was decided against the phone, or what leaves that in doubt.
+    pub fn telling_packet(&self) -> Option<u32> {
+        let of = |verdict| self.findings.iter().filter(move |finding| finding.verdict == verdict);
+        let order = [Verdict::Fail, Verdict::Inconclusive, Verdict::KnownIssue, Verdict::Warn];
+        order.into_iter().flat_map(of).find_map(Finding::telling_packet)
+    }
+
     /// How its tries ended, in words; none where there was one only.
     pub fn tries_in_words(&self) -> Option<String> {
         let verdicts: Vec<String> = self.tries.iter().map(|again| again.verdict.to_string()).collect();
@@ -314,6 +326,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// The packet to look at: the last one, at which the matter was decided, or what came nearest.
+    pub fn telling_packet(&self) -> Option<u32> {
+        self.packets.last().copied().or_else(|| self.nearest.first().map(|near| near.packet))
+    }
+
     /// By how much it missed its window: late, or when negative early. None where it was in time, or never came.
     pub fn missed_by(&self) -> Option<Span> {
         self.window?.missed_by(self.decided?)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::events::ScenarioId;
 use super::record::{Event, Recorded};
 use super::select::{Chosen, Selected};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result};
 
 impl Selected {
     /// Leaves only what is wanted. Every scenario keeps its number, so that its capture is called the same in whichever
@@ -98,7 +98,7 @@ pub fn failed(recorded: &Recorded) -> Vec<String> {
     let mut places = BTreeSet::new();
     for event in &recorded.events {
         match event {
-            Event::ScenarioFinished(scenario) if scenario.exit != Exit::Passed => {
+            Event::ScenarioFinished(scenario) if !scenario.ended_well() => {
                 places.insert((scenario.feature.clone(), scenario.line));
             }
             Event::ScenarioInterrupted { feature, line, .. } => _ = places.insert((feature.clone(), *line)),
@@ -115,6 +115,7 @@ mod tests {
     use sipfarm_judge::Verdict;
 
     use super::*;
+    use crate::error::Exit;
     use crate::run::events::RunEvent;
     use crate::run::events::tests::result;
     use crate::run::record::Header;

@@ -297,11 +297,7 @@ fn commands(scenario: &Scenario) -> String {
     let mut rows = Vec::new();
     if let Some(capture) = &scenario.capture {
         let capture = quoted(capture);
-        let telling = scenario.findings.iter().filter(|finding| severity(finding.verdict) > 2);
-        let packet = telling
-            .filter_map(|f| f.packets.last().copied().or(f.nearest.first().map(|near| near.packet)))
-            .next();
-        let go = packet.map(|packet| format!(" -g {packet}")).unwrap_or_default();
+        let go = scenario.telling_packet().map(|packet| format!(" -g {packet}")).unwrap_or_default();
         rows.push(("look", format!("wireshark -r {capture}{go}")));
         rows.push(("judge again", format!("sipfarm audit {capture}")));
     }

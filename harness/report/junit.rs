@@ -8,6 +8,7 @@
 //! | inconclusive, pending | `error` of the type `inconclusive` |
 //! | trouble | `error` of the type `lab`, `author` or `bug` |
 //! | unexpected pass | `error` of the type `known-issue-passed` |
+//! | flaky, where that counts as passed | `skipped` of the type `flaky` |
 //! | cut short, never begun | `error` of the type `interrupted` |
 //! | not applicable, not exercised, known issue | `skipped` of that type |
 

@@ -258,3 +258,23 @@ fn a_header_field_is_no_node_and_its_value_no_status_code() {
     assert_eq!(codes("\"Expires: 900\""), Vec::<String>::new());
     assert_eq!(codes("\"Call Info\"").len(), 1);
 }
+
+/// Not before five seconds and within forty is possible; before five, or after it has been asked for, is not.
+#[test]
+fn silence_and_what_breaks_it_are_weighed_by_their_order_and_times() {
+    let found = |steps: &[&str]| {
+        let steps: Vec<String> =
+            steps.iter().map(|step| format!("    Then the phone sends {step}\n")).collect();
+        let source = with_step("And the far end answers")
+            .replace("    Then the phone sends INVITE to \"primary\"\n", &steps.concat());
+        codes(&source).iter().any(|code| code.starts_with("impossible-window"))
+    };
+    let silence = "no INVITE to \"primary\" for 5 s";
+    assert!(!found(&[silence, "INVITE to \"primary\" within 40 s"]));
+    assert!(!found(&[silence, "INVITE to \"primary\""]));
+    assert!(found(&[silence, "INVITE to \"primary\" within 5 s"]));
+    assert!(found(&["INVITE to \"primary\" within 40 s", silence]));
+    assert!(found(&["INVITE to \"secondary\", then \"primary\"", "no INVITE for 5 s"]));
+    assert!(!found(&["INVITE to \"secondary\"", silence]));
+    assert!(!found(&["REGISTER to \"primary\"", silence]));
+}

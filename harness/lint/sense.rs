@@ -8,32 +8,36 @@ use regex::Regex;
 use super::FileLint;
 use crate::steps::misfit;
 
-/// The phone sends that; what follows says to whom.
-static SENDS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"^the phone sends ([A-Z]+) to ("[^"]+"(?:, then "[^"]+")*)"#).ok());
-/// It sends none, to that node or to any.
+/// The phone sends that to these, perhaps within so many seconds.
+static SENDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"^the phone sends ([A-Z]+) to ("[^"]+"(?:, then "[^"]+")*)(?:.* within (\S+) s$)?"#).ok()
+});
+/// It sends none, to that node or to any, for so many seconds.
 static SENDS_NONE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"^the phone sends no ([A-Z]+)(?: to "([^"]+)")? for "#).ok());
+    LazyLock::new(|| Regex::new(r#"^the phone sends no ([A-Z]+)(?: to "([^"]+)")? for (\S+) s$"#).ok());
 
 impl FileLint<'_> {
-    /// Silence and what breaks it are counted from the same trigger.
+    /// Silence is watched from the trigger until so long after its step. What a step before it expects breaks it; what
+    /// a step behind it expects comes too late if it must come before the silence is over.
     pub(super) fn impossible_windows(&mut self, steps: &[&Step]) {
         let (Some(sends), Some(sends_none)) = (&*SENDS, &*SENDS_NONE) else { return };
         for since in steps.chunk_by(|_, next| next.ty != StepType::When) {
-            for step in since {
+            for (at, step) in since.iter().enumerate() {
                 let Some(none) = sends_none.captures(&step.value) else { continue };
-                let is_it = |other: &&&Step| {
-                    sends.captures(&other.value).is_some_and(|some| {
-                        let node = none.get(2).map(|node| format!("\"{}\"", node.as_str()));
-                        some[1] == none[1] && node.is_none_or(|node| some[2].contains(&node))
-                    })
+                let breaks_it = |(place, other): &(usize, &&Step)| {
+                    let Some(some) = sends.captures(&other.value) else { return false };
+                    let node = none.get(2).map(|node| format!("\"{}\"", node.as_str()));
+                    let is_same = some[1] == none[1] && node.is_none_or(|node| some[2].contains(&node));
+                    let in_time = || some.get(3).and_then(|within| within.as_str().parse::<f64>().ok());
+                    let silent = || none[3].parse::<f64>().ok();
+                    is_same && (*place < at || in_time().zip(silent()).is_some_and(|(by, for_s)| by <= for_s))
                 };
-                let Some(other) = since.iter().find(is_it) else { continue };
+                let Some((_, other)) = since.iter().enumerate().find(breaks_it) else { continue };
                 let message = format!(
                     "this is counted from the same When as line {}, by which the phone sends {} there",
                     other.position.line, &none[1]
                 );
-                let help = "write a When between the two, as  When the phone is left alone,  or another node";
+                let help = "write a When between the two, as  When the phone is left alone,  or another time or node";
                 let place = self.place_of(step.position.line, &step.value);
                 self.add(step.position.line, "impossible-window", message, Some(help)).place = place;
             }

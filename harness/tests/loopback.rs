@@ -36,6 +36,8 @@ mod lateness;
 mod program_phone;
 #[path = "loopback/strangers.rs"]
 mod strangers;
+#[path = "loopback/tries.rs"]
+mod tries;
 
 /// Leaves out what takes long because it waits for nothing to happen.
 const SHORT: &str = "not @YL-02b and not @YL-02c";

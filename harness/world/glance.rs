@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Scene;
-use sipfarm_judge::timeline::EventKind;
+use sipfarm_judge::timeline::{EventKind, FaultWindow};
 use sipfarm_judge::{Mark, Timeline};
 
 /// The last message that passed the tap.
@@ -38,17 +38,8 @@ pub(super) fn last_message(timeline: &Timeline, begun: Instant) -> Option<LastMe
 
 /// The faults that are on, each as `"primary": silent`, in the order in which they began.
 pub(super) fn faults(timeline: &Timeline) -> Vec<String> {
-    let mut on: Vec<(&str, &str)> = Vec::new();
-    for (_, mark) in timeline.marks() {
-        match mark {
-            Mark::Fault { node, fault, on: true } => on.push((node, fault)),
-            Mark::Fault { node, fault, on: false } => {
-                on.retain(|(at, which)| at != node || fault != "all" && which != fault);
-            }
-            _ => {}
-        }
-    }
-    on.into_iter().map(|(node, fault)| format!("\"{node}\": {fault}")).collect()
+    let on = timeline.faults().into_iter().filter(FaultWindow::is_on);
+    on.map(|FaultWindow { node, fault, .. }| format!("\"{node}\": {fault}")).collect()
 }
 
 fn start_of(message: &Message) -> String {

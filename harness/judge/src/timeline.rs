@@ -157,6 +157,26 @@ pub struct GoodbyeEvent {
     pub sources: Vec<u32>,
 }
 
+/// A fault while it was on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultWindow<'a> {
+    /// At which node.
+    pub node: &'a str,
+    /// Which, as written.
+    pub fault: &'a str,
+    /// From when …
+    pub from: Instant,
+    /// … until when; [`Instant::FAR_FUTURE`] when it never ended.
+    pub to: Instant,
+}
+
+impl FaultWindow<'_> {
+    /// Whether it has not ended.
+    pub fn is_on(&self) -> bool {
+        self.to == Instant::FAR_FUTURE
+    }
+}
+
 /// Events in order of time; events of one instant stay in order of arrival. Audio stands beside them
 /// as streams.
 #[derive(Debug, Clone, Default)]
@@ -221,6 +241,28 @@ impl Timeline {
             EventKind::Mark(mark) => Some((event.at, mark)),
             _ => None,
         })
+    }
+
+    /// The faults, in the order in which they began.
+    pub fn faults(&self) -> Vec<FaultWindow<'_>> {
+        let mut faults: Vec<FaultWindow<'_>> = Vec::new();
+        for (at, mark) in self.marks() {
+            match mark {
+                Mark::Fault { node, fault, on: true } => {
+                    faults.push(FaultWindow { node, fault, from: at, to: Instant::FAR_FUTURE });
+                }
+                Mark::Fault { node, fault, on: false } => {
+                    let on = faults.iter_mut().rev();
+                    let mut on = on.filter(|window| window.node == node && window.is_on());
+                    match fault.as_str() {
+                        "all" => on.for_each(|window| window.to = at),
+                        fault => _ = on.find(|window| window.fault == fault).map(|window| window.to = at),
+                    }
+                }
+                _ => {}
+            }
+        }
+        faults
     }
 
     /// The time of the last event or packet of audio.

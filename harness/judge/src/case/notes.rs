@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sipfarm_core::{Answer, Instant, Key, Span};
 
 use crate::mark::{Cast, Command, Expected, Mark, Scene, Which, Witness};
-use crate::timeline::{EventKind, Timeline};
+use crate::timeline::{EventKind, FaultWindow, Timeline};
 
 /// How far apart the marks of one and the same doing may lie.
 pub const MOMENT: Span = Span::from_millis(50);
@@ -60,19 +60,6 @@ pub struct Observed<'a> {
     pub packets: &'a [u32],
 }
 
-/// A fault while it was on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FaultWindow<'a> {
-    /// At which node.
-    pub node: &'a str,
-    /// Which, as written.
-    pub fault: &'a str,
-    /// From when …
-    pub from: Instant,
-    /// … until when; [`Instant::FAR_FUTURE`] when it never ended.
-    pub to: Instant,
-}
-
 /// A stretch in which the harness was not fit to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble<'a> {
@@ -91,7 +78,7 @@ impl<'a> Notes<'a> {
     }
 
     pub(super) fn read(timeline: &'a Timeline, which: Which) -> Self {
-        let mut notes = Notes::default();
+        let mut notes = Notes { faults: timeline.faults(), ..Notes::default() };
         let marks = timeline.events().iter().filter_map(|event| match &event.kind {
             EventKind::Mark(mark) => Some((event, mark)),
             _ => None,
@@ -110,10 +97,8 @@ impl<'a> Notes<'a> {
                     notes.unconfirmed.extend(unconfirmed.then_some((at, command)));
                 }
                 Mark::CommandFailed { command, reason } => notes.failed_commands.push((at, command, reason)),
-                Mark::Fault { node, fault, on: true } => {
-                    notes.faults.push(FaultWindow { node, fault, from: at, to: Instant::FAR_FUTURE });
-                }
-                Mark::Fault { node, fault, on: false } => notes.end_fault(node, fault, at),
+                // They hold for whoever speaks with the node.
+                Mark::Fault { .. } => {}
                 Mark::CallNamed { name, call_id } => notes.calls.push((name, call_id)),
                 Mark::Observed { expected, answer, by, .. } => notes.observed.push(Observed {
                     expected: *expected,
@@ -142,16 +127,6 @@ impl<'a> Notes<'a> {
             }
         }
         notes
-    }
-
-    fn end_fault(&mut self, node: &str, fault: &str, at: Instant) {
-        let on = self.faults.iter_mut().rev();
-        let mut on = on.filter(|window| window.node == node && window.to == Instant::FAR_FUTURE);
-        if fault == "all" {
-            on.for_each(|window| window.to = at);
-        } else if let Some(window) = on.find(|window| window.fault == fault) {
-            window.to = at;
-        }
     }
 
     /// When the step of an expectation was begun, if its mark is there.

@@ -8,7 +8,7 @@ mod scale;
 pub mod svg;
 
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::mark::Mark;
+use sipfarm_judge::timeline::FaultWindow;
 use sipfarm_judge::{Timeline, Verdict};
 
 use self::cast::Cast;
@@ -283,29 +283,13 @@ fn cut(rows: Vec<Found>, shown: &[u32]) -> Vec<Row> {
 
 /// The faults, each from when it is switched on until it is switched off.
 fn bands(timeline: &Timeline, start: Instant, end: Span, cast: &mut Cast) -> Vec<Band> {
-    let mut bands: Vec<Band> = Vec::new();
-    let mut open: Vec<usize> = Vec::new();
-    for (at, mark) in timeline.marks() {
-        let Mark::Fault { node, fault, on } = mark else { continue };
-        let Some(column) = cast.named(node) else { continue };
-        let at = (at - start).max(Span::ZERO);
-        if *on {
-            open.push(bands.len());
-            bands.push(Band { column, label: fault.clone(), from: at, to: end });
-        } else {
-            open.retain(|&band| {
-                let ends = bands[band].column == column && (fault == "all" || bands[band].label == *fault);
-                if ends {
-                    bands[band].to = at;
-                }
-                !ends
-            });
-        }
-        if bands.len() >= MAX_ROWS {
-            break;
-        }
-    }
-    bands
+    let within = |at: Instant| (at - start).max(Span::ZERO);
+    let band = |fault: FaultWindow<'_>| {
+        let to = if fault.is_on() { end } else { within(fault.to) };
+        let column = cast.named(fault.node)?;
+        Some(Band { column, label: fault.fault.to_owned(), from: within(fault.from), to })
+    };
+    timeline.faults().into_iter().filter_map(band).take(MAX_ROWS).collect()
 }
 
 #[cfg(test)]

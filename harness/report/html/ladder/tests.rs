@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use sipfarm_judge::mark::Mark;
 use sipfarm_judge::timeline::{Event, EventKind};
 
 use super::*;

@@ -36,10 +36,11 @@ use sipfarm_core::{Instant, Span};
 
 use self::call_carries::What;
 use super::RuleInfo;
-use crate::case::{Case, ClientExchange, FaultWindow, MOMENT, SeenRef};
+use crate::case::{Case, ClientExchange, MOMENT, SeenRef};
 use crate::expectation::Expectation;
 use crate::finding::{Finding, Window};
 use crate::mark::Expected;
+use crate::timeline::FaultWindow;
 
 /// Every rule behind a `Then` step.
 pub const ALL: &[RuleInfo] = &[

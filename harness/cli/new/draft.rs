@@ -37,7 +37,7 @@ pub struct Draft {
     given: Vec<String>,
     /// Comments and steps.
     story: Vec<(Option<Keyword>, String)>,
-    /// Servers with a fault, and what it hits.
+    /// Servers that have a fault by now.
     ill: BTreeSet<String>,
     /// What the far end does.
     far_end: Option<String>,

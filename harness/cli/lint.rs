@@ -3,6 +3,7 @@
 use super::check::{tell_built_in, with_facts};
 use crate::error::{Exit, Result, Severity, count};
 use crate::lint::{in_order, lint as lint_files};
+use crate::report::Style;
 use crate::run::select::Selection;
 
 /// Arguments of `sipfarm lint`.
@@ -33,8 +34,9 @@ pub fn lint(args: &LintArgs) -> Result<Exit> {
             println!("{}", super::json(&problems));
         }
         super::Format::Text => {
+            let colour = Style::detect().colour;
             for problem in &problems {
-                println!("{problem}\n");
+                println!("{}", problem.render(colour));
             }
             let warnings = count(problems.len() - errors, "warning");
             println!("{}, {}, {warnings}", count(read, "file"), count(errors, "error"));

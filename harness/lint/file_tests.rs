@@ -21,20 +21,33 @@ fn problem(source: &str) -> String {
 fn a_syntax_error_names_the_line_that_is_to_blame() {
     let text = "Feature: F\n  Scenario: s\n    Given x\n    Wen it rings\n    Then y\n";
     insta::assert_snapshot!(problem(text), @"
-    error[not-a-step]  features/x.feature:4:5
-        4 |     Wen it rings
-          |     ^^^ neither a step nor a keyword
-       help: did you mean `When it rings`? Otherwise begin the line with another word
+    not-a-step
+
+      × neither a step nor a keyword
+       ╭─[features/x.feature:4:5]
+     4 │     Wen it rings
+       ·     ───
+       ╰────
+      help: did you mean `When it rings`? Otherwise begin the line with another word
     ");
     let text = "Feature: F\n  Scenario Outline: s\n    Given <b>\n    Examples:\n      | a |\n      | 1 |\n";
     insta::assert_snapshot!(problem(text), @"
-    error[placeholder-unknown]  features/x.feature:3:11
-        3 |     Given <b>
-          |           ^^^ no column of the examples bears this name
+    placeholder-unknown
+
+      × no column of the examples bears this name
+       ╭─[features/x.feature:3:11]
+     3 │     Given <b>
+       ·           ───
+       ╰────
     ");
     insta::assert_snapshot!(problem(""), @"
-    error[no-feature]  features/x.feature:1:1
-       there is no `Feature:` in this file
+    no-feature
+
+      × there is no `Feature:` in this file
+       ╭─[features/x.feature:1:1]
+     1 │  
+       · ─
+       ╰────
     ");
 }
 

@@ -69,10 +69,14 @@ fn an_undefined_step_says_what_was_meant_and_where_it_is() {
     let text = text_of(&with_step("When the phone dial the far end"));
     let place = text.rfind("harness/lint/catalogue.rs:").unwrap();
     insta::assert_snapshot!(&text[..place], @r#"
-    error[step-undefined]  features/x.feature:5:10
-        5 |     When the phone dial the far end
-          |          ^^^^^^^^^^^^^^^^^^^^^^^^^^ no step matches
-       help: did you mean  "the phone dials the far end"   (
+    step-undefined
+
+      × no step matches
+       ╭─[features/x.feature:5:10]
+     5 │     When the phone dial the far end
+       ·          ──────────────────────────
+       ╰────
+      help: did you mean  "the phone dials the far end"   (
     "#);
 }
 
@@ -80,10 +84,14 @@ fn an_undefined_step_says_what_was_meant_and_where_it_is() {
 fn what_is_expected_before_anything_was_done_is_found() {
     let then = "Then the phone sends INVITE to \"primary\"";
     insta::assert_snapshot!(text_of(&with_step(then)), @r#"
-    error[then-before-when]  features/x.feature:5:10
-        5 |     Then the phone sends INVITE to "primary"
-          |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ nothing has been done yet that this could be counted from
-       help: write a When before it:  When the phone dials the far end,  or  When the phone is left alone
+    then-before-when
+
+      × nothing has been done yet that this could be counted from
+       ╭─[features/x.feature:5:10]
+     5 │     Then the phone sends INVITE to "primary"
+       ·          ───────────────────────────────────
+       ╰────
+      help: write a When before it:  When the phone dials the far end,  or  When the phone is left alone
     "#);
     // Once is enough, and a When of the background is one.
     let none = "Feature: F\n  Scenario: s\n    Given a farm with servers \"primary\"\n    Then the phone sends INVITE to \
@@ -97,10 +105,14 @@ fn what_is_expected_before_anything_was_done_is_found() {
 #[test]
 fn a_step_under_the_wrong_keyword_is_told_so() {
     insta::assert_snapshot!(text_of(&with_step("When a phone")), @"
-    error[step-undefined]  features/x.feature:5:10
-        5 |     When a phone
-          |          ^^^^^^^ no step matches
-       help: this is a `Given` step, and stands here as `When`
+    step-undefined
+
+      × no step matches
+       ╭─[features/x.feature:5:10]
+     5 │     When a phone
+       ·          ───────
+       ╰────
+      help: this is a `Given` step, and stands here as `When`
     ");
 }
 
@@ -174,10 +186,14 @@ fn names_that_nobody_bears_are_found() {
     let farmless = "Feature: F\n  Scenario: s\n    Given a phone\n    When the phone dials the far end\n    Then the phone sends INVITE to \"primary\"\n";
     assert_eq!(codes(farmless), ["unknown-node 5:36"]);
     insta::assert_snapshot!(text_of(&with_step("And \"primry\" has fault \"silent\"")), @r#"
-    error[unknown-node]  features/x.feature:5:9
-        5 |     And "primry" has fault "silent"
-          |         ^^^^^^^^ the farm has no node "primry"
-       help: did you mean "primary"?
+    unknown-node
+
+      × the farm has no node "primry"
+       ╭─[features/x.feature:5:9]
+     5 │     And "primry" has fault "silent"
+       ·         ────────
+       ╰────
+      help: did you mean "primary"?
     "#);
 }
 

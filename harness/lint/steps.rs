@@ -136,7 +136,7 @@ impl FileLint<'_> {
                 vec![format!("this is a `{}` step, and stands here as `{}`", keyword(ty), keyword(step.ty))]
             }
             (None, Some(near)) => vec![format!("did you mean  \"{}\"   ({})", near.readable, near.place())],
-            (None, None) => vec!["the steps there are stand in harness/steps/".to_owned()],
+            (None, None) => vec!["see the sentences that there are:  sipfarm steps".to_owned()],
         };
         diagnostic
     }

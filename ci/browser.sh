@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Whether the report works in a browser: makes one of every scenario, with failures and with hostile names in it, and uses it
-# as a person does. Needs Chromium, Node.js and npm's registry, so it is no part of ci/check.sh. SIPFARM names the program,
-# CHROMIUM the browser.
+# as a person does. Needs Chromium, Node.js and npm's registry; where one is missing it says so and exits with 77. SIPFARM
+# names the program, CHROMIUM the browser.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 sipfarm=$(realpath "${SIPFARM:-$root/target/release/sipfarm}")
 chromium=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
 [[ -x $sipfarm ]] || { echo "there is no $sipfarm: cargo build --release, or set SIPFARM" >&2; exit 2; }
-[[ -n $chromium ]] || { echo "there is no Chromium: install it, or set CHROMIUM" >&2; exit 2; }
+[[ -n $chromium ]] || { echo "there is no Chromium: install it, or set CHROMIUM" >&2; exit 77; }
+command -v npm > /dev/null || { echo "there is no npm: install Node.js" >&2; exit 77; }
+npm ping --silent > /dev/null 2>&1 || { echo "npm's registry cannot be reached" >&2; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$root/features" "$work/features"

@@ -65,6 +65,8 @@ check test cargo test --locked --workspace
 check lint cargo run --locked --release -- lint
 check run cargo run --locked --release -- run
 check mutants cargo run --locked --release -- mutants
+check browser ci/browser.sh
+check editor ci/editor.sh
 check deny deny
 check wasm wasm
 

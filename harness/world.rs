@@ -28,7 +28,7 @@ use crate::farm::FaultSpec;
 
 pub use self::call_state::CallState;
 pub use self::calls::{Arrival, Calls};
-pub use self::context::{Context, NetKind, PhoneChoice};
+pub use self::context::{Context, PhoneChoice};
 pub use self::dns::{DNS_NODE, DnsPlan};
 pub use self::failure::{StepFailure, fix};
 pub use self::glance::LastMessage;
@@ -38,6 +38,7 @@ pub use self::lines::{LINE_USERS, LinePlan};
 pub use self::occupied::{Occupant, Occupation, check};
 pub use self::plan::Plan;
 pub use self::trunks::TrunkPlan;
+pub use crate::net::NetKind;
 
 /// The name of the far end where a step names it as it names a node.
 pub const FAR_END_NODE: &str = "far end";
@@ -51,7 +52,7 @@ const REACTION: Span = Span::from_millis(100);
 /// What a scenario waits for, for those who watch it run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiting {
-    /// The profile of the phone.
+    /// What reports call the phone.
     pub phone: String,
     /// For what: the step's text.
     pub what: String,
@@ -334,6 +335,6 @@ impl World {
 
     /// Whether somebody has chosen the phone for all scenarios: he is not the author of this one.
     fn phone_was_chosen(&self) -> bool {
-        matches!(self.context.as_deref(), Some(Context { phone: PhoneChoice::Profile(_), .. }))
+        matches!(self.context.as_deref(), Some(Context { phone: PhoneChoice::Profile { .. }, .. }))
     }
 }

@@ -82,7 +82,7 @@ impl Comments {
 
 /// A finding in a line, with its window as Wireshark counts time.
 fn words(finding: &Finding, begun: Instant) -> String {
-    let mut words = format!("{}: {}: {}", finding.verdict, rule(finding), finding.expected);
+    let mut words = format!("{}: {}: {}", finding.verdict, rule(finding), finding.expectation());
     if let Some(window) = finding.window {
         let (from, to) = (window.from - begun, window.to - begun);
         words += &format!("; allowed from {from:.3} to {to:.3} of the capture");

@@ -19,8 +19,8 @@ mod report;
 mod reporters;
 mod run;
 mod schema;
+mod stage;
 mod steps;
-mod tries;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show that every rule can fail: run the scenarios against each defect of the reference phone
     Mutants(mutants::MutantsArgs),
-    /// Write a file to begin with: a scenario, a profile, a fault or a rule
+    /// Write a file to begin with: a scenario, a profile, a lab, a fault or a rule
     New(new::NewArgs),
     /// List the sentences that a scenario can be written with, or those about something
     Steps(steps::StepsArgs),
@@ -73,8 +73,8 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     /// Run scenarios again whenever a file is saved
     Watch(watch::WatchArgs),
-    /// Print the JSON schema of profiles, for editors
-    Schema,
+    /// Print the JSON schema of profiles or of labs, for editors
+    Schema(schema::SchemaArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
     /// Print the manual page: `sipfarm man | man -l -`
@@ -116,7 +116,7 @@ pub fn main() -> Exit {
         Command::Steps(args) => steps::steps(&args),
         Command::Coverage(args) => coverage::coverage(&args),
         Command::Watch(args) => watch::watch(&args),
-        Command::Schema => schema::schema(),
+        Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => completions::completions(&args, Cli::command()),
         Command::Man => completions::man(Cli::command()),
     };

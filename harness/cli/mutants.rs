@@ -14,12 +14,13 @@ use sipfarm_ua::Defect;
 
 use super::check::check;
 use crate::error::{Exit, Result};
+use crate::net::NetKind;
 use crate::run::bundle::CAPTURES;
 use crate::run::events::ScenarioResult;
 use crate::run::execute::{Execution, Keep, execute};
 use crate::run::mutants::{Mutant, Mutants};
 use crate::run::select::{Selected, Selection, TagExpression};
-use crate::world::{Context, NetKind, PhoneChoice};
+use crate::world::{Context, PhoneChoice};
 
 /// Arguments of `sipfarm mutants`.
 #[derive(Debug, clap::Args)]

@@ -11,6 +11,7 @@ use crate::error::{Error, Exit, Result};
 
 const SCENARIO: &str = include_str!("new/scenario.feature");
 const PROFILE: &str = include_str!("new/profile.yaml");
+const LAB: &str = include_str!("new/lab.yaml");
 const FAULT: &str = include_str!("../farm/faults/template.rs");
 const RULE: &str = include_str!("../judge/src/rules/standing/template.rs");
 
@@ -20,6 +21,8 @@ const FAULTS: &str = "harness/farm/faults";
 const RULES: &str = "harness/judge/src/rules/standing";
 /// Where the profiles are that sipfarm brings along.
 const PROFILES: &str = "fixtures/profiles";
+/// Where labs are, in a checkout.
+const LABS: &str = "fixtures/labs";
 
 /// Arguments of `sipfarm new`.
 #[derive(Debug, clap::Args)]
@@ -54,6 +57,14 @@ enum What {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// A lab: where the farm stands, and which phones are there
+    Lab {
+        /// Its name in reports, such as berlin
+        name: String,
+        /// Where it is written [default: NAME.yaml, beside the labs of sipfarm where they are]
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// A fault of the farm, in a checkout of sipfarm
     Fault {
         /// As scenarios will call it, such as answers-late
@@ -83,6 +94,7 @@ pub fn new(args: &NewArgs) -> Result<Exit> {
             scenario(name, out.clone(), |title| drafted(title, capture, profile.as_deref(), cast))
         }
         What::Profile { name, out } => profile(name, out.clone()),
+        What::Lab { name, out } => lab(name, out.clone()),
         What::Fault { name } => fault(name),
         What::Rule { name } => rule(name),
     }?;
@@ -124,17 +136,29 @@ fn drafted(title: &str, capture: &Path, profile: Option<&str>, cast: &CastArgs) 
 }
 
 fn profile(name: &str, out: Option<PathBuf>) -> Result<()> {
-    let id = word(name)?;
-    let path = out.unwrap_or_else(|| beside(PROFILES, &format!("{id}.yaml")));
-    let with_schema = path.parent().is_some_and(|folder| folder.join("profile.schema.json").is_file());
-    let text = PROFILE.replace("NAME", id);
-    // The schema is for editors, and only where it is.
-    let text = if with_schema { &text } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
-    write(&path, text)?;
-    let file = crate::report::quoted(&path.display().to_string());
+    let file = yaml(name, out, PROFILES, "profile.schema.json", PROFILE)?;
     println!("run the suite as this phone:  sipfarm run --phone {file}");
     println!("what can stand in it:         {PROFILES}/README.md, or for editors  sipfarm schema");
     Ok(())
+}
+
+fn lab(name: &str, out: Option<PathBuf>) -> Result<()> {
+    let file = yaml(name, out, LABS, "lab.schema.json", LAB)?;
+    println!("run the suite there:   sipfarm run --lab {file}");
+    println!("what can stand in it:  {LABS}/README.md, or for editors  sipfarm schema lab");
+    Ok(())
+}
+
+/// Writes a file of YAML from a template whose first line names its schema. Yields it as a shell wants it.
+fn yaml(name: &str, out: Option<PathBuf>, folder: &str, schema: &str, template: &str) -> Result<String> {
+    let id = word(name)?;
+    let path = out.unwrap_or_else(|| beside(folder, &format!("{id}.yaml")));
+    let with_schema = path.parent().is_some_and(|folder| folder.join(schema).is_file());
+    let text = template.replace("NAME", id);
+    // The schema is for editors, and only where it is.
+    let text = if with_schema { &text } else { text.split_once('\n').map_or("", |(_, rest)| rest) };
+    write(&path, text)?;
+    Ok(crate::report::quoted(&path.display().to_string()))
 }
 
 fn fault(name: &str) -> Result<()> {

@@ -7,12 +7,13 @@ use std::sync::{Arc, mpsc};
 use std::{fs, thread};
 
 use crate::error::{Error, Result};
+use crate::net::NetKind;
 use crate::run::bundle::Bundle;
 use crate::run::events::{ScenarioResult, Summary};
 use crate::run::execute::{Execution, Keep, execute};
 use crate::run::repeat::Repeats;
 use crate::run::select::Selected;
-use crate::world::{Context, NetKind, Place};
+use crate::world::{Context, Place};
 
 /// What is repeated, and how.
 pub struct Repetition {

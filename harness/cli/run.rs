@@ -13,15 +13,15 @@ use sipfarm_core::Span;
 use sipfarm_ua::Defect;
 
 use super::asked::{Wish, wishes};
-use super::check::{check, profile};
+use super::check::check;
 use super::repeat::{CommandOf, Repetition, repeat};
 use super::report::open;
 use super::report_bugs;
 use super::reporters::{ReporterArg, Reporters};
-use super::tries::{FlakyArg, Tries};
+use super::stage::{Stage, StageArgs};
 use crate::capture::tap::{Tap, TapError};
 use crate::error::{Error, Exit, Result, bug, count};
-use crate::net::Link;
+use crate::net::{Link, NetKind};
 use crate::phone::Desk;
 use crate::run::bundle::{Bundle, CAPTURES};
 use crate::run::events::{RunEvent, ScenarioResult, Started, Summary};
@@ -30,20 +30,16 @@ use crate::run::record::Header;
 use crate::run::repeat::Repeats;
 use crate::run::select::{Selected, Selection, TagExpression};
 use crate::run::shard::{Shard, failed};
-use crate::world::{Context, NetKind, PhoneChoice, Place};
+use crate::run::tries::Tries;
+use crate::world::{Context, PhoneChoice, Place};
 
 /// Arguments of `sipfarm run`.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
     /// Feature files, folders, or FILE:LINE for one scenario [default: features]
     paths: Vec<String>,
-    /// Where the farm stands: simulated in virtual time, or on real sockets in 127.0.0.0/8
-    #[arg(long, value_enum, default_value_t = NetArg::Virtual)]
-    net: NetArg,
-    /// The phone under test: `reference` behaves by whichever profile a scenario asks for; a profile, by name or file,
-    /// puts every scenario to a phone of that model
-    #[arg(long, default_value = "reference", value_name = "reference|PROFILE")]
-    phone: String,
+    #[command(flatten)]
+    stage: StageArgs,
     /// Have the reference phone do something wrong; `sipfarm mutants --list` names the defects
     #[arg(long = "defect", value_name = "NAME")]
     defects: Vec<Defect>,
@@ -100,6 +96,15 @@ pub struct RunArgs {
     list: bool,
 }
 
+/// What a flaky scenario counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FlakyArg {
+    /// As its first try ended
+    Fail,
+    /// As one that passed; it is told all the same
+    Pass,
+}
+
 impl RunArgs {
     /// The feature files and folders, as written.
     pub fn paths(&self) -> &[String] {
@@ -115,21 +120,6 @@ impl RunArgs {
 /// Longer than any scenario has reason to be, and short enough for a run that hangs overnight.
 const SCENARIO_LIMIT_S: u32 = 7_200;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum NetArg {
-    Virtual,
-    Loopback,
-}
-
-impl From<NetArg> for NetKind {
-    fn from(net: NetArg) -> Self {
-        match net {
-            NetArg::Virtual => NetKind::Virtual,
-            NetArg::Loopback => NetKind::Loopback,
-        }
-    }
-}
-
 /// Runs what is selected.
 ///
 /// # Errors
@@ -143,14 +133,8 @@ pub fn run(args: RunArgs) -> Result<Exit> {
         tags: args.tags.as_deref().map(str::parse::<TagExpression>).transpose()?,
         text: args.text.clone(),
     };
-    if args.link.is_some() && args.net == NetArg::Loopback {
-        let why = "--link is for the simulated network: the loopback interface of the kernel delays and loses nothing";
-        return Err(Error::usage(why, "leave --link out, or run with --net virtual"));
-    }
-    if args.retries > 0 && args.net == NetArg::Virtual {
-        let why = "--retries is for real sockets: in virtual time the same seed gives the same packets again";
-        return Err(Error::usage(why, "try other seeds with --repeat N, or run with --net loopback"));
-    }
+    let stage = args.stage.stage()?;
+    check_fits(&args, &stage)?;
     let (mut selected, warnings) = check(&selection)?;
     if let Some(shard) = args.shard {
         selected.shard(shard)?;
@@ -158,11 +142,49 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     for warning in warnings {
         eprintln!("{warning}");
     }
-    let phone = match args.phone.as_str() {
-        "reference" => PhoneChoice::Reference,
-        name => PhoneChoice::Profile(Box::new(profile(name)?)),
-    };
-    if let (Some(_), PhoneChoice::Profile(profile), NetArg::Loopback) = (args.time_scale, &phone, args.net)
+    if args.list {
+        return Ok(list(&selected));
+    }
+    if let (PhoneChoice::Profile { profile, .. }, NetKind::Virtual) = (&stage.phone, stage.net) {
+        let id = &profile.id;
+        eprintln!(
+            "note: in the simulated network the reference phone plays \"{id}\": it behaves as that profile says"
+        );
+    }
+    let bundle = Arc::new(open_bundle(&args, &stage)?);
+    let tries = Tries::new(args.retries, args.flaky == FlakyArg::Pass);
+    let command = repeat_command(&args, &stage);
+    let context = Arc::new(context(&args, stage, &bundle, &tries)?);
+    let plan = Planned { args, selected, context, bundle, command };
+    let ran = run_selected(&plan, tries)?;
+    if plan.args.repeat == 1 || ran.0 == Exit::Interrupted {
+        return Ok(ran.0);
+    }
+    run_again(plan, &ran)
+}
+
+/// A run that can begin.
+struct Planned {
+    args: RunArgs,
+    selected: Selected,
+    context: Arc<Context>,
+    bundle: Arc<Bundle>,
+    /// What repeats one of its scenarios.
+    command: CommandOf,
+}
+
+/// That the options fit each other, and the place.
+fn check_fits(args: &RunArgs, stage: &Stage) -> Result<()> {
+    if args.link.is_some() && stage.net == NetKind::Loopback {
+        let why = "--link is for the simulated network: the loopback interface of the kernel delays and loses nothing";
+        return Err(Error::usage(why, "leave --link out, or run with --net virtual"));
+    }
+    if args.retries > 0 && stage.net == NetKind::Virtual {
+        let why = "--retries is for real sockets: in virtual time the same seed gives the same packets again";
+        return Err(Error::usage(why, "try other seeds with --repeat N, or run with --net loopback"));
+    }
+    if let (Some(_), PhoneChoice::Profile { profile, .. }, NetKind::Loopback) =
+        (args.time_scale, &stage.phone, stage.net)
         && profile.control.driver == "process"
     {
         let id = &profile.id;
@@ -172,34 +194,26 @@ pub fn run(args: RunArgs) -> Result<Exit> {
             "leave it out, or write time_scale into the profile, and let the program's files follow",
         ));
     }
-    if args.list {
-        return Ok(list(&selected));
-    }
-    if let (PhoneChoice::Profile(profile), NetArg::Virtual) = (&phone, args.net) {
-        let id = &profile.id;
-        eprintln!(
-            "note: in the simulated network the reference phone plays \"{id}\": it behaves as that profile says"
-        );
-    }
-    let bundle = Arc::new(open_bundle(&args, &phone)?);
-    let net = NetKind::from(args.net);
+    Ok(())
+}
+
+/// What all scenarios of the run share.
+fn context(args: &RunArgs, stage: Stage, bundle: &Arc<Bundle>, tries: &Tries) -> Result<Context> {
+    let Stage { net, phone, .. } = stage;
     let tap = match net {
         NetKind::Virtual => None,
         NetKind::Loopback => open_tap()?,
     };
-    let program = super::this_program()?;
-    let (captures, first) = (Arc::clone(&bundle), args.seed);
-    let tries = Tries::new(args.retries, args.flaky);
-    let number = tries.number();
+    let (captures, first, number) = (Arc::clone(bundle), args.seed, tries.number());
     // The reference phone answers for itself, and reads no terminal.
-    let may_ask = net != NetKind::Virtual && matches!(phone, PhoneChoice::Profile(_));
-    let context = Context {
+    let may_ask = net != NetKind::Virtual && matches!(phone, PhoneChoice::Profile { .. });
+    Ok(Context {
         net,
         phone,
         link: args.link,
         defects: args.defects.iter().copied().collect(),
         tap,
-        program,
+        program: super::this_program()?,
         desk: may_ask.then(Desk::at_terminal).flatten(),
         time_scale: args.time_scale,
         scenario_limit: (net != NetKind::Virtual).then(|| Span::from_secs(args.scenario_limit.into())),
@@ -210,23 +224,12 @@ pub fn run(args: RunArgs) -> Result<Exit> {
                 number => captures.capture_of_try(number, place.id),
             })
         }),
-    };
-    let context = Arc::new(context);
-    let ran = run_selected(&args, selected.clone(), Arc::clone(&context), &bundle, tries)?;
-    if args.repeat == 1 || ran.0 == Exit::Interrupted {
-        return Ok(ran.0);
-    }
-    run_again(&args, selected, context, &bundle, &ran)
+    })
 }
 
 /// Runs what was selected under the seeds after the first, and tells what depends on the seed.
-fn run_again(
-    args: &RunArgs,
-    selected: Selected,
-    context: Arc<Context>,
-    bundle: &Bundle,
-    (first, results): &(Exit, Vec<ScenarioResult>),
-) -> Result<Exit> {
+fn run_again(plan: Planned, (first, results): &(Exit, Vec<ScenarioResult>)) -> Result<Exit> {
+    let Planned { args, selected, context, bundle, command } = plan;
     let begun = Instant::now();
     let mut repeats = Repeats::new(args.seed);
     repeats.add(args.seed, results, *first);
@@ -235,9 +238,9 @@ fn run_again(
         context,
         seeds: args.seed.saturating_add(1)..args.seed.saturating_add(args.repeat),
         jobs: args.jobs.map(|jobs| jobs as usize),
-        command: repeat_command(args),
+        command,
     };
-    let interrupted = repeat(&repetition, &mut repeats, bundle)?;
+    let interrupted = repeat(&repetition, &mut repeats, &bundle)?;
     repeats.real_time = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
     // A reader that has gone away is no reason to fail.
     let _ = write!(std::io::stdout(), "\n{repeats}");
@@ -256,13 +259,9 @@ fn failed_in(bundle: &Path) -> Result<Vec<String>> {
     Ok(failed)
 }
 
-fn run_selected(
-    args: &RunArgs,
-    mut selected: Selected,
-    context: Arc<Context>,
-    bundle: &Bundle,
-    tries: Tries,
-) -> Result<(Exit, Vec<ScenarioResult>)> {
+fn run_selected(plan: &Planned, tries: Tries) -> Result<(Exit, Vec<ScenarioResult>)> {
+    let Planned { args, context, bundle, .. } = plan;
+    let mut selected = plan.selected.clone();
     let count = selected.scenarios.len();
     let started = Started::new(args.seed, context.net.as_str(), count);
     let telling = Rc::new(Telling {
@@ -274,10 +273,10 @@ fn run_selected(
     let begun = Instant::now();
     let runtime = super::runtime()?;
     let cut_short = loop {
-        let command = repeat_command(args);
+        let command = Arc::clone(&plan.command);
         let execution = Execution {
             selected: selected.clone(),
-            context: Arc::clone(&context),
+            context: Arc::clone(context),
             seed: args.seed,
             jobs: args.jobs.map(|jobs| jobs as usize),
             repeat: Box::new(move |place| command(place)),
@@ -344,14 +343,15 @@ impl Telling {
     }
 }
 
-fn open_bundle(args: &RunArgs, phone: &PhoneChoice) -> Result<Bundle> {
+fn open_bundle(args: &RunArgs, stage: &Stage) -> Result<Bundle> {
     let bundle = match &args.out {
         Some(folder) => Bundle::create_at(folder)?,
         None => Bundle::create_below(Path::new(CAPTURES), &stamp())?,
     };
-    let mut header = Header::new(args.seed, NetKind::from(args.net).as_str(), &args.phone, wall_clock());
+    let mut header = Header::new(args.seed, stage.net.as_str(), &stage.asked, wall_clock());
+    header.lab.clone_from(&stage.lab);
     header.shard = args.shard;
-    if let PhoneChoice::Profile(profile) = phone {
+    if let PhoneChoice::Profile { profile, .. } = &stage.phone {
         header.profile = Some((**profile).clone());
     }
     bundle.write_header(&header)?;
@@ -384,14 +384,8 @@ fn list(selected: &Selected) -> Exit {
 }
 
 /// The command that repeats one scenario of this run.
-fn repeat_command(args: &RunArgs) -> CommandOf {
-    let mut options = String::new();
-    if args.net == NetArg::Loopback {
-        options += " --net loopback";
-    }
-    if args.phone != "reference" {
-        options += &format!(" --phone {}", args.phone);
-    }
+fn repeat_command(args: &RunArgs, stage: &Stage) -> CommandOf {
+    let mut options = stage.options.clone();
     if let Some(link) = &args.link {
         options += &format!(" --link {link}");
     }

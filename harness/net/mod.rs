@@ -6,6 +6,7 @@
 mod bench;
 mod driver;
 pub mod frames;
+mod kind;
 mod real;
 mod slices;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use sipfarm_core::{Instant, Span};
 
 pub use bench::Bench;
 pub use driver::Driver;
+pub use kind::NetKind;
 pub use real::{RealLab, RealNet, RealOptions};
 pub use slices::{Slice, bind};
 pub use tls::{SecretSink, TlsOptions, authority_pem};

@@ -2,6 +2,7 @@
 
 mod desk;
 mod driver;
+pub mod lab;
 mod lateness;
 mod press;
 mod process;

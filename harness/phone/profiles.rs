@@ -46,8 +46,12 @@ pub fn find_for(name_or_path: &str, rules: &[&str]) -> Result<Profile, LoadError
 type Load<'a> = &'a dyn Fn(&Source, &dyn Fn(&str) -> Option<Source>) -> Result<Profile, LoadError>;
 
 fn find_with(name_or_path: &str, load: Load<'_>) -> Result<Profile, LoadError> {
-    let is_file = name_or_path.contains('/') || is_yaml(Path::new(name_or_path));
-    if is_file { from_file(Path::new(name_or_path), load) } else { by_name(name_or_path, load) }
+    if is_file(name_or_path) { from_file(Path::new(name_or_path), load) } else { by_name(name_or_path, load) }
+}
+
+/// Whether that is a file, and no name.
+pub fn is_file(name_or_path: &str) -> bool {
+    name_or_path.contains('/') || is_yaml(Path::new(name_or_path))
 }
 
 fn by_name(name: &str, load: Load<'_>) -> Result<Profile, LoadError> {

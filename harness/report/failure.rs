@@ -82,16 +82,17 @@ impl<'a> Failure<'a> {
         let capture = scenario.capture.as_ref().map(|capture| bundle.join(capture));
         let path = capture.as_ref().map(|capture| quoted(&capture.display().to_string()));
         let packet = scenario.telling_packet();
-        let look = |(path, packet): (&String, u32)| match bundle.as_os_str().is_empty() {
-            true => format!("wireshark -r {path} -g {packet}"),
+        let look = |path: &String| match bundle.as_os_str().is_empty() {
+            true => packet
+                .map_or_else(|| format!("wireshark -r {path}"), |at| format!("wireshark -r {path} -g {at}")),
             false => {
-                let bundle = quoted(&bundle.display().to_string());
-                format!("sipfarm open {bundle} {:03} --packet {packet}", scenario.id)
+                let at = packet.map(|packet| format!(" --packet {packet}")).unwrap_or_default();
+                format!("sipfarm open {} {:03}{at}", quoted(&bundle.display().to_string()), scenario.id)
             }
         };
         let next = Next {
             judge: path.as_ref().map(|path| format!("sipfarm audit {path}")),
-            look: path.as_ref().zip(packet).map(look),
+            look: path.as_ref().map(look),
             repeat: scenario.repeat.clone(),
         };
         Failure {

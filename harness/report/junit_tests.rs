@@ -204,6 +204,7 @@ fn a_failure_is_told_whole_with_its_capture() {
           rule       rule
           evidence   captures/run-7/001.pcapng
           judge      sipfarm audit captures/run-7/001.pcapng
+          look       sipfarm open captures/run-7 001
           repeat     sipfarm run features/a.feature:3 --seed 1
     </failure>
           <system-out>[[ATTACHMENT|captures/run-7/001.pcapng]]

@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use sipfarm_core::Instant as Time;
-use sipfarm_judge::mark::Expected;
+use sipfarm_judge::mark::{Expected, Which};
 use sipfarm_judge::{Expectation, Finding, Nearest, Verdict, Window};
 
 use super::*;
@@ -62,6 +62,7 @@ fn finding() -> Finding {
         rule: "non-invite-timeout".into(),
         requirements: vec!["YL-03".into(), "RFC 3261 17.1.2.2".into()],
         verdict: Verdict::Fail,
+        phone: Which::First,
         expected_id: Some(1),
         line: Some(21),
         expected: "REGISTER to secondary (10.20.0.12:5060)".into(),

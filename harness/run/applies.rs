@@ -1,6 +1,7 @@
 //! To which phones a scenario applies: a tag may say that it wants one that has something.
 
 use sipfarm_core::profile::Profile;
+use sipfarm_judge::mark::Which;
 use sipfarm_judge::{Finding, Verdict};
 
 use super::select::{Chosen, Selected};
@@ -15,7 +16,7 @@ const NEEDS: &[Need] =
 /// Takes out the scenarios that do not apply to the phone that was chosen for all, each with the reason. A scenario
 /// that has the choice itself takes a phone to which it applies.
 pub fn set_aside(selected: &mut Selected, phone: &PhoneChoice) -> Vec<(Chosen, Finding)> {
-    let PhoneChoice::Profile(profile) = phone else { return Vec::new() };
+    let PhoneChoice::Profile { profile, .. } = phone else { return Vec::new() };
     let lacks = |chosen: &Chosen| {
         let tagged = |tag: &str| chosen.tags.iter().any(|own| own == tag);
         NEEDS.iter().find(|(tag, has, _)| tagged(tag) && !has(profile))
@@ -32,6 +33,7 @@ fn finding((tag, _, why): &Need) -> Finding {
         rule: "applies".to_owned(),
         requirements: Vec::new(),
         verdict: Verdict::NotApplicable,
+        phone: Which::First,
         expected_id: None,
         line: None,
         expected: format!("a phone to which scenarios with the tag @{tag} apply"),

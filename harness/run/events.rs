@@ -90,7 +90,7 @@ pub struct ScenarioResult {
     pub source: Vec<SourceStep>,
     /// Its tags, inherited ones too, without the `@`.
     pub tags: Vec<String>,
-    /// The profile that the phone was held to.
+    /// The phone: its name in its lab, or else the profile that it was held to.
     pub phone: String,
     /// By what its policy times were multiplied; none where they were as long as it says.
     pub time_scale: Option<f64>,

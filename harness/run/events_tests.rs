@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 use std::path::Path;
 
+use sipfarm_judge::mark::Which;
+
 use super::*;
 use crate::run::record::Event;
 
@@ -10,6 +12,7 @@ pub(crate) fn finding(verdict: Verdict, expected_id: Option<u32>) -> Finding {
         rule: "rule".into(),
         requirements: Vec::new(),
         verdict,
+        phone: Which::First,
         expected_id,
         line: expected_id.map(|_| 3),
         expected: "something".into(),

@@ -57,7 +57,7 @@ pub async fn execute(
     // Virtual time waits for nothing, so nothing is gained by more at once.
     let jobs = jobs.or((context.net == NetKind::Virtual).then_some(1));
     let ledger = Rc::new(Ledger {
-        net: context.net,
+        context: Arc::clone(&context),
         seed,
         ids: selected.scenarios.iter().map(|s| ((s.path.display().to_string(), s.line), s.id)).collect(),
         begun: RefCell::default(),
@@ -67,7 +67,7 @@ pub async fn execute(
         keep,
     });
     for (chosen, why) in set_aside(&mut selected, &context.phone) {
-        ledger.does_not_apply(&chosen, why, &context.phone);
+        ledger.does_not_apply(&chosen, why);
     }
     let (before, after) = (Rc::clone(&ledger), Rc::clone(&ledger));
     let run = World::cucumber::<&'static str>()
@@ -165,7 +165,7 @@ fn mix(seed: u64, feature: &gherkin::Feature, scenario: &gherkin::Scenario) -> u
 
 /// What has begun and what has ended.
 struct Ledger {
-    net: NetKind,
+    context: Arc<Context>,
     seed: u64,
     ids: BTreeMap<(String, u32), ScenarioId>,
     begun: RefCell<BTreeMap<ScenarioId, (RealInstant, Place)>>,
@@ -217,7 +217,7 @@ impl Ledger {
     }
 
     /// Notes a scenario that is not run, as it does not apply to the phone that was chosen.
-    fn does_not_apply(&self, chosen: &Chosen, why: Finding, phone: &PhoneChoice) {
+    fn does_not_apply(&self, chosen: &Chosen, why: Finding) {
         let place = Place {
             id: chosen.id,
             name: chosen.name.clone(),
@@ -229,8 +229,8 @@ impl Ledger {
         };
         let mut result = self.empty_result(&place);
         result.feature_name.clone_from(&chosen.feature);
-        if let PhoneChoice::Profile(profile) = phone {
-            result.phone.clone_from(&profile.id);
+        if let PhoneChoice::Profile { name, .. } = &self.context.phone {
+            result.phone.clone_from(name);
         }
         result.findings.push(why);
         result.conclude();
@@ -280,7 +280,7 @@ impl Ledger {
             (None, other) => Some(ours(&format!("the scenario ended by {other:?}"))),
         };
         let Some(lab) = world.take_lab() else { return };
-        result.phone.clone_from(&lab.profile().id);
+        lab.phone_name().clone_into(&mut result.phone);
         let outlives_calls = lab.phone_is_a_program();
         let closed = lab
             .finish(|timeline, profile, end| {
@@ -289,7 +289,7 @@ impl Ledger {
                 if outlives_calls {
                     result.calls_up = calls_up(timeline, profile, end);
                 }
-                result.virtual_time = (self.net == NetKind::Virtual).then(|| end - result.started);
+                result.virtual_time = (self.context.net == NetKind::Virtual).then(|| end - result.started);
                 check_live(result, &world.live);
                 result.conclude();
                 let is_kept = self.keep == Keep::All || !result.simply_passed();

@@ -13,3 +13,4 @@ pub mod repeat;
 pub mod select;
 pub mod shard;
 pub mod spread;
+pub mod tries;

@@ -175,7 +175,7 @@ impl Example {
         Example {
             place: place(result),
             name: result.name.clone(),
-            expected: finding.expected.clone(),
+            expected: finding.expectation().into_owned(),
             seen: finding.seen.clone(),
         }
     }

@@ -42,9 +42,9 @@ pub struct Header {
     pub seed: u64,
     /// `virtual` or `loopback`.
     pub net: String,
-    /// The phone as it was chosen: `reference`, or a profile.
+    /// The phone as it was chosen: `reference`, a profile, or a phone of the lab.
     pub phone: String,
-    /// The name of the lab: where the run took place.
+    /// The name of the lab: where the run took place. Without an inventory, that of the network.
     pub lab: String,
     /// When it began.
     #[serde(rename = "started_ns")]
@@ -199,7 +199,7 @@ pub struct Scenario {
     pub example: Vec<(String, String)>,
     /// Its tags, inherited ones too, without the `@`.
     pub tags: Vec<String>,
-    /// The profile that the phone was held to.
+    /// The phone: its name in its lab, or else the profile that it was held to.
     pub phone: String,
     /// By what its policy times were multiplied; none where they were as long as it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -307,6 +307,9 @@ pub struct Finding {
     pub line: Option<u32>,
     /// The text of the step; none for a standing rule.
     pub step: Option<String>,
+    /// Whether it is about the second phone, where there are two; `expected` says so, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_phone: bool,
     /// What had to happen, in a sentence.
     pub expected: String,
     /// What its times are counted from.

@@ -155,8 +155,8 @@ impl Told {
         };
         let findings = result.findings.iter().filter(decisive);
         let findings = findings.map(|finding| {
-            let Finding { rule, expected, seen, .. } = finding;
-            format!("{rule}: expected {expected}; seen: {seen}")
+            let Finding { rule, seen, .. } = finding;
+            format!("{rule}: expected {}; seen: {seen}", finding.expectation())
         });
         let failed = result.failed_step.as_ref().map(|step| format!("line {}: {}", step.line, step.message));
         let trouble = result.trouble.as_ref().map(|trouble| trouble.message.clone());

@@ -229,6 +229,47 @@ fn a_new_scenario_is_sound_and_passes_as_it_stands() {
     assert!(again.code == 2 && again.err.contains("is there already; nothing was written"), "{}", again.err);
 }
 
+#[test]
+fn a_new_lab_is_sound_and_its_phones_are_put_to_the_test_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = |args: &[&str]| -> common::Ran {
+        common::program().current_dir(folder.path()).args(args).output().unwrap().into()
+    };
+    let made = ran(&["new", "lab", "berlin"]);
+    assert!(made.code == 0 && made.out.contains("sipfarm run --lab berlin.yaml"), "{}{}", made.out, made.err);
+    ran(&["new", "scenario", "The primary refuses"]);
+    let file = "the-primary-refuses.feature";
+    let alone = ran(&["run", file, "--lab", "berlin.yaml", "--out", "alone"]);
+    assert_eq!(alone.code, 0, "{}", alone.err);
+    let head = |bundle: &str| std::fs::read_to_string(folder.path().join(bundle).join("run.json")).unwrap();
+    let has = |text: &str, words: &str| assert!(text.contains(words), "{words} is not in {text}");
+    has(&head("alone"), "\"lab\": \"berlin\"");
+    has(&head("alone"), "\"phone\": \"softphone\"");
+
+    // Two of one model are told apart by their names, in one report, too.
+    let two = "schema: sipfarm.lab/1\nid: wall\nnet: virtual\nphones:\n  - { name: desk-1, profile: yealink-t5x }\n  \
+               - { name: desk-2, profile: yealink-t5x }\n";
+    std::fs::write(folder.path().join("wall.yaml"), two).unwrap();
+    let undecided = ran(&["run", file, "--lab", "wall.yaml"]);
+    assert_eq!(undecided.code, 2);
+    has(&undecided.err, "wall.yaml has 2 phones, and a run puts one to the test: desk-1, desk-2");
+    let unknown = ran(&["run", file, "--lab", "wall.yaml", "--phone", "desk-3"]);
+    assert_eq!(unknown.code, 2);
+    has(&unknown.err, "there is no phone `desk-3` in wall.yaml");
+    for desk in ["desk-1", "desk-2"] {
+        let one = ran(&["run", file, "--lab", "wall.yaml", "--phone", desk, "--out", desk]);
+        assert_eq!(one.code, 0, "{}{}", one.out, one.err);
+        let events = std::fs::read_to_string(folder.path().join(desk).join("events.ndjson")).unwrap();
+        has(&events, &format!("\"phone\":\"{desk}\""));
+        has(&events, &format!("--lab wall.yaml --phone {desk} --seed 1"));
+    }
+    let merged = ran(&["merge", "desk-1", "desk-2", "--out", "both"]);
+    assert_eq!(merged.code, 0, "{}", merged.err);
+    let report = std::fs::read_to_string(folder.path().join("both/report.html")).unwrap();
+    has(&report, "desk-1");
+    has(&report, "desk-2");
+}
+
 /// What happened in a capture, ours or not, is drafted in sentences that say it again.
 #[test]
 fn a_scenario_drafted_from_a_capture_is_sound_and_tells_what_happened() {

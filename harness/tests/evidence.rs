@@ -19,7 +19,7 @@ use sipfarm::capture::recorder::{Mode, Recorder};
 use sipfarm::phone::profiles;
 use sipfarm_core::Instant;
 use sipfarm_core::frame::Frame;
-use sipfarm_judge::mark::{Mark, Scene};
+use sipfarm_judge::mark::{Mark, Scene, Which};
 use sipfarm_judge::{Finding, Verdict, Window};
 
 const SCENARIO: &str = "features/failover/503.feature:11";
@@ -40,6 +40,7 @@ fn finding() -> Finding {
         rule: "retransmission-schedule".into(),
         requirements: vec!["RFC3261-17.1.2.2".into()],
         verdict: Verdict::Fail,
+        phone: Which::First,
         expected_id: None,
         line: None,
         expected: "OPTIONS again".into(),

@@ -8,27 +8,8 @@ use sipfarm_ua::Defects;
 
 use super::Place;
 use crate::capture::tap::Tap;
-use crate::net::Link;
+use crate::net::{Link, NetKind};
 use crate::phone::Desk;
-
-/// Which network a run uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NetKind {
-    /// Simulated, in virtual time.
-    Virtual,
-    /// Real sockets in 127.0.0.0/8, in real time.
-    Loopback,
-}
-
-impl NetKind {
-    /// As on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            NetKind::Virtual => "virtual",
-            NetKind::Loopback => "loopback",
-        }
-    }
-}
 
 /// Which phone a run is about.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +18,27 @@ pub enum PhoneChoice {
     Reference,
     /// A phone of this profile in every scenario, whatever that asks for: the program that the
     /// profile describes, on a real network; otherwise the reference phone.
-    Profile(Box<Profile>),
+    Profile {
+        /// Its name in reports: that of its lab, or else the profile's.
+        name: String,
+        /// What it must do.
+        profile: Box<Profile>,
+    },
+}
+
+impl PhoneChoice {
+    /// A phone without a name of its own.
+    pub fn of(profile: Profile) -> Self {
+        PhoneChoice::Profile { name: profile.id.clone(), profile: Box::new(profile) }
+    }
+
+    /// What reports call it where a scenario has held it to that profile.
+    pub fn name<'a>(&'a self, held_to: &'a Profile) -> &'a str {
+        match self {
+            PhoneChoice::Reference => &held_to.id,
+            PhoneChoice::Profile { name, .. } => name,
+        }
+    }
 }
 
 /// Where a scenario's capture goes; nowhere when it says so.

@@ -206,7 +206,7 @@ async fn decide(
     expected: &mark::Expected,
     progress: Option<&Progress>,
 ) -> Result<Finding, StepFailure> {
-    let profile = lab.profile().clone();
+    let (profile, phone) = (lab.profile().clone(), lab.phone_name().to_owned());
     let (begun, real) = (lab.begun(), lab.is_real());
     let mut told: Option<Option<LastMessage>> = None;
     lab.watch(|timeline, now| {
@@ -219,7 +219,7 @@ async fn decide(
             if told.as_ref() != Some(&last) {
                 told = Some(last.clone());
                 progress(Waiting {
-                    phone: profile.id.clone(),
+                    phone: phone.clone(),
                     what: expected.text.clone(),
                     elapsed: now - begun,
                     window: Some(until - begun),

@@ -26,7 +26,7 @@ pub mod fix {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StepFailure {
     /// A rule was not kept, or could not be decided.
-    #[error("expected {}; seen: {}", .0.expected, .0.seen)]
+    #[error("expected {}; seen: {}", .0.expectation(), .0.seen)]
     Finding(Box<Finding>),
     /// A condition that the rest rests on did not come to pass.
     #[error("precondition not met: {0}")]

@@ -121,6 +121,11 @@ impl Lab {
         &self.profile
     }
 
+    /// What reports call the phone.
+    pub fn phone_name(&self) -> &str {
+        self.context.phone.name(&self.profile)
+    }
+
     /// Whether its clock is the one on the wall.
     pub fn is_real(&self) -> bool {
         matches!(self.bench, Bench::Real(_))

@@ -1,9 +1,12 @@
 //! A rule's verdict with its evidence: first a value, then its views.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sipfarm_core::Instant;
+
+use crate::mark::Which;
 
 /// How a rule ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,11 +79,14 @@ pub struct Finding {
     pub requirements: Vec<String>,
     /// How it ended.
     pub verdict: Verdict,
+    /// The phone that it is about.
+    #[serde(default)]
+    pub phone: Which,
     /// The expectation it answers; none for a standing rule.
     pub expected_id: Option<u32>,
     /// The line of the step in the feature file, where there is one.
     pub line: Option<u32>,
-    /// What had to happen, in a sentence.
+    /// What had to happen, in a sentence that leaves out whose.
     pub expected: String,
     /// When it was allowed to happen.
     pub window: Option<Window>,
@@ -94,4 +100,14 @@ pub struct Finding {
     pub nearest: Vec<Nearest>,
     /// For a pending rule: when to ask again at the latest.
     pub until: Option<Instant>,
+}
+
+impl Finding {
+    /// What had to happen, in a sentence that says of which phone where there are two.
+    pub fn expectation(&self) -> Cow<'_, str> {
+        match self.phone {
+            Which::First => Cow::Borrowed(&self.expected),
+            Which::Second => Cow::Owned(format!("of the second phone: {}", self.expected)),
+        }
+    }
 }

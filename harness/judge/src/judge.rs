@@ -29,7 +29,7 @@ pub fn judge(timeline: &Timeline, profile: &Profile, now: Instant) -> Vec<Findin
         // What keeps the scenario from going on is told once, but for the keys of this phone.
         let occasions = occasion::findings(&second).into_iter();
         let failed_keys = occasions.filter(|finding| finding.rule == occasion::COMMAND.id);
-        findings.extend(judge_case(&second).into_iter().chain(failed_keys).map(of_second_phone));
+        findings.extend(judge_case(&second).into_iter().chain(failed_keys));
     }
     accept_known_issues(&mut findings, profile);
     findings
@@ -40,11 +40,6 @@ fn judge_case(case: &Case<'_>) -> Vec<Finding> {
     let standing = standing::ALL.iter().flat_map(|rule| rule.judge(case));
     let asked = case.notes.expected.iter().map(|(_, expected)| expectations::judge(case, expected));
     standing.chain(asked).collect()
-}
-
-/// Says of which phone a finding is.
-fn of_second_phone(finding: Finding) -> Finding {
-    Finding { expected: format!("of the second phone: {}", finding.expected), ..finding }
 }
 
 /// Judges one expectation for a step that waits: [`Verdict::Pending`] says in `until` when to ask
@@ -63,8 +58,7 @@ pub fn judge_one_of(
     now: Instant,
 ) -> Finding {
     let case = Case::of(which, timeline, profile, now, true);
-    let finding = expectations::judge(&case, expected);
-    let mut finding = [if which == Which::Second { of_second_phone(finding) } else { finding }];
+    let mut finding = [expectations::judge(&case, expected)];
     accept_known_issues(&mut finding, profile);
     let [finding] = finding;
     finding
@@ -137,6 +131,7 @@ fn unexpected_pass(rule: &str, reason: &str, scenarios: &[&[Finding]]) -> Option
         rule: rule.to_owned(),
         requirements: passed.requirements.clone(),
         verdict: Verdict::UnexpectedPass,
+        phone: Which::First,
         expected_id: None,
         line: None,
         expected: format!("broken, as the profile says: {reason}"),

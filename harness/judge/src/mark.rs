@@ -148,7 +148,8 @@ impl fmt::Display for Witness {
 }
 
 /// Which phone of a scenario. Each is judged by itself, as if the other were nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Which {
     /// The phone; most scenarios have no other.
     #[default]

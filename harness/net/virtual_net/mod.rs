@@ -163,12 +163,6 @@ impl VirtualNet {
         self.station(ip).host = host;
     }
 
-    /// How long hosts send SYN without an answer; for connects from now on. [`CONNECT_TIMEOUT`]
-    /// unless told otherwise.
-    pub fn set_connect_timeout(&mut self, timeout: Span) {
-        self.patience.connect = timeout;
-    }
-
     /// How long hosts wait for an acknowledgement of data; for connections from now on.
     /// [`UNACKNOWLEDGED_TIMEOUT`] unless told otherwise.
     pub fn set_unacknowledged_timeout(&mut self, timeout: Span) {

@@ -1,6 +1,7 @@
 //! The page of a scenario: what it says, what was found, and its ladder.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use sipfarm_core::Span;
 use sipfarm_judge::{Timeline, Verdict};
@@ -8,7 +9,7 @@ use sipfarm_judge::{Timeline, Verdict};
 use super::escape::{Escaped, link};
 use super::ladder::{Ladder, svg};
 use super::words::{chip, severity, worst};
-use crate::report::failure::counted_from;
+use crate::report::failure::{Failure, Next, counted_from};
 use crate::report::text::{after, cut, label, seconds};
 use crate::requirements::Requirements;
 use crate::run::record::{Finding, Scenario, Step, Window};
@@ -294,19 +295,13 @@ fn requirements(finding: &Finding, known: &Requirements) -> String {
 
 /// What to type next, in the folder where the report lies.
 fn commands(scenario: &Scenario) -> String {
-    let mut rows = Vec::new();
-    if let Some(capture) = &scenario.capture {
-        let capture = quoted(capture);
-        let go = scenario.telling_packet().map(|packet| format!(" -g {packet}")).unwrap_or_default();
-        rows.push(("look", format!("wireshark -r {capture}{go}")));
-        rows.push(("judge again", format!("sipfarm audit {capture}")));
-    }
-    rows.push(("repeat", scenario.repeat.clone()));
+    let Next { judge, look, repeat } = Failure::of(scenario, Path::new("")).next;
+    let rows = [("look", look), ("judge again", judge), ("repeat", Some(repeat))];
     let mut text = "<h3>Next</h3>\n<p class=\"hint\">The first two in the folder of this report.</p>\n<dl class=\"next\">\n".to_owned();
     if scenario.capture.is_none() {
         text = "<h3>Next</h3>\n<dl class=\"next\">\n".to_owned();
     }
-    for (name, command) in rows {
+    for (name, command) in rows.into_iter().filter_map(|(name, command)| Some((name, command?))) {
         let _ = writeln!(
             text,
             "<dt>{name}</dt><dd><code>{}</code> <button type=\"button\" class=\"copy\">copy</button></dd>",
@@ -314,10 +309,4 @@ fn commands(scenario: &Scenario) -> String {
         );
     }
     text + "</dl>\n"
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%".contains(c);
-    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }

@@ -57,6 +57,7 @@ pub fn finding(line: Option<u32>, late: Span) -> Finding {
         verdict: Verdict::Fail,
         line,
         step: None,
+        second_phone: false,
         expected: "INVITE".to_owned(),
         since: Span::ZERO,
         window: Some(Window { from: Span::from_secs(1), to: Span::from_secs(2) }),

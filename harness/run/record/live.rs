@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge as judge;
+use sipfarm_judge::mark::Which;
 
 use super::{
     Event, FailedStep, Finding, LastMessage, Nearest, SCHEMA, Scenario, Slow, Started, Step, Summary,
@@ -145,7 +146,8 @@ fn finding_of(result: &ScenarioResult, finding: &judge::Finding) -> Finding {
         verdict: finding.verdict,
         line: finding.line,
         step: expected.map(|expected| expected.text.clone()),
-        expected: finding.expected.clone(),
+        second_phone: finding.phone == Which::Second,
+        expected: finding.expectation().into_owned(),
         since: expected.map_or(Span::ZERO, |expected| within(expected.since)),
         window: finding.window.map(|window| Window { from: within(window.from), to: within(window.to) }),
         decided: finding.decided.map(within),

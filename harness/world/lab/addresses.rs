@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use socket2::{Domain, Socket, Type};
 
-use super::super::{Context, NetKind, Plan, StepFailure, fix};
-use crate::net::{Slice, bind};
+use super::super::{Context, Plan, StepFailure, fix};
+use crate::net::{NetKind, Slice, bind};
 
 const SIP_PORT: u16 = 5060;
 const DNS_PORT: u16 = 53;

@@ -8,7 +8,7 @@ use sipfarm_judge::{Mark, mark};
 use sipfarm_ua::Line;
 use tokio::sync::Notify;
 
-use super::super::{Context, NetKind, PhoneChoice, Place, Plan, StepFailure, fix};
+use super::super::{Context, PhoneChoice, Place, Plan, StepFailure, fix};
 use super::addresses::Addresses;
 use super::farm::{Ground, PASSWORD};
 use super::record::Record;
@@ -17,7 +17,7 @@ use super::start::{Start, servers};
 use super::{Lab, program, scale, trouble};
 use crate::capture::recorder::{Mode, Recorder};
 use crate::capture::tap::Subscription;
-use crate::net::{Bench, Driver, Link, RealLab, RealOptions, TlsOptions, VirtualNet};
+use crate::net::{Bench, Driver, Link, NetKind, RealLab, RealOptions, TlsOptions, VirtualNet};
 use crate::phone::profiles;
 
 /// The farm's lateness is noted from here on.
@@ -161,7 +161,7 @@ fn line(line: mark::Line) -> Line {
 
 fn base_profile(context: &Context, plan: &Plan) -> Result<Profile, StepFailure> {
     match &context.phone {
-        PhoneChoice::Profile(profile) => Ok((**profile).clone()),
+        PhoneChoice::Profile { profile, .. } => Ok((**profile).clone()),
         PhoneChoice::Reference => {
             let name = plan.profile.as_deref().unwrap_or("rfc3261");
             profiles::find(name).map_err(|error| StepFailure::Setup(error.to_string()))

@@ -2,12 +2,13 @@
 
 use sipfarm_core::profile::Profile;
 
-use super::super::{Context, NetKind, PhoneChoice, Plan, StepFailure};
+use super::super::{Context, PhoneChoice, Plan, StepFailure};
+use crate::net::NetKind;
 
 /// Whether the phone of that profile is a program. In virtual time no program can live: there the
 /// reference phone takes its part.
 pub fn is_phone(context: &Context, profile: &Profile) -> bool {
-    let chosen = matches!(context.phone, PhoneChoice::Profile(_));
+    let chosen = matches!(context.phone, PhoneChoice::Profile { .. });
     chosen && context.net == NetKind::Loopback && profile.control.driver == "process"
 }
 

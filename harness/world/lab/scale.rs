@@ -2,8 +2,9 @@
 
 use sipfarm_core::profile::Profile;
 
-use super::super::{Context, NetKind, Place, Plan, StepFailure};
+use super::super::{Context, Place, Plan, StepFailure};
 use super::program;
+use crate::net::NetKind;
 
 /// The tag of scenarios whose story is the same when policy times are shortened and the timers of RFC 3261
 /// are not.

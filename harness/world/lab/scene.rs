@@ -7,11 +7,11 @@ use sipfarm_core::machine::Transport;
 use sipfarm_core::profile::Profile;
 use sipfarm_judge::mark;
 
-use super::super::{Context, DNS_NODE, FAR_END_NODE, NetKind, Place, Plan};
+use super::super::{Context, DNS_NODE, FAR_END_NODE, Place, Plan};
 use super::addresses::Addresses;
 use super::farm::speaks_tls;
 use super::{SOCKET_PATIENCE, program};
-use crate::net::VirtualNet;
+use crate::net::{NetKind, VirtualNet};
 
 /// How late a packet may pass the tap: the kernel stamps it within a millisecond.
 const TAP_LATENCY: Span = Span::from_millis(5);

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use sipfarm_core::profile::Profile;
 use sipfarm_ua::{Destination, Line, PhoneConfig, Server};
 
-use super::super::{Context, NetKind, Plan, StepFailure};
+use super::super::{Context, Plan, StepFailure};
 use super::farm::{DOMAIN, PASSWORD};
 use super::{PHONE_USER, program};
-use crate::net::{Bench, MachineId};
+use crate::net::{Bench, MachineId, NetKind};
 use crate::phone::{PhoneDriver, ProcessOptions, Program, ProgramOptions, ReferenceProcess};
 
 /// What every phone of the scenario is told when it starts. They are of one user.

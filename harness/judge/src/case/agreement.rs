@@ -54,11 +54,6 @@ impl Agreement<'_, '_> {
             || zeros(self.to)
             || zeros(self.ear)
     }
-
-    /// The answer's direction, and what the offer's is.
-    pub fn offered_and_answered(&self) -> (Direction, Direction) {
-        if self.offered_by_phone { (self.own, self.theirs) } else { (self.theirs, self.own) }
-    }
 }
 
 impl<'a> Case<'a> {

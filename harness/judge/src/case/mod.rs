@@ -70,6 +70,8 @@ pub use way::{Address, Way};
 
 /// What the packets say about one phone.
 pub struct Case<'a> {
+    /// Which phone of the scenario it is.
+    pub which: Which,
     /// What the phone is held to.
     pub profile: &'a Profile,
     /// The profile's numbers.
@@ -134,6 +136,7 @@ impl<'a> Case<'a> {
         let dns = Dns::read(timeline, &names, horizon);
         let (client, server, stray_acks) = exchange::group(&messages, &names);
         let mut case = Case {
+            which,
             profile,
             limits: Limits::new(profile, &sight),
             sight,

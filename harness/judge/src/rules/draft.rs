@@ -58,6 +58,7 @@ impl<'c, 'a> Draft<'c, 'a> {
             rule: rule.id.to_owned(),
             requirements: rule.requirements.iter().map(|&id| id.to_owned()).collect(),
             verdict: Verdict::Pass,
+            phone: case.which,
             expected_id: None,
             line: None,
             expected,

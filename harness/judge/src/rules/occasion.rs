@@ -68,6 +68,7 @@ fn finding(
         rule: rule.id.to_owned(),
         requirements: Vec::new(),
         verdict,
+        phone: case.which,
         expected_id: None,
         line: case.notes.line_at(at),
         expected: expected.to_owned(),

@@ -22,11 +22,7 @@ fn failing(story: &Story, which: Which) -> Vec<(String, Which)> {
     // A story leaves out what it is not about, such as repetitions.
     let about = |finding: &Finding| RULES.contains(&finding.rule.as_str());
     let fails = findings.into_iter().filter(|finding| finding.verdict == Verdict::Fail && about(finding));
-    let of = |finding: Finding| match finding.expected.starts_with("of the second phone: ") {
-        true => (finding.rule, Which::Second),
-        false => (finding.rule, Which::First),
-    };
-    fails.map(of).collect()
+    fails.map(|finding| (finding.rule, finding.phone)).collect()
 }
 
 #[test]
@@ -42,7 +38,7 @@ fn a_call_of_the_second_phone_is_seen_to_be_preserved() {
     let story = lost(keeps(), 200.0);
     let findings = judge(&story.beside_another(Which::Second), &story.profile, when(210.0));
     let kept = findings.iter().find(|finding| finding.rule == REGISTERS && finding.verdict == Verdict::Pass);
-    assert!(kept.is_some_and(|finding| finding.expected.starts_with("of the second phone: ")), "{kept:?}");
+    assert!(kept.is_some_and(|finding| finding.phone == Which::Second), "{kept:?}");
 }
 
 /// They may be of one user.

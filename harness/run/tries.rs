@@ -6,16 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::run::events::{RunEvent, ScenarioId, ScenarioResult};
-
-/// What a flaky scenario counts as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum FlakyArg {
-    /// As its first try ended
-    Fail,
-    /// As one that passed; it is told all the same
-    Pass,
-}
+use super::events::{RunEvent, ScenarioId, ScenarioResult};
 
 /// What is to be tried again.
 #[derive(Debug)]
@@ -24,14 +15,14 @@ pub struct Tries {
     held: RefCell<BTreeMap<ScenarioId, ScenarioResult>>,
     left: Cell<u32>,
     number: Arc<AtomicU32>,
-    flaky: FlakyArg,
+    flaky_passes: bool,
 }
 
 impl Tries {
-    /// So many after the first.
-    pub fn new(retries: u32, flaky: FlakyArg) -> Self {
+    /// So many after the first; and whether a scenario that ends well on one of them counts as passed.
+    pub fn new(retries: u32, flaky_passes: bool) -> Self {
         let number = Arc::new(AtomicU32::new(1));
-        Tries { held: RefCell::default(), left: Cell::new(retries), number, flaky }
+        Tries { held: RefCell::default(), left: Cell::new(retries), number, flaky_passes }
     }
 
     /// The number of the try that runs, from 1.
@@ -67,7 +58,7 @@ impl Tries {
         }
         let first = result.clone();
         result.tried(&first);
-        result.flaky_passes = self.flaky == FlakyArg::Pass;
+        result.flaky_passes = self.flaky_passes;
         held.insert(result.id, *result);
         None
     }
@@ -96,13 +87,13 @@ mod tests {
     use sipfarm_core::Span;
     use sipfarm_judge::Verdict;
 
+    use super::super::events::tests::result;
     use super::*;
     use crate::error::Exit;
-    use crate::run::events::tests::result;
 
     /// What is told of a scenario whose tries end so, and how many were made.
-    fn tried(retries: u32, flaky: FlakyArg, verdicts: &[Verdict]) -> (ScenarioResult, u32) {
-        let tries = Tries::new(retries, flaky);
+    fn tried(retries: u32, flaky_passes: bool, verdicts: &[Verdict]) -> (ScenarioResult, u32) {
+        let tries = Tries::new(retries, flaky_passes);
         for (number, verdict) in (1..).zip(verdicts) {
             let finished = RunEvent::ScenarioFinished(Box::new(result(1, &[*verdict])));
             if let Some(RunEvent::ScenarioFinished(told)) = tries.pass_on(finished) {
@@ -117,34 +108,34 @@ mod tests {
     #[test]
     fn a_scenario_that_passes_on_another_try_is_flaky_and_no_success() {
         use Verdict::{Fail, Pass};
-        let (told, number) = tried(3, FlakyArg::Fail, &[Fail, Fail, Pass, Pass]);
+        let (told, number) = tried(3, false, &[Fail, Fail, Pass, Pass]);
         assert_eq!((number, told.is_flaky(), told.verdict, told.exit()), (3, true, Fail, Exit::Finding));
         let tries: Vec<Verdict> = told.tries.iter().map(|again| again.verdict).collect();
         assert_eq!(tries, [Fail, Fail, Pass], "every try is kept");
-        let (told, _) = tried(1, FlakyArg::Pass, &[Fail, Pass]);
+        let (told, _) = tried(1, true, &[Fail, Pass]);
         assert_eq!((told.is_flaky(), told.verdict, told.exit()), (true, Fail, Exit::Passed));
     }
 
     #[test]
     fn a_scenario_that_never_passes_failed_whatever_flaky_ones_count_as() {
         use Verdict::Fail;
-        for flaky in [FlakyArg::Fail, FlakyArg::Pass] {
-            let (told, number) = tried(2, flaky, &[Fail, Fail, Fail]);
+        for flaky_passes in [false, true] {
+            let (told, number) = tried(2, flaky_passes, &[Fail, Fail, Fail]);
             assert_eq!((number, told.is_flaky(), told.exit()), (3, false, Exit::Finding));
         }
     }
 
     #[test]
     fn what_ended_well_is_told_at_once_and_nothing_is_tried_without_retries() {
-        let (told, number) = tried(3, FlakyArg::Fail, &[Verdict::Pass]);
+        let (told, number) = tried(3, false, &[Verdict::Pass]);
         assert_eq!((number, told.tries.len()), (1, 0));
-        let (told, number) = tried(0, FlakyArg::Fail, &[Verdict::Fail]);
+        let (told, number) = tried(0, false, &[Verdict::Fail]);
         assert_eq!((number, told.tries.len(), told.exit()), (1, 0, Exit::Finding));
     }
 
     #[test]
     fn an_interruption_leaves_the_first_result() {
-        let tries = Tries::new(1, FlakyArg::Fail);
+        let tries = Tries::new(1, false);
         let failed = RunEvent::ScenarioFinished(Box::new(result(1, &[Verdict::Fail])));
         assert_eq!(tries.pass_on(failed), None);
         assert_eq!(tries.again(), BTreeSet::from([1]));

@@ -1,0 +1,100 @@
+//! Where a run takes place, and which phone is put to the test there.
+
+use std::path::{Path, PathBuf};
+
+use super::check::profile;
+use crate::error::{Error, Result};
+use crate::net::NetKind;
+use crate::phone::lab::{Inventory, LabPhone, REFERENCE};
+use crate::world::PhoneChoice;
+
+/// Options that say where and with which phone.
+#[derive(Debug, clap::Args)]
+pub struct StageArgs {
+    /// Where the farm stands [default: where the lab says, without a lab virtual]
+    #[arg(long, value_enum)]
+    net: Option<NetKind>,
+    /// The phone under test: `reference` behaves by whichever profile a scenario asks for; a profile, by name or file,
+    /// puts every scenario to a phone of that model; with --lab, the name of a phone of that lab [default: reference, or
+    /// the only one of the lab]
+    #[arg(long, value_name = "reference|PROFILE|NAME")]
+    phone: Option<String>,
+    /// A lab: a file that says where the farm stands and which phones are there; `sipfarm new lab` writes one
+    #[arg(long, value_name = "FILE")]
+    lab: Option<PathBuf>,
+}
+
+/// Where a run takes place.
+pub struct Stage {
+    /// The network.
+    pub net: NetKind,
+    /// The phone.
+    pub phone: PhoneChoice,
+    /// The phone as it was asked for.
+    pub asked: String,
+    /// The lab's name: without an inventory, that of the network.
+    pub lab: String,
+    /// The options that ask for the same again, each after a blank.
+    pub options: String,
+}
+
+impl StageArgs {
+    /// What they come to.
+    ///
+    /// # Errors
+    /// There is no such lab, no such phone in it, or no such profile.
+    pub fn stage(&self) -> Result<Stage> {
+        match &self.lab {
+            Some(file) => self.in_lab(file),
+            None => self.without_lab(),
+        }
+    }
+
+    fn without_lab(&self) -> Result<Stage> {
+        let net = self.net.unwrap_or(NetKind::Virtual);
+        let asked = self.phone.clone().unwrap_or_else(|| REFERENCE.to_owned());
+        let phone = match asked.as_str() {
+            REFERENCE => PhoneChoice::Reference,
+            name => PhoneChoice::of(profile(name)?),
+        };
+        let mut options = option("net", self.net.map(NetKind::as_str));
+        options += &option("phone", self.phone.as_deref());
+        Ok(Stage { net, phone, asked, lab: net.as_str().to_owned(), options })
+    }
+
+    fn in_lab(&self, file: &Path) -> Result<Stage> {
+        let help = "fixtures/labs/README.md explains labs";
+        let lab = Inventory::load(file).map_err(|error| Error::usage(error.to_string(), help))?;
+        let chosen = self.of_lab(file, &lab)?;
+        let phone = match chosen.profile.as_str() {
+            REFERENCE => PhoneChoice::Reference,
+            held_to => {
+                PhoneChoice::Profile { name: chosen.name.clone(), profile: Box::new(profile(held_to)?) }
+            }
+        };
+        let mut options = option("lab", Some(&file.display().to_string()));
+        options += &option("phone", Some(&chosen.name));
+        options += &option("net", self.net.map(NetKind::as_str));
+        let net = self.net.unwrap_or(lab.net);
+        Ok(Stage { net, phone, asked: chosen.name.clone(), lab: lab.id, options })
+    }
+
+    fn of_lab<'a>(&self, file: &Path, lab: &'a Inventory) -> Result<&'a LabPhone> {
+        let names: Vec<&str> = lab.phones.iter().map(|phone| phone.name.as_str()).collect();
+        let (known, file) = (names.join(", "), file.display());
+        match (&self.phone, lab.phones.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Error::usage(
+                format!("{file} has {} phones, and a run puts one to the test: {known}", names.len()),
+                format!("name it, as in --phone {}; `sipfarm merge` joins the bundles of several", names[0]),
+            )),
+            (Some(name), phones) => phones.iter().find(|phone| phone.name == *name).ok_or_else(|| {
+                Error::usage(format!("there is no phone `{name}` in {file}"), format!("there are {known}"))
+            }),
+        }
+    }
+}
+
+fn option(name: &str, value: Option<&str>) -> String {
+    value.map(|value| format!(" --{name} {}", crate::report::quoted(value))).unwrap_or_default()
+}

@@ -153,9 +153,9 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     }
     let bundle = Arc::new(open_bundle(&args, &stage)?);
     let tries = Tries::new(args.retries, args.flaky == FlakyArg::Pass);
-    let command = repeat_command(&args, &stage);
+    let (command, lab) = (repeat_command(&args, &stage), stage.lab.clone());
     let context = Arc::new(context(&args, stage, &bundle, &tries)?);
-    let plan = Planned { args, selected, context, bundle, command };
+    let plan = Planned { args, selected, context, bundle, command, lab };
     let ran = run_selected(&plan, tries)?;
     if plan.args.repeat == 1 || ran.0 == Exit::Interrupted {
         return Ok(ran.0);
@@ -171,6 +171,8 @@ struct Planned {
     bundle: Arc<Bundle>,
     /// What repeats one of its scenarios.
     command: CommandOf,
+    /// The name of its lab.
+    lab: Option<String>,
 }
 
 /// That the options fit each other, and the place.
@@ -229,7 +231,7 @@ fn context(args: &RunArgs, stage: Stage, bundle: &Arc<Bundle>, tries: &Tries) ->
 
 /// Runs what was selected under the seeds after the first, and tells what depends on the seed.
 fn run_again(plan: Planned, (first, results): &(Exit, Vec<ScenarioResult>)) -> Result<Exit> {
-    let Planned { args, selected, context, bundle, command } = plan;
+    let Planned { args, selected, context, bundle, command, .. } = plan;
     let begun = Instant::now();
     let mut repeats = Repeats::new(args.seed);
     repeats.add(args.seed, results, *first);
@@ -263,7 +265,7 @@ fn run_selected(plan: &Planned, tries: Tries) -> Result<(Exit, Vec<ScenarioResul
     let Planned { args, context, bundle, .. } = plan;
     let mut selected = plan.selected.clone();
     let count = selected.scenarios.len();
-    let started = Started::new(args.seed, context.net.as_str(), count);
+    let started = Started { lab: plan.lab.clone(), ..Started::new(args.seed, context.net.as_str(), count) };
     let telling = Rc::new(Telling {
         reporters: RefCell::new(Reporters::new(&args.reporters, bundle)?),
         tries,
@@ -349,7 +351,9 @@ fn open_bundle(args: &RunArgs, stage: &Stage) -> Result<Bundle> {
         None => Bundle::create_below(Path::new(CAPTURES), &stamp())?,
     };
     let mut header = Header::new(args.seed, stage.net.as_str(), &stage.asked, wall_clock());
-    header.lab.clone_from(&stage.lab);
+    if let Some(lab) = &stage.lab {
+        header.lab.clone_from(lab);
+    }
     header.shard = args.shard;
     if let PhoneChoice::Profile { profile, .. } = &stage.phone {
         header.profile = Some((**profile).clone());

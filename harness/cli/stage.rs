@@ -32,8 +32,8 @@ pub struct Stage {
     pub phone: PhoneChoice,
     /// The phone as it was asked for.
     pub asked: String,
-    /// The lab's name: without an inventory, that of the network.
-    pub lab: String,
+    /// The lab's name, where it has an inventory.
+    pub lab: Option<String>,
     /// The options that ask for the same again, each after a blank.
     pub options: String,
 }
@@ -59,7 +59,7 @@ impl StageArgs {
         };
         let mut options = option("net", self.net.map(NetKind::as_str));
         options += &option("phone", self.phone.as_deref());
-        Ok(Stage { net, phone, asked, lab: net.as_str().to_owned(), options })
+        Ok(Stage { net, phone, asked, lab: None, options })
     }
 
     fn in_lab(&self, file: &Path) -> Result<Stage> {
@@ -76,7 +76,7 @@ impl StageArgs {
         options += &option("phone", Some(&chosen.name));
         options += &option("net", self.net.map(NetKind::as_str));
         let net = self.net.unwrap_or(lab.net);
-        Ok(Stage { net, phone, asked: chosen.name.clone(), lab: lab.id, options })
+        Ok(Stage { net, phone, asked: chosen.name.clone(), lab: Some(lab.id), options })
     }
 
     fn of_lab<'a>(&self, file: &Path, lab: &'a Inventory) -> Result<&'a LabPhone> {

@@ -48,8 +48,9 @@ impl Style {
 
 /// What stands above a run.
 pub fn header(started: &Started) -> String {
-    let Started { version, net, seed, selected, .. } = started;
-    format!("sipfarm {version}  {net} network  seed {seed}  {}\n", count(*selected, "scenario"))
+    let Started { version, net, lab, seed, selected, .. } = started;
+    let lab = lab.as_ref().map(|lab| format!("lab {}  ", clean(lab))).unwrap_or_default();
+    format!("sipfarm {version}  {lab}{net} network  seed {seed}  {}\n", count(*selected, "scenario"))
 }
 
 /// What is told when all is over: what did not pass, in full, and what the run comes to.
@@ -84,6 +85,12 @@ fn render_summary(summary: &Summary, scenarios: &[&Scenario], bundle: &Path) -> 
     let missing = summary.selected.saturating_sub(done + summary.interrupted);
     let mut text =
         format!("{} in {}: {}", count(done, "scenario"), seconds(summary.real_time), tally(&summary.counts));
+    for (word, whose) in [("LAB", "the lab"), ("ERROR", "their authors"), ("BUG", "sipfarm")] {
+        let number = scenarios.iter().filter(|scenario| label(scenario) == word).count();
+        if number > 0 {
+            let _ = write!(text, "  {number} of them through a fault of {whose}");
+        }
+    }
     if summary.flaky > 0 {
         let _ = write!(text, "  {} of them flaky", summary.flaky);
     }

@@ -184,7 +184,7 @@ mod tests {
 
     fn started(net: &str) -> Event {
         let (schema, version) = (SCHEMA.to_owned(), "0.1.0".to_owned());
-        Event::Started(Started { schema, version, seed: 1, net: net.to_owned(), selected: 2 })
+        Event::Started(Started { schema, version, seed: 1, net: net.to_owned(), lab: None, selected: 2 })
     }
 
     fn waiting(net: &str, begun: Instant) -> Running {

@@ -60,14 +60,16 @@ pub struct Started {
     pub seed: u64,
     /// `virtual` or `loopback`.
     pub net: String,
+    /// The name of the lab, where an inventory gives it one.
+    pub lab: Option<String>,
     /// How many scenarios were selected.
     pub selected: usize,
 }
 
 impl Started {
-    /// A run of this version.
+    /// A run of this version, in no lab that has a name.
     pub fn new(seed: u64, net: impl Into<String>, selected: usize) -> Self {
-        Started { seed, net: net.into(), selected }
+        Started { seed, net: net.into(), lab: None, selected }
     }
 }
 

@@ -205,6 +205,7 @@ fn events(bundles: &[Recorded], header: &Header, scenarios: Vec<Scenario>) -> Ve
         version: header.version.clone(),
         seed: header.seed,
         net: header.net.clone(),
+        lab: (header.lab != header.net).then(|| header.lab.clone()),
         selected: bundles.iter().map(selected).sum(),
     };
     let interrupted = interrupted(bundles, scenarios.len());

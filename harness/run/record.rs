@@ -173,6 +173,9 @@ pub struct Started {
     pub seed: u64,
     /// `virtual` or `loopback`.
     pub net: String,
+    /// The name of the lab, where an inventory gives it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lab: Option<String>,
     /// How many scenarios were selected.
     pub selected: usize,
 }

@@ -240,7 +240,12 @@ fn a_new_lab_is_sound_and_its_phones_are_put_to_the_test_by_name() {
     ran(&["new", "scenario", "The primary refuses"]);
     let file = "the-primary-refuses.feature";
     let alone = ran(&["run", file, "--lab", "berlin.yaml", "--out", "alone"]);
-    assert_eq!(alone.code, 0, "{}", alone.err);
+    assert!(
+        alone.code == 0 && alone.out.contains("lab berlin  virtual network"),
+        "{}{}",
+        alone.out,
+        alone.err
+    );
     let head = |bundle: &str| std::fs::read_to_string(folder.path().join(bundle).join("run.json")).unwrap();
     let has = |text: &str, words: &str| assert!(text.contains(words), "{words} is not in {text}");
     has(&head("alone"), "\"lab\": \"berlin\"");

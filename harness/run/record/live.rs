@@ -55,6 +55,7 @@ impl From<&events::Started> for Started {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed: started.seed,
             net: started.net.clone(),
+            lab: started.lab.clone(),
             selected: started.selected,
         }
     }

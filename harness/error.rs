@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 pub mod bug;
 mod diagnostic;
 mod exit;
+mod plain;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use exit::Exit;
+pub use plain::{clean, clean_lines};
 
 /// A result whose error is one of ours.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -209,7 +211,7 @@ impl Error {
             let word = if self.blame() == Blame::Lab { "fix" } else { "help" };
             text += &format!("  {word}: {hint}\n");
         }
-        text
+        clean_lines(&text)
     }
 }
 

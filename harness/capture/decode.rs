@@ -142,6 +142,15 @@ impl Decoder {
                 (_, _, Some(_)) => return None, // a fragment within a fragment is none of ours
             },
         };
+        if protocol == protocol::UDP && !ip::udp_checksum_fits(packet.src, packet.dst, payload) {
+            // Pieces of two packets that had one identification, or an octet that is wrong.
+            if !self.whose.may_matter(packet.src, packet.dst) {
+                return None;
+            }
+            let what = format!("fragments from {} to {} that do not belong together", packet.src, packet.dst);
+            let kind = EventKind::Mark(Mark::Trouble { what, since: Some(frame.at) });
+            return Some(vec![Event { at: frame.at, packets: whole.packets, kind }]);
+        }
         self.transport(protocol, carried(whole.packets, payload, 0))
     }
 
@@ -272,6 +281,24 @@ mod tests {
             assert_eq!((events[0].at, &events[0].packets), (Instant::from_nanos(12), &vec![1, 2, 3]));
             assert_eq!(sip(&events[0]).message.raw, message);
         }
+    }
+
+    /// Two packets that had one identification, of which the capture lacks a piece each.
+    #[test]
+    fn fragments_that_do_not_belong_together_make_no_message() {
+        let (src, dst) = (PHONE.parse::<SocketAddr>().unwrap(), PRIMARY.parse::<SocketAddr>().unwrap());
+        let pieces = |subject: &str| {
+            let message = options(&subject.repeat(2_000));
+            fragments(src.ip(), dst.ip(), UDP, &udp(src, dst, &message), 1480)
+        };
+        let (one, other) = (pieces("a"), pieces("b"));
+        let frames: Vec<Frame> = [&one[0], &other[1]]
+            .into_iter()
+            .map(|data| Frame { at: Instant::EPOCH, link: LinkType::RAW, data: data.clone() })
+            .collect();
+        let events = decode(&frames);
+        let told = matches!(&events[..], [Event { kind: EventKind::Mark(Mark::Trouble { .. }), .. }]);
+        assert!(told, "{events:?}");
     }
 
     #[test]

@@ -141,3 +141,32 @@ fn within(data: &[u8], octets: usize) -> (&[u8], usize) {
     let there = octets.min(data.len());
     (&data[..there], octets - there)
 }
+/// The sum of RFC 1071 over a payload and, of protocols that have one, the pseudo-header between two addresses (RFC 768,
+/// RFC 9293, RFC 8200 section 8.1).
+pub fn sum(protocol: u8, between: Option<(IpAddr, IpAddr)>, payload: &[u8]) -> u16 {
+    let of = |octets: &[u8]| -> u64 {
+        octets.chunks(2).map(|pair| u64::from(pair[0]) << 8 | u64::from(*pair.get(1).unwrap_or(&0))).sum()
+    };
+    let mut sum = of(payload);
+    if let Some((src, dst)) = between {
+        sum += u64::from(protocol) + payload.len() as u64;
+        for addr in [src, dst] {
+            sum += match addr {
+                IpAddr::V4(addr) => of(&addr.octets()),
+                IpAddr::V6(addr) => of(&addr.octets()),
+            };
+        }
+    }
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    sum as u16
+}
+
+/// Whether a whole UDP datagram has the checksum that it says, or says none (RFC 768).
+pub fn udp_checksum_fits(src: IpAddr, dst: IpAddr, datagram: &[u8]) -> bool {
+    let octets = u16_at(datagram, 4).map_or(0, usize::from);
+    let datagram = datagram.get(..octets).filter(|_| octets >= 8).unwrap_or(datagram);
+    u16_at(datagram, 6).is_none_or(|said| said == 0)
+        || sum(protocol::UDP, Some((src, dst)), datagram) == 0xffff
+}

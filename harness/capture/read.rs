@@ -110,7 +110,14 @@ pub fn read(path: &Path) -> Result<Recording, CaptureError> {
 enum Item {
     /// A packet, which lies in the frame that was given for it. Without a time it has that of the packet
     /// before it.
-    Packet { at: Option<Instant> },
+    Packet {
+        /// When it was captured.
+        at: Option<Instant>,
+        /// Whether its time is told in more than milliseconds.
+        coarse: bool,
+        /// Whether less of it was kept than there was.
+        cut: bool,
+    },
     /// Something that Wireshark counts as a packet and that carries none.
     Numbered,
     /// An interface lost that many packets.
@@ -169,6 +176,9 @@ fn open(source: &mut Source<impl Read>) -> Result<Format, Stop> {
 /// How much older than one before it a packet may be: several interfaces, or several processors, write one file.
 const MAX_DISORDER: Span = Span::from_millis(100);
 
+/// How many packets may have one time where time is told at all.
+const MAX_AT_ONCE: u32 = 8;
+
 /// How many notes on single packets are kept; nobody reads on.
 const MAX_NOTES: usize = 1_000;
 
@@ -184,12 +194,22 @@ struct Collector {
     noted: bool,
     /// Whether it was said that the clock went backwards.
     stepped: bool,
+    /// Whether a packet has no time, or one that is worth little.
+    coarse: bool,
+    /// The first packet that is cut, where it ends, and how many are.
+    cut: Option<(u32, u64, u32)>,
 }
 
 impl Collector {
     fn take(&mut self, item: Item, frame: &mut Frame, offset: u64) {
         match item {
-            Item::Packet { at } => self.packet(at, frame, offset),
+            Item::Packet { at, coarse, cut } => {
+                self.coarse |= coarse || at.is_none();
+                self.packet(at, frame, offset);
+                if cut {
+                    self.cut.get_or_insert((self.recording.packets, offset, 0)).2 += 1;
+                }
+            }
             Item::Secrets(lines) => self.decoder.secrets(&lines),
             Item::Numbered => self.recording.packets += 1,
             Item::Drops { count: 0 } => {}
@@ -274,6 +294,19 @@ impl Collector {
     }
 
     fn whole(mut self) -> Recording {
+        let at_once = self.recording.packets > MAX_AT_ONCE && self.earliest == Some(self.latest);
+        if (self.coarse || at_once) && !self.noted {
+            let what =
+                "packets have no times, or none to the millisecond: nothing is certain that rests on time";
+            self.trouble(what.to_owned(), self.earliest);
+            self.recording.notes.push(Note { offset: 0, what: what.to_owned() });
+        }
+        if let Some((first, offset, packets)) = self.cut.filter(|_| !self.noted) {
+            let what = format!(
+                "{packets} packets are cut, the first is packet {first}: capture them whole (tcpdump -s 0)"
+            );
+            self.recording.notes.push(Note { offset, what });
+        }
         for (link, (packets, offset)) in &self.recording.unread {
             let what = format!("{packets} packets of link type {link}, which sipfarm does not read");
             self.recording.notes.push(Note { offset: *offset, what });
@@ -316,6 +349,13 @@ enum Resolution {
     Decimal(u8),
     /// 2 to the minus this, in seconds.
     Binary(u8),
+}
+
+impl Resolution {
+    /// Whether a tick is longer than a millisecond.
+    fn is_coarse(self) -> bool {
+        matches!(self, Resolution::Decimal(..3) | Resolution::Binary(..10))
+    }
 }
 
 #[cfg(test)]

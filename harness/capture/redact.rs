@@ -1,6 +1,7 @@
 //! Takes names and secrets out of a capture of ours and keeps every length, so that packets keep their numbers,
 //! messages their Content-Length and streams their sequence; checksums are right again.
 
+mod scan;
 mod words;
 
 use std::collections::BTreeMap;
@@ -67,7 +68,7 @@ pub fn redact(mut capture: &[u8], words: &mut Words) -> io::Result<Redacted> {
     // By now it is known what is a name.
     for packet in &packets {
         if packet.link == marks::LINK {
-            words.in_notes(&mut file[packet.data.clone()]);
+            words.in_json(&mut file[packet.data.clone()]);
         }
         words.in_notes(&mut file[packet.options.clone()]);
     }
@@ -142,30 +143,14 @@ impl Place {
             return;
         }
         payload[at..at + 2].fill(0);
-        let mut sum = sum_of(payload);
-        if self.protocol != protocol::ICMP {
-            // The pseudo-header of RFC 768, RFC 9293 and RFC 8200 section 8.1.
-            sum += u64::from(self.protocol) + payload.len() as u64;
-            for addr in [self.src, self.dst] {
-                sum += match addr {
-                    IpAddr::V4(addr) => sum_of(&addr.octets()),
-                    IpAddr::V6(addr) => sum_of(&addr.octets()),
-                };
-            }
-        }
-        while sum > 0xffff {
-            sum = (sum & 0xffff) + (sum >> 16);
-        }
-        let checksum = match !(sum as u16) {
+        let between = (self.protocol != protocol::ICMP).then_some((self.src, self.dst));
+        let sum = ip::sum(self.protocol, between, payload);
+        let checksum = match !sum {
             0 if self.protocol == protocol::UDP => 0xffff,
             checksum => checksum,
         };
         payload[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
     }
-}
-
-fn sum_of(octets: &[u8]) -> u64 {
-    octets.chunks(2).map(|pair| u64::from(pair[0]) << 8 | u64::from(*pair.get(1).unwrap_or(&0))).sum()
 }
 
 /// Octets that belong together, in pieces: where in the file each lies, and where in the text it begins. A

@@ -13,7 +13,7 @@ use sipfarm_judge::{Mark, Timeline, Verdict, judge, verdict};
 
 pub use self::cast::{CastArgs, ServerSeen, WhoIsWho};
 use crate::capture::read::{CaptureError, Recording, read};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, clean};
 use crate::phone::profiles;
 use crate::report::{html, render_failure};
 use crate::requirements::Requirements;
@@ -229,21 +229,23 @@ fn page(scenario: Scenario, timeline: &Timeline, seed: u64) -> String {
 }
 
 fn print_text(args: &AuditArgs, audit: &Audit, result: &Scenario) {
-    println!("{}: {} packets, profile {}", args.file.display(), audit.packets, audit.profile);
+    println!("{}: {} packets, profile {}", args.file.display(), audit.packets, clean(&audit.profile));
     audit.who.print();
     for note in &audit.notes {
-        println!("note: {note}");
+        println!("note: {}", clean(note));
     }
     for finding in &audit.findings {
         let id = finding.requirements.join(" ");
         match finding.verdict {
             Verdict::Pass => println!("  {:<14} {}  {id}", "pass", finding.rule),
             Verdict::NotApplicable | Verdict::NotExercised if finding.line.is_none() => {}
-            verdict => println!("  {:<14} {}  {id}: {}", verdict.to_string(), finding.rule, finding.seen),
+            verdict => {
+                println!("  {:<14} {}  {id}: {}", verdict.to_string(), finding.rule, clean(&finding.seen))
+            }
         }
     }
     for (reason, rules) in by_reason(&audit.not_judged) {
-        println!("not judged: {}: {reason}", rules.join(", "));
+        println!("not judged: {}: {}", rules.join(", "), clean(reason));
     }
     if audit.verdict == Verdict::Fail {
         println!("\n{}", render_failure(result, Path::new("")));

@@ -4,6 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sipfarm_judge::{Mark, Verdict, judge};
+
+use crate::capture;
 use crate::capture::redact::{Words, redact};
 use crate::error::{Error, Exit, Result};
 use crate::run::bundle::Bundle;
@@ -25,7 +28,8 @@ pub struct BundleArgs {
 /// Writes the copy; the bundle stays as it is.
 ///
 /// # Errors
-/// There is no bundle, the copy's folder is not empty, or a capture is broken.
+/// There is no bundle, the copy's folder is not empty, or a capture is broken. Where the copy's verdict is another one,
+/// that is told, with exit code 4.
 pub fn bundle(args: &BundleArgs) -> Result<Exit> {
     let recorded = super::report::open(&args.bundle)?;
     let folder = recorded.folder.canonicalize().unwrap_or(recorded.folder);
@@ -35,7 +39,7 @@ pub fn bundle(args: &BundleArgs) -> Result<Exit> {
     });
     let files = files(&folder)?;
     let out = Bundle::create_at(&out)?.folder().to_owned();
-    let (mut words, mut shut, mut left_out) = (Words::default(), 0, Vec::new());
+    let (mut words, mut shut, mut changed, mut left_out) = (Words::default(), 0, Vec::new(), Vec::new());
     let is = |file: &Path, ends: &[&str]| file.extension().is_some_and(|end| ends.iter().any(|e| end == *e));
     // Messages say what is a name; the records name it again.
     let (captures, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is(file, &["pcapng"]));
@@ -44,11 +48,14 @@ pub fn bundle(args: &BundleArgs) -> Result<Exit> {
             .map_err(|source| Error::Unreadable { path: folder.join(file), source })?;
         shut += usize::from(redacted.had_secrets);
         write(&out.join(file), &redacted.file)?;
+        if !redacted.had_secrets && judged(&folder.join(file)) != judged(&out.join(file)) {
+            changed.push(file.display().to_string());
+        }
     }
     for file in others {
         if is(&file, &["json", "ndjson"]) {
             let mut text = read(&folder.join(&file))?;
-            words.in_notes(&mut text);
+            words.in_json(&mut text);
             write(&out.join(&file), &text)?;
         } else {
             left_out.push(file);
@@ -62,11 +69,28 @@ pub fn bundle(args: &BundleArgs) -> Result<Exit> {
             "{shut} of them had secrets of TLS, which are gone: what was said over TLS cannot be judged again"
         );
     }
+    if !changed.is_empty() {
+        println!(
+            "of {} an audit of the copy does not come to the verdict of the original: a name there is a word of ours, too",
+            changed.join(", ")
+        );
+    }
     if !left_out.is_empty() {
         let names = left_out.iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
         println!("left out: {}", names.join(", "));
     }
-    Ok(Exit::Passed)
+    Ok(if changed.is_empty() { Exit::Passed } else { Exit::Inconclusive })
+}
+
+/// What an audit says of a capture of ours: of each rule the verdict and its packets. None where it is none.
+fn judged(capture: &Path) -> Option<Vec<(String, Verdict, Vec<u32>)>> {
+    let recording = capture::read::read(capture).ok()?;
+    let scene = recording.timeline.marks().find_map(|(_, mark)| match mark {
+        Mark::Scenario(scene) => Some(scene),
+        _ => None,
+    })?;
+    let findings = judge(&recording.timeline, &scene.profile, recording.until);
+    Some(findings.into_iter().map(|finding| (finding.rule, finding.verdict, finding.packets)).collect())
 }
 
 /// The files of a bundle and of the folders in it, in order.

@@ -9,6 +9,8 @@ use miette::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::plain::{clean, clean_lines};
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -86,7 +88,7 @@ struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     fn of(told: &'a Diagnostic) -> Self {
-        let snippet = told.snippet.trim_end().replace('\t', " ");
+        let snippet = clean(told.snippet.trim_end());
         let line = if snippet.is_empty() { " ".to_owned() } else { snippet };
         let octets = |characters: usize| line.chars().take(characters).map(char::len_utf8).sum::<usize>();
         let before = told.place.column.saturating_sub(1);
@@ -97,7 +99,7 @@ impl<'a> Shown<'a> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.told.message)
+        f.write_str(&clean(&self.told.message))
     }
 }
 
@@ -116,7 +118,7 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let help = self.told.help.join("\n");
+        let help = clean_lines(&self.told.help.join("\n"));
         (!help.is_empty()).then(|| Box::new(help) as Box<dyn fmt::Display>)
     }
 

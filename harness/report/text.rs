@@ -1,5 +1,6 @@
 //! Words and numbers as all views write them.
 
+pub use crate::error::clean;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::Verdict;
 
@@ -61,12 +62,6 @@ pub fn label(result: &Scenario) -> &'static str {
         (None, Verdict::NotApplicable) => "SKIP",
         (None, Verdict::Inconclusive | Verdict::NotExercised | Verdict::Pending) => "INCO",
     }
-}
-
-/// A text that came from a feature file or from the network, on one line and without control
-/// characters: a phone must not be able to steer the terminal.
-pub fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// At most so many characters.

@@ -41,7 +41,7 @@ impl Reader {
     pub fn next(&mut self, source: &mut Source<impl Read>, frame: &mut Frame) -> Result<Option<Item>, Stop> {
         let start = source.offset();
         let Some(header) = source.array_or_end::<16>("a packet header")? else { return Ok(None) };
-        let [seconds, fraction, octets, _] =
+        let [seconds, fraction, octets, whole] =
             std::array::from_fn(|n| (self.number)(std::array::from_fn(|at| header[n * 4 + at])));
         if octets as usize > MAX_OCTETS {
             return Err(Stop::damage(start, format!("a packet of {octets} octets")));
@@ -49,6 +49,6 @@ impl Reader {
         let data = source.exactly(octets as usize, "a packet")?;
         let at = instant(u64::from(fraction), self.fraction, Span::from_secs(i64::from(seconds)));
         hold(frame, self.link, data);
-        Ok(Some(Item::Packet { at: Some(at) }))
+        Ok(Some(Item::Packet { at: Some(at), coarse: false, cut: octets < whole }))
     }
 }

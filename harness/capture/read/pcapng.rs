@@ -135,10 +135,10 @@ impl Reader {
         let interface = self.interfaces.get(interface)?;
         let high = u64::from(self.order.u32_at(body, 4)?);
         let ticks = high << 32 | u64::from(self.order.u32_at(body, 8)?);
-        let octets = self.order.u32_at(body, 12)? as usize;
-        hold(frame, interface.link, body.get(20..)?.get(..octets)?);
+        let (kept, octets) = (self.order.u32_at(body, 12)?, self.order.u32_at(body, 16)?);
+        hold(frame, interface.link, body.get(20..)?.get(..kept as usize)?);
         let at = Some(instant(ticks, interface.resolution, interface.offset));
-        Some(Item::Packet { at })
+        Some(Item::Packet { at, coarse: interface.resolution.is_coarse(), cut: kept < octets })
     }
 
     /// A packet without a time, of interface 0. How much of it was kept follows from the limit.
@@ -148,9 +148,9 @@ impl Reader {
             0 => usize::MAX,
             octets => octets as usize,
         };
-        let octets = (self.order.u32_at(body, 0)? as usize).min(limit);
-        hold(frame, interface.link, body.get(4..)?.get(..octets)?);
-        Some(Item::Packet { at: None })
+        let octets = self.order.u32_at(body, 0)? as usize;
+        hold(frame, interface.link, body.get(4..)?.get(..octets.min(limit))?);
+        Some(Item::Packet { at: None, coarse: false, cut: octets > limit })
     }
 
     fn statistics(&self, body: &[u8]) -> Option<Item> {

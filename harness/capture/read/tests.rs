@@ -165,7 +165,32 @@ fn old_and_simple_packet_blocks_and_blocks_that_only_count() {
     ];
     let recording = read_octets(&file.concat());
     assert_eq!(times(&recording), [5_000, 5_000], "the second has no time of its own");
-    assert_eq!((recording.packets, recording.notes.len()), (4, 1));
+    assert_eq!((recording.packets, recording.notes.len()), (4, 2));
+    assert_eq!(recording.timeline.marks().count(), 1, "nothing is certain that rests on time");
+}
+
+#[test]
+fn times_that_say_nothing_are_trouble_and_cut_packets_are_told() {
+    let trouble = |recording: &Recording| {
+        let marks = recording.timeline.marks();
+        marks.filter(|(_, mark)| matches!(mark, Mark::Trouble { since: Some(_), .. })).count()
+    };
+    let of = |resolution: u8, ticks: &[u64]| {
+        let mut file = vec![LITTLE.section(), LITTLE.interface(1, &[LITTLE.option(9, &[resolution])])];
+        file.extend(ticks.iter().map(|ticks| LITTLE.enhanced(0, *ticks, &packet())));
+        trouble(&read_octets(&file.concat()))
+    };
+    assert_eq!(of(0, &[1, 2]), 1, "seconds");
+    assert_eq!(of(0x80 | 5, &[1, 2]), 1, "a 32nd of a second");
+    assert_eq!(of(3, &[1, 2]), 0, "milliseconds do");
+    assert_eq!(of(6, &[0; 9]), 1, "many at once");
+    assert_eq!(of(6, &[0; 3]), 0, "few may be");
+    let (kept, whole) = (LITTLE.u32(20), LITTLE.u32(500));
+    let head = [LITTLE.u32(0), LITTLE.u32(0), LITTLE.u32(7), kept, whole].concat();
+    let file =
+        [LITTLE.section(), LITTLE.interface(1, &[]), LITTLE.block(6, &[head, packet()[..20].to_vec()])];
+    let notes = read_octets(&file.concat()).notes;
+    assert!(notes[0].what.contains("1 packets are cut, the first is packet 1"), "{notes:?}");
 }
 
 #[test]

@@ -1,33 +1,12 @@
-//! Secrets and names in text, each replaced by a substitute of the same length: the same name by the same
-//! substitute, wherever it stands.
+//! Names and secrets, each replaced by a substitute of the same length: the same one by the same substitute, wherever
+//! it stands.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Bound;
 
-/// Header fields with an address, before which a display name may stand (RFC 3261 section 25.1; RFC 3325, 3515,
-/// 3892, 5806, 7044), long and compact.
-const ADDRESSED: [&str; 16] = [
-    "from",
-    "f",
-    "to",
-    "t",
-    "contact",
-    "m",
-    "reply-to",
-    "refer-to",
-    "r",
-    "referred-by",
-    "b",
-    "diversion",
-    "p-asserted-identity",
-    "p-preferred-identity",
-    "remote-party-id",
-    "history-info",
-];
-/// Parameters of digest (RFC 7616) of which a password can be guessed, or that tell whose answer it was.
-const OF_DIGEST: [&str; 6] = ["response", "cnonce", "nonce", "nextnonce", "rspauth", "opaque"];
-/// What stands before a key for media (RFC 4568, RFC 8839).
-const KEYS: [&str; 2] = ["inline:", "ice-pwd:"];
+use super::scan::Scan;
+
 /// A user part that says that there is no name (RFC 3323).
 const NOBODY: &[u8] = b"anonymous";
 /// What is shorter may be any number, and is replaced only where its place tells that it is a name.
@@ -45,144 +24,55 @@ pub struct Words {
 impl Words {
     /// Replaces what stands where SIP and SDP have names and secrets.
     pub fn in_message(&mut self, text: &mut [u8]) {
-        self.scan(text, false);
+        Scan { words: self, notes: false }.all(text);
     }
 
     /// The same, and every word that was a name or a secret in a message before.
     pub fn in_notes(&mut self, text: &mut [u8]) {
-        self.scan(text, true);
+        Scan { words: self, notes: true }.all(text);
     }
 
-    fn scan(&mut self, text: &mut [u8], notes: bool) {
+    /// As [`Words::in_notes`], in the texts of JSON alone: keys, numbers and addresses stay what they are.
+    pub fn in_json(&mut self, json: &mut [u8]) {
         let mut at = 0;
-        while at < text.len() {
-            let starts_line = at == 0 || text[at - 1] == b'\n';
-            let starts_word = at == 0 || !is_word(text[at - 1]);
-            let end = match () {
-                () if starts_word => self.uri(text, at).or_else(|| self.parameter(text, at)),
-                () => None,
-            };
-            let end = end.or_else(|| if starts_line { self.line(text, at) } else { None });
-            let end = end.or_else(|| self.quoted_name(text, at));
-            let end = end.or_else(|| if notes && starts_word { self.known(text, at) } else { None });
-            at = end.unwrap_or(at + 1);
-        }
-    }
-
-    /// `sip:user:password@host` and `tel:number`; gives where it ends.
-    fn uri(&mut self, text: &mut [u8], at: usize) -> Option<usize> {
-        let rest = &text[at..];
-        let scheme = ["sip:", "sips:", "tel:"].into_iter().find(|scheme| starts(rest, scheme))?;
-        let from = at + scheme.len();
-        let until = |stop: &dyn Fn(u8) -> bool, from: usize| {
-            text[from..].iter().position(|octet| stop(*octet)).map_or(text.len(), |found| from + found)
-        };
-        if scheme == "tel:" {
-            let to = until(&|octet| !octet.is_ascii_digit() && !b"+-.()*#".contains(&octet), from);
-            self.name(&mut text[from..to]);
-            return Some(to);
-        }
-        let end = until(&|octet| b"@<>\"\\, \t\r\n".contains(&octet), from);
-        if text.get(end) != Some(&b'@') {
-            return None;
-        }
-        let user = until(&|octet| b":;@".contains(&octet), from);
-        self.name(&mut text[from..user]);
-        if text[user] == b':' {
-            text[user + 1..end].fill(b'x');
-        }
-        Some(end)
-    }
-
-    /// A parameter of digest, or a key for media.
-    fn parameter(&mut self, text: &mut [u8], at: usize) -> Option<usize> {
-        let rest = &text[at..];
-        if let Some(key) = KEYS.into_iter().find(|key| starts(rest, key)) {
-            let from = at + key.len();
-            let to = from + text[from..].iter().take_while(|octet| !b"| \r\n\"\\".contains(octet)).count();
-            text[from..to].fill(b'A');
-            return Some(to);
-        }
-        let is_user = starts(rest, "username");
-        let name =
-            if is_user { "username" } else { OF_DIGEST.into_iter().find(|name| starts(rest, name))? };
-        let mut from = at + name.len();
-        for expected in [&b"="[..], b"\\", b"\""] {
-            match text.get(from..)?.starts_with(expected) {
-                true => from += 1,
-                false if expected == b"\\" => {}
-                false => return None,
+        while let Some(begin) = json[at..].iter().position(|octet| *octet == b'"').map(|found| at + found) {
+            let Some(end) = end_of_string(json, begin) else { return };
+            at = end;
+            let is_key = json[end..].trim_ascii_start().starts_with(b":");
+            let Ok(text) = serde_json::from_slice::<String>(&json[begin..end]) else { continue };
+            if is_key || text.parse::<IpAddr>().is_ok() || text.parse::<SocketAddr>().is_ok() {
+                continue;
+            }
+            let mut octets = text.into_bytes();
+            self.in_notes(&mut octets);
+            let replaced = String::from_utf8(octets).ok().and_then(|text| serde_json::to_vec(&text).ok());
+            // Substitutes have nothing that JSON would write in another length.
+            if let Some(replaced) = replaced.filter(|replaced| replaced.len() == end - begin) {
+                json[begin..end].copy_from_slice(&replaced);
             }
         }
-        let to = from + text[from..].iter().position(|octet| b"\"\\\r\n".contains(octet))?;
-        if is_user {
-            let user =
-                text[from..to].iter().position(|octet| *octet == b'@').map_or(to, |found| from + found);
-            self.name(&mut text[from..user]);
-        } else {
-            self.secret(&mut text[from..to]);
-        }
-        Some(to)
     }
 
-    /// At the start of a line: a display name without quotes, or the user of SDP's `o=` (RFC 8866 section 5.2).
-    fn line(&mut self, text: &mut [u8], at: usize) -> Option<usize> {
-        let end = text[at..].iter().position(|octet| b"\r\n".contains(octet)).map_or(text.len(), |n| at + n);
-        let line = &text[at..end];
-        if line.starts_with(b"o=") {
-            let user = line[2..].iter().position(|octet| *octet == b' ')?;
-            if &line[2..2 + user] != b"-" {
-                self.name(&mut text[at + 2..at + 2 + user]);
-            }
-            return Some(at + 2 + user);
-        }
-        let colon = line.iter().position(|octet| *octet == b':')?;
-        let field = line[..colon].trim_ascii_end();
-        ADDRESSED.iter().find(|name| field.eq_ignore_ascii_case(name.as_bytes()))?;
-        let value = &line[colon + 1..];
-        let name = value[..value.iter().position(|octet| *octet == b'<')?].trim_ascii();
-        if name.is_empty() || name.iter().any(|octet| b"\":;@".contains(octet)) {
-            return None;
-        }
-        let from = at + colon + 1 + (value.len() - value.trim_ascii_start().len());
-        let to = from + name.len();
-        self.name(&mut text[from..to]);
-        Some(to)
-    }
-
-    /// `"display name" <`.
-    fn quoted_name(&mut self, text: &mut [u8], at: usize) -> Option<usize> {
-        if text[at] != b'"' {
-            return None;
-        }
-        let inner = text[at + 1..].iter().position(|octet| b"\"\r\n".contains(octet))?;
-        let close = at + 1 + inner;
-        let is_name = text[close] == b'"' && text[close + 1..].trim_ascii_start().starts_with(b"<");
-        is_name.then(|| {
-            self.name(&mut text[at + 1..close]);
-            close + 1
-        })
-    }
-
-    /// A word of notes that is known: one that nothing but a name looks like.
-    fn known(&mut self, text: &mut [u8], at: usize) -> Option<usize> {
+    /// A word of notes that is known, at this place: one that nothing but a name looks like. Gives where it ends.
+    pub fn known(&self, text: &mut [u8], at: usize) -> Option<usize> {
         let first = text[at];
         let begin = (Bound::Included(&text[at..=at]), Bound::Unbounded);
         let names = self.names.range::<[u8], _>(begin).take_while(|(name, _)| name.first() == Some(&first));
         let secrets =
             self.secrets.range::<[u8], _>(begin).take_while(|(name, _)| name.first() == Some(&first));
         let found = names.chain(secrets).filter(|(name, _)| {
-            let ends = text.get(at + name.len()).is_none_or(|next| !is_word(*next));
-            is_sure(name) && ends && text[at..].starts_with(name)
+            let end = at + name.len();
+            let ends = text.get(end).is_none_or(|next| !is_word(*next));
+            is_sure(name) && ends && text[at..].starts_with(name) && !is_quantity(text, at, end)
         });
         let (name, substitute) = found.max_by_key(|(name, _)| name.len())?;
         text[at..at + name.len()].copy_from_slice(substitute);
         Some(at + name.len())
     }
 
-    /// Replaces a name: digits by digits, letters by letters, everything else stays, so that a number is still
-    /// one. The first of its form becomes `000` or `aaa`, the next `001` or `aab`.
-    fn name(&mut self, name: &mut [u8]) {
+    /// Replaces a name: digits by digits, letters by letters, everything else of ASCII stays, so that a number is
+    /// still one. The first of its form becomes `000` or `aaa`, the next `001` or `aab`.
+    pub fn name(&mut self, name: &mut [u8]) {
         if name.is_empty() || name == NOBODY {
             return;
         }
@@ -193,7 +83,7 @@ impl Words {
             .iter()
             .map(|octet| match octet {
                 b'0'..=b'9' => b'0',
-                b'a'..=b'z' => b'a',
+                b'a'..=b'z' | 0x80.. => b'a',
                 b'A'..=b'Z' => b'A',
                 other => *other,
             })
@@ -214,7 +104,7 @@ impl Words {
     }
 
     /// Replaces a secret by a number: which of its places had letters would already tell a right guess.
-    fn secret(&mut self, secret: &mut [u8]) {
+    pub fn secret(&mut self, secret: &mut [u8]) {
         if let Some(known) = self.secrets.get(&*secret) {
             return secret.copy_from_slice(known);
         }
@@ -237,18 +127,47 @@ impl Words {
     }
 }
 
-fn starts(text: &[u8], word: &str) -> bool {
-    text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes()))
+/// Where a string of JSON that begins here ends: after its closing quote.
+fn end_of_string(json: &[u8], begin: usize) -> Option<usize> {
+    let mut at = begin + 1;
+    loop {
+        match json.get(at)? {
+            b'\\' => at += 2,
+            b'"' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
 }
 
-fn is_word(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || octet == b'_' || octet == b'-'
+/// Whether the octet belongs to a word.
+pub fn is_word(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || octet == b'_' || octet == b'-' || !octet.is_ascii()
 }
 
 /// Whether it is no word of a sentence and none of a format: those have neither digits nor capitals.
 fn is_sure(name: &[u8]) -> bool {
     let tells = |octet: &u8| octet.is_ascii_digit() || octet.is_ascii_uppercase();
     name.len() >= SURE_OCTETS && name.iter().any(tells)
+}
+
+/// Whether what stands there counts or measures something, though it may be a number of somebody's: a part of a
+/// time, an address or a version, a time with its unit, the number of a packet or a line.
+fn is_quantity(text: &[u8], begin: usize, end: usize) -> bool {
+    const COUNTED: [&[u8]; 4] = [b"packet ", b"packets ", b"line ", b"port "];
+    const UNITS: [&[u8]; 4] = [b" s", b" ms", b" %", b" times"];
+    if !text[begin..end].iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let (before, after) = (&text[..begin], &text[end..]);
+    let joined_before = matches!(before, [.., d, b'.' | b':'] if d.is_ascii_digit());
+    let joined_after = matches!(after, [b'.', next, ..] if next.is_ascii_digit());
+    let unit = |unit: &&[u8]| {
+        after.strip_prefix(*unit).is_some_and(|rest| rest.first().is_none_or(|next| !is_word(*next)))
+    };
+    joined_before
+        || joined_after
+        || COUNTED.iter().any(|word| before.ends_with(word))
+        || UNITS.iter().any(unit)
 }
 
 #[cfg(test)]
@@ -278,8 +197,8 @@ mod tests {
 
     #[test]
     fn display_names_go_with_and_without_quotes() {
-        let text = "f: \"Alice Smith\" <sip:a@b>;tag=Alice\r\nTo: Bob <sip:b@b>\r\nSubject: \"none\"\r\n";
-        let expected = "f: \"Aaaaa Aaaaa\" <sip:a@b>;tag=Alice\r\nTo: Aaa <sip:b@b>\r\nSubject: \"none\"\r\n";
+        let text = "f: \"Alice Smith\" <sip:a@b>;tag=Alice\r\nTo: Bob <sip:b@b>\r\nSubject: News\r\nServer: \"none\"\r\n";
+        let expected = "f: \"Aaaaa Aaaaa\" <sip:a@b>;tag=Alice\r\nTo: Aaa <sip:b@b>\r\nSubject: Aaaa\r\nServer: \"none\"\r\n";
         assert_eq!(redacted(&mut Words::default(), text), expected);
     }
 
@@ -306,11 +225,56 @@ mod tests {
     }
 
     #[test]
+    fn every_way_to_write_a_secret_or_a_name_is_known() {
+        let gone = |text: &str, words: &[&str]| {
+            let told = redacted(&mut Words::default(), text);
+            assert_eq!(told.len(), text.len(), "{told}");
+            assert!(words.iter().all(|word| !told.contains(word)), "{told}");
+        };
+        gone(
+            "Authorization: Digest username = \"Ann\", nonce =\"n0Nc\", response = \"beef\"\r\n",
+            &["Ann", "n0Nc", "beef"],
+        );
+        gone("Authorization: Digest username=Ann7, response=beef77\r\n", &["Ann7", "beef77"]);
+        gone("Authorization: Digest username*=UTF-8''J%C3%B6rg, opaque=\"q\"\r\n", &["J%C3", "rg,"]);
+        gone("Authorization: Basic QW5uOnB3\r\nProxy-Authorization: Bearer t0ken\r\n", &["QW5u", "t0ken"]);
+        gone("From: \"Ann \\\"Bo\\\" Cole\" <sip:1@h>\r\n", &["Ann", "Bo", "Cole"]);
+        gone(
+            "From: \"J\u{f6}rg\" <sip:1@h>\r\nTo: \u{418}\u{432}\u{430}\u{43d} <sip:2@h>\r\n",
+            &["\u{f6}", "rg", "\u{418}"],
+        );
+        gone("P-Asserted-Identity: Ann <sip:1@h>, Bob <tel:+15>\r\n", &["Ann", "Bob", "15"]);
+        gone("P-Called-Party-ID: Ann <sip:1@h>\r\nFrom:\r\n Bob <sip:2@h>\r\n", &["Ann", "Bob"]);
+        gone("Contact: <sip:Cole,Ann@h>, <sip:9:pa,ss@h>\r\n", &["Cole", "Ann", "pa,ss"]);
+        gone("Refer-To: <sip:5@h?From=%22Ann%22%3Csip%3ABob%40h%3E>\r\n", &["Ann", "Bob"]);
+        gone(
+            "Contact: <im:Ann@h>, <tel:+49;ext=4711>, <sip:+4@h;isub=Ann9>, <sip:+5;isub=Bo7@h>;+sip.instance=\"<urn:uuid:0a95>\"\r\n",
+            &["Ann", "Bo7", "4711", "0a95"],
+        );
+        gone(
+            "v=0\r\ns=Ann calls\r\ne=Ann@h\r\np=+49 30\r\nk=clear:kEy\r\na=ice-ufrag:uFrg\r\n",
+            &["Ann", "49 30", "kEy", "uFrg"],
+        );
+        let two = "Contact: sip:a.example,sip:bob@b.example\r\n";
+        assert_eq!(redacted(&mut Words::default(), two), two.replace("bob", "aaa"));
+    }
+
+    #[test]
+    fn keys_numbers_and_addresses_of_json_stay_and_so_do_times() {
+        let mut words = Words::default();
+        redacted(&mut words, "<sip:500@a> <sip:5060@a> <sip:Key9@a> \"Al \\\"Bo\\\" Go\" <sip:1@a>");
+        let mut json = br#"{"Key9":500,"at":"192.0.2.1:5060","said":"dial 500 after 500 ms, 0.500, packet 500","by":"\"Al \\\"Bo\\\" Go\" <sip:500@a>"}"#.to_vec();
+        words.in_json(&mut json);
+        let expected = r#"{"Key9":500,"at":"192.0.2.1:5060","said":"dial 000 after 500 ms, 0.500, packet 500","by":"\"Aa \\\"Aa\\\" Aa\" <sip:000@a>"}"#;
+        assert_eq!(String::from_utf8(json).unwrap(), expected);
+    }
+
+    #[test]
     fn notes_lose_the_names_that_messages_had_and_no_other_words() {
         let mut words = Words::default();
         redacted(&mut words, "<sip:1001@a> <sip:primary@a> <sip:2@a> \"Al Gore\" <sip:x1@a>");
         let mut note = br#"{"command":"dial 1001","from":"Al Gore","at":"primary","n":2,"m":10012}"#.to_vec();
-        words.in_notes(&mut note);
+        words.in_json(&mut note);
         let expected = r#"{"command":"dial 0000","from":"Aa Aaaa","at":"primary","n":2,"m":10012}"#;
         assert_eq!(String::from_utf8(note).unwrap(), expected);
     }

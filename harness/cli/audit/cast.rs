@@ -9,7 +9,7 @@ use sipfarm_judge::case::Guess;
 use sipfarm_judge::mark::{Cast, Mark, Node, Scene};
 use sipfarm_judge::{Event, EventKind, Timeline};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, clean};
 
 /// What the user tells.
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,8 @@ pub struct CastArgs {
     /// A server of the phone's list, in order, so that rules of order can judge: primary=192.0.2.11:5060
     #[arg(long = "server", value_name = "NAME=ADDR")]
     servers: Vec<Told>,
-    /// Nothing is missing in the capture: what is not in it did not happen. Without this, a packet that
-    /// somebody else's capture lacks may have been lost, and accuses nobody
+    /// Nothing is missing in the capture: what is not in it did not happen. And nothing is in it twice, as a mirror
+    /// port may copy it. Without this, a packet that somebody else's capture lacks may have been lost, and accuses nobody
     #[arg(long)]
     complete: bool,
 }
@@ -111,12 +111,12 @@ impl WhoIsWho {
     pub fn print(&self) {
         let list = |words: Vec<String>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
         let phone = list(self.phone.iter().map(ToString::to_string).collect());
-        println!("phone: {phone} ({})", self.phone_because);
+        println!("phone: {phone} ({})", clean(&self.phone_because));
         let servers = self.servers.iter().map(|server| match &server.name {
             Some(name) => format!("\"{name}\" {}", server.addr),
             None => server.addr.to_string(),
         });
-        println!("servers: {} ({})", list(servers.collect()), self.servers_because);
+        println!("servers: {} ({})", clean(&list(servers.collect())), clean(&self.servers_because));
     }
 }
 

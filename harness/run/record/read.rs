@@ -1,8 +1,9 @@
 //! A bundle as it is read back, tomorrow or by a later version.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
@@ -80,6 +81,11 @@ impl Recorded {
     pub fn open(folder: &Path) -> Result<Self, RecordError> {
         let header = one(folder, "run.json")?;
         let events = lines(folder, "events.ndjson")?;
+        let malformed = |(line, problem)| {
+            let file = folder.join("events.ndjson");
+            RecordError::Malformed { file, line, problem }
+        };
+        check(&events).map_err(malformed)?;
         Ok(Recorded { folder: folder.to_owned(), header, events })
     }
 
@@ -109,6 +115,25 @@ impl Recorded {
     pub fn capture(&self, scenario: &Scenario) -> Option<PathBuf> {
         scenario.capture.as_ref().map(|capture| self.folder.join(capture))
     }
+}
+
+/// That no capture leads out of the bundle, and no scenario is there twice: the line, and what is wrong there.
+fn check(events: &[Event]) -> Result<(), (usize, String)> {
+    let mut known = BTreeSet::new();
+    for (line, event) in (1..).zip(events) {
+        let Event::ScenarioFinished(scenario) = event else { continue };
+        if !known.insert(scenario.id) {
+            return Err((line, format!("scenario {:03} has ended before", scenario.id)));
+        }
+        let tries = scenario.tries.iter().filter_map(|again| again.capture.as_ref());
+        for capture in scenario.capture.iter().chain(tries) {
+            let mut parts = Path::new(capture).components();
+            if !parts.all(|part| matches!(part, Component::Normal(_))) {
+                return Err((line, format!("it names a capture outside of the bundle: {capture}")));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn text_of(folder: &Path, name: &'static str) -> Result<(PathBuf, String), RecordError> {
@@ -185,6 +210,28 @@ mod tests {
         let started = r#"{"event":"started","schema":"sipfarm.bundle/12","what":"nobody knows"}"#;
         let folder = bundle(HEADER, &format!("{started}\n"));
         assert!(matches!(Recorded::open(folder.path()), Err(RecordError::Newer { .. })));
+    }
+
+    #[test]
+    fn no_capture_leads_out_of_the_bundle_and_no_scenario_is_there_twice() {
+        use crate::run::events::RunEvent;
+        use crate::run::events::tests::result;
+        let of = |capture: &str| {
+            let finished = RunEvent::ScenarioFinished(Box::new(result(1, &[sipfarm_judge::Verdict::Pass])));
+            let mut event = Event::of(&finished, Path::new(""));
+            if let Event::ScenarioFinished(scenario) = &mut event {
+                scenario.capture = Some(capture.to_owned());
+            }
+            event
+        };
+        assert_eq!(check(&[of("001.pcapng")]), Ok(()));
+        assert_eq!(check(&[of("seed-2/001.pcapng")]), Ok(()));
+        for outside in ["../../etc/passwd", "/etc/passwd", "a/../../b"] {
+            let (line, problem) = check(&[of(outside)]).unwrap_err();
+            assert_eq!((line, problem), (1, format!("it names a capture outside of the bundle: {outside}")));
+        }
+        let twice = check(&[of("001.pcapng"), of("001.pcapng")]);
+        assert_eq!(twice, Err((2, "scenario 001 has ended before".to_owned())));
     }
 
     #[test]

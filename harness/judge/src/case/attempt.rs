@@ -55,9 +55,13 @@ pub(super) fn join(case: &Case<'_>) -> Vec<Attempt> {
         if register && !case.registration(at).is_some_and(|r| r.purpose.is_attempt()) {
             continue;
         }
+        let made_good = case.makes_good(at);
         let open = attempts.iter_mut().rev().find(|attempt| {
             attempt.method == exchange.method
-                && attempt.exchanges.last().is_some_and(|&last| case.continues(last, at))
+                && attempt
+                    .exchanges
+                    .last()
+                    .is_some_and(|&last| made_good == Some(last) || case.continues(last, at))
         });
         match open {
             Some(attempt) => attempt.exchanges.push(at),
@@ -68,7 +72,7 @@ pub(super) fn join(case: &Case<'_>) -> Vec<Attempt> {
 }
 
 impl Case<'_> {
-    /// Whether exchange `next` goes on with what exchange `last` was for.
+    /// Whether exchange `next` goes on with what exchange `last` was for, but for one that it makes good.
     fn continues(&self, last: usize, next: usize) -> bool {
         let (before, after) = (&self.client[last], &self.client[next]);
         if before.from.ip() != after.from.ip() {
@@ -77,8 +81,11 @@ impl Case<'_> {
         if after.method == Method::Invite && before.first().call_id == after.first().call_id {
             return true;
         }
-        if self.makes_good(next) == Some(last) || falls_short(before, after) {
+        if falls_short(before, after) {
             return true;
+        }
+        if before.to == after.to {
+            return false;
         }
         // A binding that this server has already is refreshed for its own sake.
         if self.registration(next).is_some_and(|registration| registration.purpose == Purpose::Refresh) {
@@ -96,7 +103,6 @@ impl Case<'_> {
         let same_target =
             before.first().message.to().map(|to| to.uri) == after.first().message.to().map(|to| to.uri);
         same_target
-            && before.to != after.to
             && !self.notes.commanded(is_of_the_user, before.t0(), after.t0())
             && self.follows_at_once(before, after)
     }

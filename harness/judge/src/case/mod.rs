@@ -178,7 +178,9 @@ impl<'a> Case<'a> {
 
     /// The class of a REGISTER exchange.
     pub fn registration(&self, exchange: usize) -> Option<&Registration> {
-        self.registrations.iter().find(|registration| registration.exchange == exchange)
+        // They are in the order of the exchanges.
+        let at = self.registrations.binary_search_by_key(&exchange, |registration| registration.exchange);
+        at.ok().map(|at| &self.registrations[at])
     }
 
     /// The refused exchange that an exchange makes good: with the credentials, or the longer time,

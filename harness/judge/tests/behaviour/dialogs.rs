@@ -41,6 +41,21 @@ fn cseq_grows_within_a_dialog() {
     }
 }
 
+/// On a tap that loses packets two requests may have changed places; one number is one too many all the same.
+#[test]
+fn one_number_for_two_requests_is_wrong_in_any_order() {
+    for (lossy, number, verdict) in [
+        (true, 1, Verdict::Fail),
+        (true, 0, Verdict::Fail),
+        (false, 1, Verdict::Fail),
+        (true, 2, Verdict::Pass),
+    ] {
+        let mut story = if lossy { talking().lossy() } else { talking() };
+        story.at(5.0).phone().sends_with("BYE", "primary", |b| b.set("CSeq", format!("{number} BYE")));
+        assert_eq!(story.verdict("cseq", 6.0), verdict, "{number} {lossy}");
+    }
+}
+
 #[test]
 fn a_gap_in_cseq_accuses_nobody() {
     let mut story = talking();
@@ -85,6 +100,24 @@ fn an_answer_to_a_challenge_has_a_greater_cseq() {
             .sends_with("INVITE", "primary", |b| b.set("CSeq", cseq).header("Authorization", "Digest"));
         assert_eq!(story.verdict("cseq", 1.0), verdict);
     }
+}
+
+#[test]
+fn a_challenge_of_the_far_end_is_not_answered_in_the_field_for_proxies() {
+    let story = |fields: &[&str]| {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends("REGISTER", "primary");
+        challenge(&mut story, 0.1, "n1");
+        let value = credentials("n1", 1, "sip:example.com");
+        story.at(0.2).phone().sends_with("REGISTER", "primary", |b| {
+            fields.iter().fold(b, |b, field| b.header(field, value.clone()))
+        });
+        story.verdict("digest", 1.0)
+    };
+    assert_eq!(story(&["Authorization"]), Verdict::Pass);
+    assert_eq!(story(&["Proxy-Authorization"]), Verdict::Fail);
+    // Who says both has said it.
+    assert_eq!(story(&["Authorization", "Proxy-Authorization"]), Verdict::Pass);
 }
 
 #[test]

@@ -108,8 +108,10 @@ fn the_answer_to_a_challenge_has_a_greater_cseq_however_soon_it_comes() {
     };
     assert_eq!(story("1 REGISTER", 401), Verdict::Fail);
     assert_eq!(story("2 REGISTER", 401), Verdict::Pass);
-    // Two for reasons of their own may have changed places on their way to the tap.
-    assert_eq!(story("1 REGISTER", 404), Verdict::Pass);
+    // Two for reasons of their own may have changed places on their way to the tap, which proves nothing, but they
+    // have two numbers.
+    assert_eq!(story("0 REGISTER", 404), Verdict::NotExercised);
+    assert_eq!(story("1 REGISTER", 404), Verdict::Fail);
 }
 
 #[test]
@@ -127,14 +129,14 @@ fn a_reboot_or_a_failure_may_begin_afresh() {
     story.at(0.0).phone().sends("REGISTER", "primary");
     story.at(0.1).node("primary").answers("REGISTER", 503);
     story.at(50.0).phone().sends_with("REGISTER", "primary", |b| b.set("Call-ID", "other"));
-    assert_eq!(story.verdict(rule, 60.0), Verdict::Pass);
+    assert_eq!(story.verdict(rule, 60.0), Verdict::NotExercised);
 }
 
 #[test]
 fn a_capture_of_others_may_hold_a_reboot() {
     let mut story = registered(100).foreign();
     story.at(10.0).phone().sends_with("REGISTER", "primary", |b| b.set("Call-ID", "other"));
-    assert_eq!(story.verdict("register-identity", 20.0), Verdict::Pass);
+    assert_eq!(story.verdict("register-identity", 20.0), Verdict::NotExercised);
     assert_eq!(story.verdict("registration-refresh", 20.0), Verdict::NotExercised);
 }
 

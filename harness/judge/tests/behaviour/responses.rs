@@ -107,6 +107,14 @@ fn other_requests_get_a_late_100_or_none_and_no_408() {
 #[test]
 fn the_phones_messages_are_well_formed() {
     let rule = "well-formed";
+    for (contact, verdict) in [
+        ("<sip:1001@192.0.2.1>", Verdict::Pass),
+        ("<sip:1001@192.0.2.1>, <sip:1001@192.0.2.2>", Verdict::Fail),
+    ] {
+        let mut story = Story::new();
+        story.at(0.0).phone().sends_with("INVITE", "primary", |b| b.set("Contact", contact));
+        assert_eq!(story.verdict(rule, 1.0), verdict, "{contact}");
+    }
     let mut story = Story::new();
     story.at(0.0).phone().sends("INVITE", "primary");
     assert_eq!(story.verdict(rule, 1.0), Verdict::Pass);

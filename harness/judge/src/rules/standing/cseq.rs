@@ -49,8 +49,11 @@ impl Rule for CSeqGrows {
                 continue;
             };
             let answers = case.makes_good(at).is_some();
-            if exchange.cseq() > before.cseq() || is_excused(case, before, exchange, answers) {
+            if exchange.cseq() > before.cseq() || is_elsewhere(before, exchange) {
                 docket.kept(first.packets);
+                continue;
+            }
+            if !answers && may_come_before(case, before, exchange) {
                 continue;
             }
             let what = exchange.what(&case.names);
@@ -70,17 +73,16 @@ impl Rule for CSeqGrows {
 /// Call-ID, From tag, To tag.
 type Key<'k> = (&'k str, Option<&'k str>, Option<&'k str>);
 
-/// Whether the number may stay: the same request at another server (RFC 3263 section 4.3), or two that
-/// may have changed places on their way to the tap, which the answer to a challenge cannot.
-fn is_excused(
-    case: &Case<'_>,
-    before: &ClientExchange<'_>,
-    exchange: &ClientExchange<'_>,
-    answers_challenge: bool,
-) -> bool {
-    let elsewhere =
-        before.method == exchange.method && before.cseq() == exchange.cseq() && before.to != exchange.to;
-    elsewhere || (!answers_challenge && case.may_be_unordered(before, exchange))
+/// Whether it is the same request at another server, where its number may stay (RFC 3263 section 4.3).
+fn is_elsewhere(before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
+    before.method == exchange.method && before.cseq() == exchange.cseq() && before.to != exchange.to
+}
+
+/// Whether the phone may have sent the two in the other order than they were seen. In no order may they have one
+/// number, and none is sent within a dialog before the request that makes it.
+fn may_come_before(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
+    let makes_it = !before.in_dialog() && exchange.in_dialog();
+    before.cseq() != exchange.cseq() && !makes_it && case.may_be_unordered(before, exchange)
 }
 
 fn number(exchange: &ClientExchange<'_>) -> u32 {

@@ -34,6 +34,7 @@ impl Rule for Digest {
 
     fn judge(&self, case: &Case<'_>) -> Vec<Finding> {
         let mut docket = Docket::open(case, self);
+        let issued = issued(case);
         let mut used: BTreeMap<Key, (u32, &ClientExchange<'_>)> = BTreeMap::new();
         for (at, exchange) in case.client.iter().enumerate() {
             // CANCEL and ACK carry the credentials of their INVITE unchanged (section 22.1).
@@ -44,9 +45,10 @@ impl Rule for Digest {
                 let first = exchange.first();
                 let what = exchange.what(&case.names);
                 let draft = docket.draft(format!("{what} with fresh credentials for it")).message(first);
-                let key = key(case, exchange, &credentials.value);
-                let last = used.get(&key).copied();
-                if let Some(fault) = fault(case, at, &credentials, last) {
+                let key = key(case, &issued, exchange, &credentials.value);
+                // One request may say the same in both fields.
+                let last = used.get(&key).copied().filter(|(_, before)| !std::ptr::eq(*before, exchange));
+                if let Some(fault) = fault(case, &issued, at, &credentials, last) {
                     let draft =
                         last.into_iter().fold(draft, |draft, (_, before)| draft.message(before.first()));
                     docket.add(draft.seen(fault).fail());
@@ -72,15 +74,24 @@ struct By<T> {
 /// server, when several servers made the same nonce up.
 type Key = (String, String, Option<SocketAddr>);
 
-fn key(case: &Case<'_>, exchange: &ClientExchange<'_>, used: &Authorization) -> Key {
-    let nonce = &used.nonce;
-    let issues = |other: &&ClientExchange<'_>| {
-        challenges(other).iter().any(|challenge| challenge.value.nonce == *nonce)
-    };
-    let mut issuers = case.client.iter().filter(issues).map(|other| other.to);
+/// By nonce, the exchanges in which it was issued, in order.
+type Issued = BTreeMap<String, Vec<usize>>;
+
+fn issued(case: &Case<'_>) -> Issued {
+    let mut issued = Issued::new();
+    for (at, exchange) in case.client.iter().enumerate() {
+        for challenge in challenges(exchange) {
+            issued.entry(challenge.value.nonce).or_default().push(at);
+        }
+    }
+    issued
+}
+
+fn key(case: &Case<'_>, issued: &Issued, exchange: &ClientExchange<'_>, used: &Authorization) -> Key {
+    let mut issuers = issued.get(&used.nonce).into_iter().flatten().map(|at| case.client[*at].to);
     let first = issuers.next();
     let several = issuers.any(|other| Some(other) != first);
-    (nonce.clone(), used.user.clone(), several.then_some(exchange.to))
+    (used.nonce.clone(), used.user.clone(), several.then_some(exchange.to))
 }
 
 fn all_credentials(exchange: &ClientExchange<'_>) -> Vec<By<Authorization>> {
@@ -103,6 +114,7 @@ fn read<T>(message: &Message, names: [&str; 2], parse: impl Fn(&str) -> Option<T
 
 fn fault(
     case: &Case<'_>,
+    issued: &Issued,
     at: usize,
     sent: &By<Authorization>,
     last: Option<(u32, &ClientExchange<'_>)>,
@@ -113,7 +125,9 @@ fn fault(
     if credentials.uri != uri && Uri::parse(&credentials.uri) != Uri::parse(uri) {
         return Some(format!("digest URI \"{}\" for {uri}", credentials.uri));
     }
-    if let Some(fault) = answers_wrong_challenge(case, at, sent) {
+    if let Some(fault) =
+        answers_wrong_challenge(case, at, sent).or_else(|| in_wrong_field(case, issued, at, sent))
+    {
         return Some(fault);
     }
     let nc = credentials.nc?;
@@ -134,7 +148,7 @@ fn fault(
         None if nc != 1
             && case.sees_all()
             && exchange.transport == Transport::Udp
-            && is_known_nonce(case, &credentials.nonce) =>
+            && issued.contains_key(&credentials.nonce) =>
         {
             Some(format!("nc={nc:08x} in the first request with its nonce"))
         }
@@ -169,8 +183,29 @@ fn answers_wrong_challenge(case: &Case<'_>, at: usize, sent: &By<Authorization>)
     again.then(|| format!("the credentials that packet {} refused", final_packet(refused)))
 }
 
-fn is_known_nonce(case: &Case<'_>, nonce: &str) -> bool {
-    case.client.iter().flat_map(challenges).any(|challenge| challenge.value.nonce == nonce)
+/// Proxy-Authorization answers a proxy's challenge and Authorization one of the other end (sections 22.2 and 22.3); a
+/// phone that sends both has answered it.
+fn in_wrong_field(case: &Case<'_>, issued: &Issued, at: usize, sent: &By<Authorization>) -> Option<String> {
+    let exchange = &case.client[at];
+    let nonce = &sent.value.nonce;
+    let asks = |refused: &ClientExchange<'_>| -> Vec<bool> {
+        let asked = challenges(refused).into_iter().filter(|challenge| challenge.value.nonce == *nonce);
+        asked.map(|challenge| challenge.proxy).collect()
+    };
+    let same = |other: &&ClientExchange<'_>| {
+        other.to == exchange.to && other.first().call_id == exchange.first().call_id
+    };
+    let before = issued.get(nonce)?.iter().rev().filter(|issuer| **issuer < at);
+    let refused = before.map(|issuer| &case.client[*issuer]).find(same)?;
+    let answered = |credentials: &By<Authorization>| {
+        credentials.value.nonce == *nonce && asks(refused).contains(&credentials.proxy)
+    };
+    if all_credentials(exchange).iter().any(answered) {
+        return None;
+    }
+    let field = |proxy: bool| if proxy { "Proxy-Authorization" } else { "Authorization" };
+    let packet = final_packet(refused);
+    Some(format!("{} to the challenge in packet {packet}, not {}", field(sent.proxy), field(!sent.proxy)))
 }
 
 fn is_copy(before: &ClientExchange<'_>, after: &ClientExchange<'_>) -> bool {

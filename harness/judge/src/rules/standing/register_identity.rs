@@ -41,9 +41,12 @@ impl Rule for RegisterIdentity {
             let same_server =
                 earlier().find(|other| other.to == exchange.to).filter(|_| registration.purpose.is_attempt());
             let same_call = earlier().find(|other| other.first().call_id == exchange.first().call_id);
-            let mut kept = same_server.is_some() || same_call.is_some();
+            let new_call_id =
+                same_server.is_some_and(|before| before.first().call_id != exchange.first().call_id);
+            let kept = (same_server.is_some() || same_call.is_some())
+                && !new_call_id
+                && same_call.is_none_or(|before| grows(before, exchange));
             if let Some(before) = same_server.filter(|before| is_new_call_id(case, before, exchange)) {
-                kept = false;
                 let draft = docket.draft(format!(
                     "{} with the Call-ID of packet {}",
                     exchange.what(&case.names),
@@ -53,8 +56,10 @@ impl Rule for RegisterIdentity {
                     format!("Call-ID {} (packet {})", exchange.first().call_id, exchange.first().packet());
                 docket.add(draft.seen(seen).message(before.first()).message(exchange.first()).fail());
             }
-            if let Some(before) = same_call.filter(|before| !grows(case, before, registration)) {
-                kept = false;
+            let stays = |before: &&ClientExchange<'_>| {
+                !grows(before, exchange) && !may_come_before(case, before, registration)
+            };
+            if let Some(before) = same_call.filter(stays) {
                 let (last, now) = (before.cseq().unwrap_or(0), exchange.cseq().unwrap_or(0));
                 let draft =
                     docket.draft(format!("{} with a CSeq number above {last}", exchange.what(&case.names)));
@@ -86,10 +91,15 @@ fn is_new_call_id(case: &Case<'_>, before: &ClientExchange<'_>, exchange: &Clien
 }
 
 /// At another server the same request may come again with its number (RFC 3263 section 4.3).
-/// What answers a challenge has not changed places with what was challenged.
-fn grows(case: &Case<'_>, before: &ClientExchange<'_>, registration: &Registration) -> bool {
+fn grows(before: &ClientExchange<'_>, exchange: &ClientExchange<'_>) -> bool {
+    exchange.cseq() > before.cseq() || (before.to != exchange.to && before.cseq() == exchange.cseq())
+}
+
+/// Whether the phone may have sent the two in the other order than they were seen: not with one number, and not the
+/// answer to a challenge before what was challenged.
+fn may_come_before(case: &Case<'_>, before: &ClientExchange<'_>, registration: &Registration) -> bool {
     let exchange = &case.client[registration.exchange];
-    exchange.cseq() > before.cseq()
-        || (registration.makes_good.is_none() && case.may_be_unordered(before, exchange))
-        || (before.to != exchange.to && before.cseq() == exchange.cseq())
+    registration.makes_good.is_none()
+        && before.cseq() != exchange.cseq()
+        && case.may_be_unordered(before, exchange)
 }

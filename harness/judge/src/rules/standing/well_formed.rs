@@ -1,6 +1,8 @@
 //! The phone's messages follow the grammar and carry what every message must: the defects that reading
 //! them finds (RFC 3261 sections 7, 8.1.1, 8.2.6, 20, 25).
 
+use sipfarm_core::sip::Method;
+
 use crate::case::{Case, Seen, SeenRef};
 use crate::finding::Finding;
 use crate::rules::Rule;
@@ -26,13 +28,15 @@ impl Rule for WellFormed {
         let mut docket = Docket::open(case, self);
         let mut told: Vec<(String, String)> = Vec::new();
         for message in case.messages.iter().filter(|message| case.names.is_phone(message.src)) {
-            let faults: Vec<String> = message.message.defects.iter().map(ToString::to_string).collect();
+            let defects = message.message.defects.iter().map(ToString::to_string);
+            let faults: Vec<String> = defects.chain(not_one_contact(message)).collect();
             if faults.is_empty() {
                 docket.kept(message.packets);
                 continue;
             }
             // A phone says the same thing wrong every time: once is enough.
-            let key = (message.what(), kinds(message));
+            let key =
+                (message.what(), format!("{}{}", kinds(message), message.message.values("Contact").len()));
             if !told.contains(&key) {
                 told.push(key);
                 let draft = docket.draft(format!("{} without a defect", message.what()));
@@ -54,6 +58,13 @@ impl Rule for WellFormed {
 
 fn kinds(message: &Seen<'_>) -> String {
     message.message.defects.iter().map(|defect| format!("{:?} ", defect.kind)).collect()
+}
+
+/// What is wrong with the Contact of a request that begins a call: it has exactly one (RFC 3261 section 8.1.1.8).
+fn not_one_contact(message: &Seen<'_>) -> Option<String> {
+    let addresses = message.message.values("Contact").len();
+    let begins = message.is_request(&Method::Invite) && message.to_tag.is_none();
+    (begins && addresses != 1).then(|| format!("Contact: {addresses} addresses, and exactly one is wanted"))
 }
 
 fn responses<'c, 'a>(case: &'c Case<'a>) -> impl Iterator<Item = (&'c SeenRef<'a>, &'c SeenRef<'a>)> {

@@ -139,9 +139,11 @@ impl Requirements {
 }
 
 /// Whether a tag (without its `@`) is meant as an id, be it right or misspelt: two letters, a hyphen
-/// or underscore, digits, and nothing else but letters after them.
+/// or underscore or nothing, digits, and nothing else but letters after them.
 pub fn looks_like_id(tag: &str) -> bool {
-    let Some((prefix, rest)) = tag.split_once(['-', '_']) else { return false };
+    let Some((prefix, rest)) = tag.split_once(['-', '_']).or_else(|| tag.split_at_checked(2)) else {
+        return false;
+    };
     let letters = rest.trim_start_matches(|c: char| c.is_ascii_digit());
     let has_digits = letters.len() < rest.len();
     let is_letters = |text: &str| text.chars().all(|c| c.is_ascii_alphabetic());

@@ -42,6 +42,8 @@ pub use crate::net::NetKind;
 
 /// The name of the far end where a step names it as it names a node.
 pub const FAR_END_NODE: &str = "far end";
+/// The tag of scenarios that are for phones with precedence only.
+pub const PRECEDENCE: &str = "precedence";
 
 /// How long the harness waits for what its own farm does. Not a time of the phone.
 const FARM_PATIENCE: Span = Span::from_secs(10);
@@ -87,6 +89,8 @@ pub struct World {
     early: Vec<Mark>,
     /// Since when events count: the beginning of the last trigger.
     since: Instant,
+    /// The line of that trigger.
+    since_line: Option<u32>,
     /// Whether a `When` has begun.
     triggered: bool,
     expected: u32,
@@ -158,6 +162,7 @@ impl World {
             self.triggered = true;
             self.calls.preempted.clear();
             self.since = self.lab.as_mut().map_or(Instant::EPOCH, Lab::now);
+            self.since_line = Some(self.line);
         }
     }
 
@@ -239,6 +244,7 @@ impl World {
     pub async fn react(&mut self) -> StepResult {
         self.wait(REACTION).await?;
         self.since = self.lab().await?.now();
+        self.since_line = Some(self.line);
         Ok(())
     }
 

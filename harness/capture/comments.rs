@@ -85,7 +85,8 @@ fn words(finding: &Finding, begun: Instant) -> String {
     let mut words = format!("{}: {}: {}", finding.verdict, rule(finding), finding.expectation());
     if let Some(window) = finding.window {
         let (from, to) = (window.from - begun, window.to - begun);
-        words += &format!("; allowed from {from:.3} to {to:.3} of the capture");
+        let kind = finding.window_kind;
+        words += &format!("; {kind} from {from:.3} to {to:.3} of the capture");
     }
     if finding.verdict != Verdict::Pass && !finding.seen.is_empty() {
         words += &format!("; seen: {}", finding.seen);

@@ -17,7 +17,7 @@ use crate::error::{Error, Exit, Result, clean};
 use crate::phone::profiles;
 use crate::report::{html, render_failure};
 use crate::requirements::Requirements;
-use crate::run::events::ScenarioResult;
+use crate::run::events::{ScenarioResult, Summary};
 use crate::run::record::{self, Header, Recorded, Scenario};
 
 /// Arguments of `sipfarm audit`.
@@ -90,7 +90,8 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
         (None, Some(scene)) => scene.profile.clone(),
         (None, None) => Profile::default(),
     };
-    let result = examine(args, &recording, scene.as_ref(), &profile);
+    let live = examine(args, &recording, scene.as_ref(), &profile);
+    let result = Scenario::of(&live, Path::new(""));
     let audit_seed = scene.as_ref().map_or(0, |scene| scene.seed);
     let audit = Audit {
         schema: "sipfarm.audit/2",
@@ -106,7 +107,7 @@ pub fn audit(args: &AuditArgs) -> Result<Exit> {
     match args.format {
         AuditFormat::Json => println!("{}", super::json(&audit)),
         AuditFormat::Text => print_text(args, &audit, &result),
-        AuditFormat::Html => print!("{}", page(result, &recording.timeline, audit_seed)),
+        AuditFormat::Html => print!("{}", page(&live, result, &recording.timeline, audit_seed)),
     }
     Ok(exit_of(audit.verdict))
 }
@@ -185,11 +186,16 @@ fn scene_of(mark: &Mark) -> Option<&Scene> {
 }
 
 /// The capture, judged, in the shape of a scenario's result, so that a failure looks the same.
-fn examine(args: &AuditArgs, recording: &Recording, scene: Option<&Scene>, profile: &Profile) -> Scenario {
+fn examine(
+    args: &AuditArgs,
+    recording: &Recording,
+    scene: Option<&Scene>,
+    profile: &Profile,
+) -> ScenarioResult {
     let timeline = &recording.timeline;
     let findings = judge(timeline, profile, recording.until);
     let mut result = ScenarioResult {
-        id: 0,
+        id: 1,
         feature: scene.map(|scene| scene.feature.clone().into()).unwrap_or_default(),
         feature_name: String::new(),
         line: scene.map_or(0, |scene| scene.line),
@@ -216,15 +222,17 @@ fn examine(args: &AuditArgs, recording: &Recording, scene: Option<&Scene>, profi
         trouble: None,
     };
     result.read(timeline);
-    Scenario::of(&result, Path::new(""))
+    result
 }
 
 /// The report of a run of that scenario alone.
-fn page(scenario: Scenario, timeline: &Timeline, seed: u64) -> String {
+fn page(live: &ScenarioResult, scenario: Scenario, timeline: &Timeline, seed: u64) -> String {
     let known = Requirements::load_embedded();
     let pages = BTreeMap::from([(scenario.id, html::page(&scenario, Ok(timeline), &known))]);
     let header = Header::new(seed, "capture", &scenario.phone, scenario.started);
-    let events = vec![record::Event::ScenarioFinished(Box::new(scenario))];
+    let summary = Summary::of(1, std::slice::from_ref(live), None, Span::ZERO);
+    let events =
+        vec![record::Event::ScenarioFinished(Box::new(scenario)), record::Event::Finished((&summary).into())];
     html::render(&Recorded { folder: PathBuf::new(), header, events }, &pages, &known)
 }
 

@@ -1,16 +1,16 @@
 //! What feature files are checked against before anything runs.
 
 use sipfarm_core::nearest::nearest;
-use sipfarm_core::profile::{LoadError, Profile, check_rule};
+use sipfarm_core::profile::{LoadError, Mlpp, Profile, check_rule};
 use sipfarm_judge::catalogue;
 
 use crate::error::{Diagnostic, Error, Result, count};
-use crate::farm::{FaultSpec, GroupSettings, Occurrence};
+use crate::farm::{FaultSpec, GroupSettings, NodeKind, Occurrence};
 use crate::lint::{Complaint, Facts, Settings, StepCatalogue};
 use crate::phone::profiles;
 use crate::requirements::Requirements;
 use crate::run::select::{Selected, Selection};
-use crate::world::World;
+use crate::world::{DNS_NODE, FAR_END_NODE, World};
 
 /// Reads, lints and selects.
 ///
@@ -41,7 +41,27 @@ pub fn with_facts<T>(use_them: impl FnOnce(&StepCatalogue, &Facts<'_>) -> T) -> 
         }),
     };
     let fault = |words: &str| words.parse::<FaultSpec>().map(|_| ()).map_err(Complaint::from);
+    let fault_at = |words: &str, node: &str| {
+        let kind = match node {
+            FAR_END_NODE => NodeKind::FarEnd,
+            DNS_NODE => NodeKind::Dns,
+            _ => NodeKind::Sip,
+        };
+        let fits = words.parse::<FaultSpec>().and_then(|fault| fault.fits(kind));
+        fits.map_err(|error| Complaint::from(error.to_string()))
+    };
     let rules = rules();
+    let level = |of: Option<&str>, level: &str| {
+        let profile = of.and_then(|name| profiles::find_for(name, &rules).ok());
+        let own = profile.map(|profile| profile.mlpp.levels).unwrap_or_default();
+        let known = || own.iter().map(String::as_str).chain(Mlpp::USUAL_LEVELS).chain(["none"]);
+        if known().any(|known| known.eq_ignore_ascii_case(level)) {
+            return Ok(());
+        }
+        let list = || format!("there are {}", known().collect::<Vec<_>>().join(", "));
+        let help = nearest(level, known()).map_or_else(list, |near| format!("did you mean {near}?"));
+        Err(Complaint { message: format!("{level:?} is no level of precedence"), help: Some(help) })
+    };
     let profile = |name: &str| {
         profiles::find_for(name, &rules).map(|_| ()).map_err(|error| Complaint::from(error.to_string()))
     };
@@ -62,6 +82,8 @@ pub fn with_facts<T>(use_them: impl FnOnce(&StepCatalogue, &Facts<'_>) -> T) -> 
     let facts = Facts {
         requirement: &requirement,
         fault: &fault,
+        fault_at: &fault_at,
+        level: &level,
         profile: &profile,
         settings: &settings,
         group: &group,
@@ -92,8 +114,8 @@ pub fn rules() -> Vec<&'static str> {
 /// the one that takes the fewest slips.
 fn nearest_id<'a>(id: &str, requirements: &'a Requirements) -> Option<&'a str> {
     let plain = |id: &str| {
-        let id = id.to_lowercase().replace('_', "-");
-        let (letters, rest) = id.split_once('-').unwrap_or((&id, ""));
+        let id = id.to_lowercase().replace(['_', '-'], "");
+        let (letters, rest) = id.split_at_checked(2).unwrap_or((&id, ""));
         (letters.to_owned(), rest.trim_start_matches('0').to_owned())
     };
     let ids = || requirements.iter().map(|requirement| requirement.id.as_str());

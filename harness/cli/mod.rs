@@ -5,6 +5,7 @@ mod audit;
 mod bundle;
 mod check;
 mod completions;
+mod conditions;
 mod coverage;
 mod explain;
 mod lint;

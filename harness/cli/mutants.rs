@@ -127,7 +127,7 @@ fn phones(defects: &[Defect]) -> impl Iterator<Item = Option<Defect>> {
 fn run_one(selected: Selected, defect: Option<Defect>, seed: u64) -> Result<Option<Vec<ScenarioResult>>> {
     let context = Context {
         net: NetKind::Virtual,
-        phone: PhoneChoice::Reference,
+        phone: PhoneChoice::Reference { name: None },
         link: None,
         defects: defect.into_iter().collect(),
         tap: None,

@@ -1,5 +1,6 @@
 //! Who is told of a run while it runs: its record in the bundle, and the reporters that were asked for.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, Stdout, Write};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::run::events::RunEvent;
 use crate::run::record::{Event, Recorder, Scenario, Summary};
 
 /// How a run is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum ReporterArg {
     /// A line for each scenario, and on a terminal what is running
     List,
@@ -43,10 +44,11 @@ impl Reporters {
     /// # Errors
     /// The bundle cannot be written.
     pub fn new(wanted: &[ReporterArg], bundle: &Bundle) -> Result<Self> {
+        let wanted: BTreeSet<ReporterArg> = wanted.iter().copied().collect();
         let unwritable = |source| Error::Unwritable { path: bundle.folder().to_owned(), source };
         let folder = bundle.folder().to_owned();
         let record = Recorder::create(&folder).map_err(unwritable)?;
-        Ok(Reporters { views: views(wanted, &folder), record, folder, unshown: None, unrecorded: None })
+        Ok(Reporters { views: views(&wanted, &folder), record, folder, unshown: None, unrecorded: None })
     }
 
     /// The run goes on without its record, and without a reader of its output.
@@ -121,28 +123,36 @@ impl View {
     }
 }
 
-fn views(wanted: &[ReporterArg], folder: &Path) -> Vec<View> {
-    let mut made: Vec<ReporterArg> = Vec::new();
-    let mut views = Vec::new();
-    for wanted in wanted {
-        if made.contains(wanted) {
-            continue;
-        }
-        made.push(*wanted);
-        // Only one can draw over what it has written, and only where nobody else writes between.
-        let style = match made.as_slice() {
-            [_] => Style::detect(),
-            _ => Style { live: false, ..Style::detect() },
-        };
-        let brief = |kind| View::Brief(Brief::new(kind, io::stdout(), style, folder.to_owned()));
-        views.push(match wanted {
-            ReporterArg::List => View::List(Terminal::new(io::stdout(), style, folder.to_owned())),
-            ReporterArg::Line => brief(Kind::Line),
-            ReporterArg::Dot => brief(Kind::Dot),
-            ReporterArg::Github => View::Github(Github { folder: folder.to_owned(), scenarios: Vec::new() }),
-        });
+/// That none of them writes into the lines of another.
+///
+/// # Errors
+/// One would.
+pub fn check_fit(wanted: &[ReporterArg]) -> Result<()> {
+    let other = wanted.iter().find(|other| matches!(other, ReporterArg::List | ReporterArg::Line));
+    match other {
+        Some(other) if wanted.contains(&ReporterArg::Dot) => Err(Error::usage(
+            format!(
+                "--reporter {}: dot writes into the lines of the other",
+                if *other == ReporterArg::List { "list,dot" } else { "line,dot" }
+            ),
+            "choose one of them; github goes with each",
+        )),
+        _ => Ok(()),
     }
-    views
+}
+
+fn views(wanted: &BTreeSet<ReporterArg>, folder: &Path) -> Vec<View> {
+    // Only who writes alone can draw over what it has written.
+    let alone = wanted.iter().filter(|wanted| **wanted != ReporterArg::Github).count() == 1;
+    let style = Style { live: alone && Style::detect().live, ..Style::detect() };
+    let brief = |kind| View::Brief(Brief::new(kind, io::stdout(), style, folder.to_owned()));
+    let view = |wanted: &ReporterArg| match wanted {
+        ReporterArg::List => View::List(Terminal::new(io::stdout(), style, folder.to_owned())),
+        ReporterArg::Line => brief(Kind::Line),
+        ReporterArg::Dot => brief(Kind::Dot),
+        ReporterArg::Github => View::Github(Github { folder: folder.to_owned(), scenarios: Vec::new() }),
+    };
+    wanted.iter().map(view).collect()
 }
 
 /// The end is told in full once, by the first that writes for people.

@@ -10,18 +10,18 @@ use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use sipfarm_core::Span;
-use sipfarm_ua::Defect;
 
 use super::asked::{Wish, wishes};
 use super::check::check;
+use super::conditions::{Conditions, written};
 use super::repeat::{CommandOf, Repetition, repeat};
 use super::report::open;
 use super::report_bugs;
-use super::reporters::{ReporterArg, Reporters};
-use super::stage::{Stage, StageArgs};
+use super::reporters::{ReporterArg, Reporters, check_fit as check_reporters};
+use super::stage::Stage;
 use crate::capture::tap::{Tap, TapError};
 use crate::error::{Error, Exit, Result, bug, count};
-use crate::net::{Link, NetKind};
+use crate::net::NetKind;
 use crate::phone::Desk;
 use crate::run::bundle::{Bundle, CAPTURES};
 use crate::run::events::{RunEvent, ScenarioResult, Started, Summary};
@@ -39,24 +39,16 @@ pub struct RunArgs {
     /// Feature files, folders, or FILE:LINE for one scenario [default: features]
     paths: Vec<String>,
     #[command(flatten)]
-    stage: StageArgs,
-    /// Have the reference phone do something wrong; `sipfarm mutants --list` names the defects
-    #[arg(long = "defect", value_name = "NAME")]
-    defects: Vec<Defect>,
-    /// A worse link between phone and farm than a cable, in the simulated network: what every packet takes,
-    /// what it takes at most on top, how many are lost, arrive twice or are overtaken, such as
-    /// delay=40ms,jitter=20ms,loss=5%,duplicate=2%,reorder=1%
-    #[arg(long, value_name = "PROPERTY=VALUE,…")]
-    link: Option<Link>,
+    conditions: Conditions,
     /// Only scenarios with these tags, such as "@YL-04 and not @slow"
     #[arg(long, value_name = "EXPR")]
     tags: Option<String>,
     /// Only scenarios whose name, rule, feature or path has this in it
     #[arg(short = 'k', value_name = "TEXT")]
     text: Option<String>,
-    /// What everything random is drawn from
-    #[arg(long, default_value_t = 1, value_parser = super::whole_number)]
-    seed: u64,
+    /// What everything random is drawn from [default: 1, with --failed that of the bundle]
+    #[arg(long, value_parser = super::whole_number)]
+    seed: Option<u64>,
     /// Run everything with so many seeds, from --seed on, and tell which verdicts depend on the seed; of the
     /// seeds after the first, only captures of scenarios that did not simply pass are kept, ten of each at most
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -64,10 +56,6 @@ pub struct RunArgs {
     /// How many scenarios may run at once [default: all on real sockets, in virtual time one]
     #[arg(long, value_parser = super::at_least_one)]
     jobs: Option<u32>,
-    /// Multiply the policy times of scenarios with the tag @time-scale, which the timers of RFC 3261 are not,
-    /// from 0.1 to 1 [default: what the profile says, else 0.1 on real sockets, in virtual time 1]
-    #[arg(long, value_name = "SCALE", value_parser = super::time_scale)]
-    time_scale: Option<f64>,
     /// How many seconds one scenario may take as a whole on real sockets; one that takes longer is ended and is
     /// inconclusive
     #[arg(long, value_name = "SECONDS", default_value_t = SCENARIO_LIMIT_S, value_parser = super::at_least_one)]
@@ -78,7 +66,8 @@ pub struct RunArgs {
     /// Only one of several even parts of what is selected, such as 2/5; `sipfarm merge` joins their bundles
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Only what did not end well in that bundle [default: captures/latest]
+    /// Only what did not end well in that bundle, as it ran there: with its phone, its network, its defects, its link
+    /// and its seed, unless other ones are asked for [default: captures/latest, the last run without --out]
     #[arg(long, value_name = "BUNDLE", num_args = 0..=1, default_missing_value = "captures/latest", conflicts_with = "paths")]
     failed: Option<PathBuf>,
     /// Try what did not end well again, so often at most, on real sockets; every try is kept, and a scenario that ends
@@ -111,6 +100,10 @@ impl RunArgs {
         &self.paths
     }
 
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
     /// Whether it says where the bundle goes.
     pub fn has_folder(&self) -> bool {
         self.out.is_some()
@@ -124,17 +117,22 @@ const SCENARIO_LIMIT_S: u32 = 7_200;
 ///
 /// # Errors
 /// Nothing could be run: a mistake in the arguments or the feature files, or an unfit lab.
-pub fn run(args: RunArgs) -> Result<Exit> {
+pub fn run(mut args: RunArgs) -> Result<Exit> {
     let selection = Selection {
-        paths: match &args.failed {
-            Some(bundle) => failed_in(bundle)?,
+        paths: match args.failed.clone() {
+            Some(bundle) => as_in(&bundle, &mut args)?,
             None => args.paths.clone(),
         },
         tags: args.tags.as_deref().map(str::parse::<TagExpression>).transpose()?,
         text: args.text.clone(),
     };
-    let stage = args.stage.stage()?;
-    check_fits(&args, &stage)?;
+    let stage = args.conditions.stage.stage()?;
+    args.conditions.check_fit(&stage)?;
+    check_reporters(&args.reporters)?;
+    if args.retries > 0 && stage.net == NetKind::Virtual {
+        let why = "--retries is for real sockets: in virtual time the same seed gives the same packets again";
+        return Err(Error::usage(why, "try other seeds with --repeat N, or run with --net loopback"));
+    }
     let (mut selected, warnings) = check(&selection)?;
     if let Some(shard) = args.shard {
         selected.shard(shard)?;
@@ -153,7 +151,7 @@ pub fn run(args: RunArgs) -> Result<Exit> {
     }
     let bundle = Arc::new(open_bundle(&args, &stage)?);
     let tries = Tries::new(args.retries, args.flaky == FlakyArg::Pass);
-    let (command, lab) = (repeat_command(&args, &stage), stage.lab.clone());
+    let (command, lab) = (repeat_command(&stage, &args.conditions), stage.lab.clone());
     let context = Arc::new(context(&args, stage, &bundle, &tries)?);
     let plan = Planned { args, selected, context, bundle, command, lab };
     let ran = run_selected(&plan, tries)?;
@@ -175,30 +173,6 @@ struct Planned {
     lab: Option<String>,
 }
 
-/// That the options fit each other, and the place.
-fn check_fits(args: &RunArgs, stage: &Stage) -> Result<()> {
-    if args.link.is_some() && stage.net == NetKind::Loopback {
-        let why = "--link is for the simulated network: the loopback interface of the kernel delays and loses nothing";
-        return Err(Error::usage(why, "leave --link out, or run with --net virtual"));
-    }
-    if args.retries > 0 && stage.net == NetKind::Virtual {
-        let why = "--retries is for real sockets: in virtual time the same seed gives the same packets again";
-        return Err(Error::usage(why, "try other seeds with --repeat N, or run with --net loopback"));
-    }
-    if let (Some(_), PhoneChoice::Profile { profile, .. }, NetKind::Loopback) =
-        (args.time_scale, &stage.phone, stage.net)
-        && profile.control.driver == "process"
-    {
-        let id = &profile.id;
-        let why = format!("--time-scale cannot shorten the times of a program: they are what \"{id}\" says");
-        return Err(Error::usage(
-            why,
-            "leave it out, or write time_scale into the profile, and let the program's files follow",
-        ));
-    }
-    Ok(())
-}
-
 /// What all scenarios of the run share.
 fn context(args: &RunArgs, stage: Stage, bundle: &Arc<Bundle>, tries: &Tries) -> Result<Context> {
     let Stage { net, phone, .. } = stage;
@@ -206,18 +180,18 @@ fn context(args: &RunArgs, stage: Stage, bundle: &Arc<Bundle>, tries: &Tries) ->
         NetKind::Virtual => None,
         NetKind::Loopback => open_tap()?,
     };
-    let (captures, first, number) = (Arc::clone(bundle), args.seed, tries.number());
+    let (captures, first, number) = (Arc::clone(bundle), args.seed(), tries.number());
     // The reference phone answers for itself, and reads no terminal.
     let may_ask = net != NetKind::Virtual && matches!(phone, PhoneChoice::Profile { .. });
     Ok(Context {
         net,
         phone,
-        link: args.link,
-        defects: args.defects.iter().copied().collect(),
+        link: args.conditions.link,
+        defects: args.conditions.defects.iter().copied().collect(),
         tap,
         program: super::this_program()?,
         desk: may_ask.then(Desk::at_terminal).flatten(),
-        time_scale: args.time_scale,
+        time_scale: args.conditions.time_scale,
         scenario_limit: (net != NetKind::Virtual).then(|| Span::from_secs(args.scenario_limit.into())),
         capture_of: Box::new(move |place: &Place| {
             Some(match number.load(Ordering::Relaxed) {
@@ -233,12 +207,12 @@ fn context(args: &RunArgs, stage: Stage, bundle: &Arc<Bundle>, tries: &Tries) ->
 fn run_again(plan: Planned, (first, results): &(Exit, Vec<ScenarioResult>)) -> Result<Exit> {
     let Planned { args, selected, context, bundle, command, .. } = plan;
     let begun = Instant::now();
-    let mut repeats = Repeats::new(args.seed);
-    repeats.add(args.seed, results, *first);
+    let mut repeats = Repeats::new(args.seed());
+    repeats.add(args.seed(), results, *first);
     let repetition = Repetition {
         selected,
         context,
-        seeds: args.seed.saturating_add(1)..args.seed.saturating_add(args.repeat),
+        seeds: args.seed().saturating_add(1)..args.seed().saturating_add(args.repeat),
         jobs: args.jobs.map(|jobs| jobs as usize),
         command,
     };
@@ -249,15 +223,29 @@ fn run_again(plan: Planned, (first, results): &(Exit, Vec<ScenarioResult>)) -> R
     Ok(if interrupted { repeats.exit.or(Exit::Interrupted) } else { repeats.exit })
 }
 
-/// The places of what did not end well in a bundle.
-fn failed_in(bundle: &Path) -> Result<Vec<String>> {
+/// The places of what did not end well in a bundle. Where no other conditions are asked for, those of the bundle hold.
+fn as_in(bundle: &Path, args: &mut RunArgs) -> Result<Vec<String>> {
     let recorded = open(bundle)?;
     let failed = failed(&recorded);
     if failed.is_empty() {
         let filter = format!("ended badly in {}", bundle.display());
         return Err(Error::NothingSelected { of: recorded.scenarios().len(), filter });
     }
-    eprintln!("note: {} was made by: {}", bundle.display(), recorded.header.command.join(" "));
+    let header = &recorded.header;
+    eprintln!("note: {} was made by:{}", bundle.display(), written(&header.command));
+    args.seed = args.seed.or(Some(header.seed));
+    match &header.conditions {
+        _ if !args.conditions.are_default() => {
+            eprintln!("note: what follows runs with the options given now")
+        }
+        Some(words) => args.conditions = Conditions::of(words)?,
+        None => {
+            return Err(Error::usage(
+                format!("{} holds runs with different options", bundle.display()),
+                "name the bundle of one of them, or the options with which to run again, such as --phone reference",
+            ));
+        }
+    }
     Ok(failed)
 }
 
@@ -265,7 +253,7 @@ fn run_selected(plan: &Planned, tries: Tries) -> Result<(Exit, Vec<ScenarioResul
     let Planned { args, context, bundle, .. } = plan;
     let mut selected = plan.selected.clone();
     let count = selected.scenarios.len();
-    let started = Started { lab: plan.lab.clone(), ..Started::new(args.seed, context.net.as_str(), count) };
+    let started = Started { lab: plan.lab.clone(), ..Started::new(args.seed(), context.net.as_str(), count) };
     let telling = Rc::new(Telling {
         reporters: RefCell::new(Reporters::new(&args.reporters, bundle)?),
         tries,
@@ -279,7 +267,7 @@ fn run_selected(plan: &Planned, tries: Tries) -> Result<(Exit, Vec<ScenarioResul
         let execution = Execution {
             selected: selected.clone(),
             context: Arc::clone(context),
-            seed: args.seed,
+            seed: args.seed(),
             jobs: args.jobs.map(|jobs| jobs as usize),
             repeat: Box::new(move |place| command(place)),
             keep: Keep::All,
@@ -350,11 +338,12 @@ fn open_bundle(args: &RunArgs, stage: &Stage) -> Result<Bundle> {
         Some(folder) => Bundle::create_at(folder)?,
         None => Bundle::create_below(Path::new(CAPTURES), &stamp())?,
     };
-    let mut header = Header::new(args.seed, stage.net.as_str(), &stage.asked, wall_clock());
+    let mut header = Header::new(args.seed(), stage.net.as_str(), &stage.asked, wall_clock());
     if let Some(lab) = &stage.lab {
         header.lab.clone_from(lab);
     }
     header.shard = args.shard;
+    header.conditions = Some(args.conditions.words());
     if let PhoneChoice::Profile { profile, .. } = &stage.phone {
         header.profile = Some((**profile).clone());
     }
@@ -388,17 +377,8 @@ fn list(selected: &Selected) -> Exit {
 }
 
 /// The command that repeats one scenario of this run.
-fn repeat_command(args: &RunArgs, stage: &Stage) -> CommandOf {
-    let mut options = stage.options.clone();
-    if let Some(link) = &args.link {
-        options += &format!(" --link {link}");
-    }
-    if let Some(scale) = args.time_scale {
-        options += &format!(" --time-scale {scale}");
-    }
-    for defect in &args.defects {
-        options += &format!(" --defect {defect}");
-    }
+fn repeat_command(stage: &Stage, conditions: &Conditions) -> CommandOf {
+    let options = written(&conditions.words_in(stage));
     Arc::new(move |place| {
         format!("sipfarm run {}:{}{options} --seed {}", place.feature, place.line, place.run_seed)
     })

@@ -6,6 +6,7 @@ use super::check::profile;
 use crate::error::{Error, Result};
 use crate::net::NetKind;
 use crate::phone::lab::{Inventory, LabPhone, REFERENCE};
+use crate::phone::profiles;
 use crate::world::PhoneChoice;
 
 /// Options that say where and with which phone.
@@ -34,8 +35,8 @@ pub struct Stage {
     pub asked: String,
     /// The lab's name, where it has an inventory.
     pub lab: Option<String>,
-    /// The options that ask for the same again, each after a blank.
-    pub options: String,
+    /// The words that ask for the same again.
+    pub words: Vec<String>,
 }
 
 impl StageArgs {
@@ -50,33 +51,45 @@ impl StageArgs {
         }
     }
 
+    /// The words that ask for the same again; none where none was given.
+    pub fn words(&self) -> Vec<String> {
+        words(self.lab.as_deref(), self.phone.as_deref(), self.net)
+    }
+
     fn without_lab(&self) -> Result<Stage> {
         let net = self.net.unwrap_or(NetKind::Virtual);
         let asked = self.phone.clone().unwrap_or_else(|| REFERENCE.to_owned());
         let phone = match asked.as_str() {
-            REFERENCE => PhoneChoice::Reference,
+            REFERENCE => PhoneChoice::Reference { name: None },
             name => PhoneChoice::of(profile(name)?),
         };
-        let mut options = option("net", self.net.map(NetKind::as_str));
-        options += &option("phone", self.phone.as_deref());
-        Ok(Stage { net, phone, asked, lab: None, options })
+        Ok(Stage { net, phone, asked, lab: None, words: self.words() })
     }
 
     fn in_lab(&self, file: &Path) -> Result<Stage> {
         let help = "fixtures/labs/README.md explains labs";
         let lab = Inventory::load(file).map_err(|error| Error::usage(error.to_string(), help))?;
         let chosen = self.of_lab(file, &lab)?;
+        if profiles::is_file(&chosen.profile) && !Path::new(&chosen.profile).is_file() {
+            return Err(Error::usage(
+                format!(
+                    "{}: the phone `{}` has the profile {}, which is not there",
+                    file.display(),
+                    chosen.name,
+                    chosen.profile
+                ),
+                "a path in a lab counts from the folder of the lab; `sipfarm new profile` writes a profile",
+            ));
+        }
         let phone = match chosen.profile.as_str() {
-            REFERENCE => PhoneChoice::Reference,
+            REFERENCE => PhoneChoice::Reference { name: Some(chosen.name.clone()) },
             held_to => {
                 PhoneChoice::Profile { name: chosen.name.clone(), profile: Box::new(profile(held_to)?) }
             }
         };
-        let mut options = option("lab", Some(&file.display().to_string()));
-        options += &option("phone", Some(&chosen.name));
-        options += &option("net", self.net.map(NetKind::as_str));
         let net = self.net.unwrap_or(lab.net);
-        Ok(Stage { net, phone, asked: chosen.name.clone(), lab: Some(lab.id), options })
+        let words = words(Some(file), Some(&chosen.name), self.net);
+        Ok(Stage { net, phone, asked: chosen.name.clone(), lab: Some(lab.id), words })
     }
 
     fn of_lab<'a>(&self, file: &Path, lab: &'a Inventory) -> Result<&'a LabPhone> {
@@ -95,6 +108,10 @@ impl StageArgs {
     }
 }
 
-fn option(name: &str, value: Option<&str>) -> String {
-    value.map(|value| format!(" --{name} {}", crate::report::quoted(value))).unwrap_or_default()
+/// The words that ask for a place and a phone.
+fn words(lab: Option<&Path>, phone: Option<&str>, net: Option<NetKind>) -> Vec<String> {
+    let lab = lab.map(|file| file.display().to_string());
+    let options = [("--lab", lab.as_deref()), ("--phone", phone), ("--net", net.map(NetKind::as_str))];
+    let given = options.into_iter().filter_map(|(name, value)| Some([name, value?]));
+    given.flatten().map(str::to_owned).collect()
 }

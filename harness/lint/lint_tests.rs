@@ -17,7 +17,12 @@ fn diagnose_files(files: &[(&str, &str)]) -> Vec<Diagnostic> {
     };
     let facts = Facts {
         requirement: &known(&["YL-04"]),
-        fault: &known(&["silent"]),
+        fault: &known(&["silent", "media-loss"]),
+        fault_at: &|fault, node| match (fault, node) {
+            ("silent", "far end") => Err(Complaint::from("it does nothing there")),
+            _ => Ok(()),
+        },
+        level: &|_, level| known(&["flash", "none"])(level),
         profile: &known(&["rfc3261"]),
         settings: &|_, settings| {
             let unknown = settings
@@ -180,7 +185,7 @@ fn names_that_nobody_bears_are_found() {
     assert_eq!(codes(&format!("@yl-04 @qa-17\n{}", with_step("And a phone"))), ["unknown-requirement 1:1"]);
     assert_eq!(
         codes(&format!("@time_scale @time-scale @a-scale\n{}", with_step("And a phone"))),
-        ["tag-time-scale 1:1"]
+        ["tag-misspelt 1:1"]
     );
     assert_eq!(codes(&format!("@retry(3).after(1s)\n{}", with_step("And a phone"))), ["tag-retry 1:1"]);
     let farmless = "Feature: F\n  Scenario: s\n    Given a phone\n    When the phone dials the far end\n    Then the phone sends INVITE to \"primary\"\n";

@@ -31,6 +31,10 @@ pub struct Facts<'a> {
     pub requirement: Check<'a>,
     /// Whether the words of a fault can be read, as `status code=503`.
     pub fault: Check<'a>,
+    /// Whether such a fault, which can be read, does something at the node of that name.
+    pub fault_at: &'a dyn Fn(&str, &str) -> Result<(), Complaint>,
+    /// Whether the profile of that name, or any phone, has that level of precedence.
+    pub level: &'a dyn Fn(Option<&str>, &str) -> Result<(), Complaint>,
     /// Whether a profile of that name exists.
     pub profile: Check<'a>,
     /// Whether the profile of that name, or the usual one, takes these settings, as dotted paths and values; the place

@@ -1,12 +1,15 @@
 //! Steps that are sound each, and make no sense together.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use gherkin::{Step, StepType};
 use regex::Regex;
 
 use super::FileLint;
+use super::steps::{DECLARES_NODES, Name, quoted};
 use crate::steps::misfit;
+use crate::world::FAR_END_NODE;
 
 /// The phone sends that to these, perhaps within so many seconds.
 static SENDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -44,6 +47,62 @@ impl FileLint<'_> {
         }
     }
 
+    /// A step that declares nodes names each once; a later one stands instead of the earlier.
+    pub(super) fn nodes_twice(&mut self, steps: &[&Step]) {
+        for step in steps.iter().filter(|step| step.value.starts_with(DECLARES_NODES)) {
+            let mut known = BTreeSet::new();
+            for word in quoted(&step.value) {
+                if known.insert(word.text.clone()) {
+                    continue;
+                }
+                let message = format!("the node \"{}\" is there twice", word.text);
+                let place = self.place_of(step.position.line, &format!("\"{}\"", word.text));
+                let help = "name each node once, as in  a farm with servers \"primary\" and \"secondary\"";
+                self.add(step.position.line, "node-twice", message, Some(help)).place = place;
+            }
+        }
+    }
+
+    /// A fault that can be read must do something at the node that has it.
+    pub(super) fn fault_at_node(&mut self, step: &Step, nodes: &[String]) {
+        let words = quoted(&step.value);
+        let [node, fault, ..] = words.as_slice() else { return };
+        let is_known = node.text == FAR_END_NODE || nodes.contains(&node.text);
+        if fault.kind != Name::Fault || !is_known || (self.facts.fault)(&fault.text).is_err() {
+            return;
+        }
+        let Err(complaint) = (self.facts.fault_at)(&fault.text, &node.text) else { return };
+        let place = self.place_of(step.position.line, &format!("\"{}\"", fault.text));
+        self.add(step.position.line, "fault-without-effect", complaint.message, complaint.help.as_deref())
+            .place = place;
+    }
+
+    /// Levels of precedence are those of the phone's profile, or the usual ones.
+    pub(super) fn levels(&mut self, steps: &[&Step]) {
+        let set = |step: &&&Step| {
+            step.table.iter().flat_map(|table| &table.rows).flatten().any(|cell| cell == "mlpp.levels")
+        };
+        if steps.iter().any(|step| set(&step)) {
+            return;
+        }
+        let named = steps.iter().flat_map(|step| quoted(&step.value)).find(|word| word.kind == Name::Profile);
+        for step in steps {
+            for level in levels_of(step) {
+                let Err(complaint) =
+                    (self.facts.level)(named.as_ref().map(|word| word.text.as_str()), &level)
+                else {
+                    continue;
+                };
+                let line = match &step.table {
+                    Some(_) => self.row_of(step, &level, 0),
+                    None => step.position.line,
+                };
+                let place = self.place_of(line, &level);
+                self.add(line, "unknown-level", complaint.message, complaint.help.as_deref()).place = place;
+            }
+        }
+    }
+
     /// The calls of a table must be able to stand on one line.
     pub(super) fn calls_of_table(&mut self, step: &Step) {
         let Err(problem) = misfit(step) else { return };
@@ -54,4 +113,19 @@ impl FileLint<'_> {
         let place = self.place_of(line, cell.map_or(&step.value, String::as_str));
         self.add(line, "calls-impossible", problem, None).place = place;
     }
+}
+
+/// The levels of precedence that a step names, in its sentence and below `precedence` in its table.
+fn levels_of(step: &Step) -> Vec<String> {
+    static LEVEL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#"(?:^an? |\band an? )([a-z0-9-]+) call "|\b(?:with|has) precedence ([a-z0-9-]+)|call "[^"]+" to ([a-z0-9-]+)$"#).ok()
+    });
+    let said = LEVEL.as_ref().into_iter().flat_map(|form| form.captures_iter(&step.value));
+    let said = said.filter_map(|found| Some(found.iter().skip(1).flatten().next()?.as_str().to_owned()));
+    let rows = step.table.as_ref().map(|table| table.rows.as_slice()).unwrap_or_default();
+    let column = rows.first().and_then(|head| head.iter().position(|heading| heading == "precedence"));
+    let cells = column
+        .into_iter()
+        .flat_map(|column| rows.iter().skip(1).filter_map(move |row| row.get(column).cloned()));
+    said.chain(cells).collect()
 }

@@ -38,7 +38,7 @@ pub const METHODS: &[&str] = &[
 ];
 
 /// How a step that declares nodes begins.
-const DECLARES_NODES: &str = "a farm with server";
+pub(super) const DECLARES_NODES: &str = "a farm with server";
 
 /// How a step begins that adds the node `dns`.
 const DECLARES_DNS: &str = "DNS for ";
@@ -75,11 +75,14 @@ impl FileLint<'_> {
         self.before_any_when(&all);
         self.impossible_windows(&all);
         let calls: Vec<String> = all.iter().flat_map(|step| declared_calls(step)).collect();
+        self.nodes_twice(&all);
+        self.levels(&all);
         for step in all {
             self.matches_one(step);
             self.times(step);
             self.counts(step);
             self.names(step, &nodes, &calls);
+            self.fault_at_node(step, &nodes);
             self.settings(step);
             self.methods(step);
             self.codes(step);
@@ -131,6 +134,12 @@ impl FileLint<'_> {
         diagnostic.message = "no step matches".to_owned();
         let others = [StepType::Given, StepType::When, StepType::Then];
         let other = others.into_iter().find(|ty| !self.steps.matching(*ty, &step.value).is_empty());
+        let straight = step.value.replace(['“', '”', '„', '‟', '«', '»'], "\"");
+        let is_straight = straight != step.value && !self.steps.matching(step.ty, &straight).is_empty();
+        if is_straight {
+            diagnostic.help = vec![format!("write straight quotes:  {straight}")];
+            return diagnostic;
+        }
         diagnostic.help = match (other, self.steps.nearest(&step.value)) {
             (Some(ty), _) => {
                 vec![format!("this is a `{}` step, and stands here as `{}`", keyword(ty), keyword(step.ty))]
@@ -449,7 +458,7 @@ fn check_header(field: &str) -> Result<(), Complaint> {
 
 /// What a quoted word names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Name {
+pub(super) enum Name {
     Node,
     Fault,
     Profile,
@@ -461,12 +470,12 @@ enum Name {
     Text,
 }
 
-struct Quoted {
-    text: String,
-    kind: Name,
+pub(super) struct Quoted {
+    pub text: String,
+    pub kind: Name,
 }
 
-fn quoted(text: &str) -> Vec<Quoted> {
+pub(super) fn quoted(text: &str) -> Vec<Quoted> {
     let mut words = Vec::new();
     let mut before = "";
     let mut last = Name::Node;

@@ -3,14 +3,26 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
+use sipfarm_core::nearest::distance;
 
 use super::{Complaint, FileLint};
 use crate::requirements::is_meant_as_id;
-use crate::world::TIME_SCALE;
+use crate::world::{PRECEDENCE, TIME_SCALE};
 
 /// The letters of a tag, which a slip leaves as they are.
 fn letters(tag: &str) -> String {
     tag.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase()
+}
+
+/// Tags that mean something, and what one that is only like them does not do.
+const MEANT: [(&str, &str); 2] =
+    [(TIME_SCALE, "shortens no times"), (PRECEDENCE, "does not set a phone without precedence aside")];
+
+/// What to say of a tag that is nearly one of them.
+fn meant(tag: &str) -> Option<Complaint> {
+    let is_near = |known: &str| letters(tag) == letters(known) || distance(tag, known) == 1;
+    let (known, what) = MEANT.into_iter().find(|(known, _)| tag != *known && is_near(known))?;
+    Some(Complaint { message: format!("@{tag} {what}"), help: Some(format!("write @{known}")) })
 }
 
 impl FileLint<'_> {
@@ -29,14 +41,8 @@ impl FileLint<'_> {
                     Some(("tag-retry", "a failure is a fact; it is not tried away".into()))
                 } else if is_meant_as_id(tag) || ID.as_ref().is_some_and(|form| form.is_match(tag)) {
                     (self.facts.requirement)(tag).err().map(|complaint| ("unknown-requirement", complaint))
-                } else if tag != TIME_SCALE && letters(tag) == letters(TIME_SCALE) {
-                    let message = format!("@{tag} shortens no times");
-                    Some((
-                        "tag-time-scale",
-                        Complaint { message, help: Some(format!("write @{TIME_SCALE}")) },
-                    ))
                 } else {
-                    None
+                    meant(tag).map(|complaint| ("tag-misspelt", complaint))
                 };
                 found.extend(complaint.map(|(code, complaint)| (at + 1, format!("@{tag}"), code, complaint)));
             }

@@ -90,7 +90,7 @@ impl<W: Write> Brief<W> {
         let letter = match label {
             "PASS" => ".",
             "SKIP" => "-",
-            "INCO" => "?",
+            "INCO" | "NOEX" => "?",
             "FLAKY" => "~",
             other => &other[..1],
         };
@@ -193,7 +193,10 @@ mod tests {
         let text = shown(Kind::Line, Style::PLAIN, &verdicts, false);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 11, "{text}");
-        assert_eq!(lines[4], "FAIL  018  scenario 18  features/a.feature:3   something else");
+        assert_eq!(
+            lines[4],
+            "FAIL  018  scenario 18  features/a.feature:3   something else; expected something"
+        );
         assert_eq!(lines[5], "20/40  19 passed  1 failed");
         assert!(!text.contains(['\x1b', '\r']), "{text}");
     }

@@ -39,7 +39,7 @@ impl Style {
         let code = match label {
             "PASS" => 32,
             "FAIL" | "BUG" | "LAB" | "ERROR" => 31,
-            "INCO" | "WARN" | "FLAKY" | FIXED => 33,
+            "INCO" | "NOEX" | "WARN" | "FLAKY" | FIXED => 33,
             _ => 2,
         };
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }

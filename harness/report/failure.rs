@@ -1,14 +1,18 @@
 //! A scenario that did not pass, in full: what was expected, what was seen, in which packets, why
 //! the nearest do not count, which rule says so, and how to see it again.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sipfarm_core::Span;
-use sipfarm_judge::Verdict;
+use sipfarm_judge::{Verdict, WindowKind};
 
 use super::text::{FIXED, after, clean, label, seconds};
-use crate::run::record::{FailedStep, Finding, Nearest, Scenario, UnexpectedPass};
+use crate::run::record::{FailedStep, Finding, Nearest, Origin, Scenario, UnexpectedPass};
+
+/// So many findings of one rule are told in full in a text: the next are mostly its consequences.
+const TOLD_OF_A_RULE: usize = 3;
 
 /// A scenario that did not pass, as every view tells it.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +44,8 @@ pub struct Account<'a> {
     pub line: u32,
     /// The step, in the author's words; none for a standing rule.
     pub step: Option<String>,
-    /// When it was allowed to happen.
-    pub allowed: Option<Allowed>,
+    /// When it was allowed to happen, forbidden, or to last.
+    pub window: Option<Counted>,
     /// By how much it missed the window: late, or when negative early. None when it was in time, or never came.
     pub missed_by: Option<Span>,
     /// The packet to look at.
@@ -50,7 +54,9 @@ pub struct Account<'a> {
 
 /// A window, counted from what the author counts from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Allowed {
+pub struct Counted {
+    /// What it says.
+    pub kind: WindowKind,
     /// The first instant.
     pub from: Span,
     /// The last one.
@@ -110,16 +116,17 @@ impl<'a> Failure<'a> {
 
 impl<'a> Account<'a> {
     fn of(scenario: &Scenario, finding: &'a Finding) -> Self {
-        let taken = finding.line.and_then(|line| scenario.steps.iter().find(|step| step.line == line));
+        let taken = finding.line.and_then(|line| scenario.step_at(line));
         let step = taken.map(|step| sentence(&step.keyword, &step.text)).or_else(|| finding.step.clone());
         Account {
             finding,
             line: finding.line.unwrap_or(scenario.line),
             step,
-            allowed: finding.window.map(|window| Allowed {
+            window: finding.window.map(|window| Counted {
+                kind: window.kind,
                 from: window.from - finding.since,
                 to: window.to - finding.since,
-                counted_from: counted_from(scenario, finding.since),
+                counted_from: counted_from(scenario, finding),
             }),
             missed_by: finding.missed_by().filter(|_| finding.verdict == Verdict::Fail),
             packet: finding.telling_packet(),
@@ -134,10 +141,10 @@ impl<'a> Account<'a> {
             let word = if missed > Span::ZERO { "late" } else { "early" };
             text += &format!(", {word} by {}", seconds(missed.abs()));
         }
-        if packets.is_empty() || seen.contains("(packet") {
-            text
-        } else {
-            format!("{text} ({})", packet_list(packets))
+        match packets.as_slice() {
+            [] => text,
+            _ if seen.contains("(packet") => text,
+            _ => format!("{text} ({}{})", what_packets_show(self.finding), packet_list(packets)),
         }
     }
 
@@ -154,8 +161,20 @@ impl<'a> Account<'a> {
 pub fn render_failure(scenario: &Scenario, bundle: &Path) -> String {
     let failure = Failure::of(scenario, bundle);
     let mut text = headline(scenario);
+    let mut times: BTreeMap<(&str, Verdict), usize> = BTreeMap::new();
     for account in &failure.accounts {
-        text += &render_account(scenario, account);
+        let again = times.entry((account.finding.rule.as_str(), account.finding.verdict)).or_default();
+        *again += 1;
+        if *again <= TOLD_OF_A_RULE {
+            text += &render_account(scenario, account);
+        }
+    }
+    for ((rule, verdict), times) in times.into_iter().filter(|(_, times)| *times > TOLD_OF_A_RULE) {
+        let more = format!(
+            "{rule}: {verdict} {} times more; the report of the bundle has all",
+            times - TOLD_OF_A_RULE
+        );
+        line(&mut text, "more", &more);
     }
     if let Some(step) = failure.stopped {
         text += &place(scenario, if step.line > 0 { step.line } else { scenario.line });
@@ -222,10 +241,17 @@ pub fn reason(result: &Scenario) -> Option<String> {
     if matches!(result.verdict, Verdict::Pass) {
         return None;
     }
-    let finding = result.findings.iter().find(|finding| finding.verdict == result.verdict);
-    let seen = finding.map(|finding| finding.seen.clone()).filter(|seen| !seen.is_empty());
-    seen.or_else(|| result.failed_step.as_ref().map(|step| step.message.clone()))
+    let finding = told(result).into_iter().find(|finding| finding.verdict == result.verdict);
+    finding
+        .map(in_a_line)
+        .or_else(|| result.failed_step.as_ref().map(|step| step.message.clone()))
         .or_else(|| (result.verdict == Verdict::NotExercised).then(|| "nothing was judged".to_owned()))
+}
+
+/// A finding in a line that can be understood alone: `+37.91 s, expected REGISTER to "secondary", within …`.
+fn in_a_line(finding: &Finding) -> String {
+    let seen = if finding.seen.is_empty() { "nothing" } else { &finding.seen };
+    format!("{seen}; expected {}", finding.expected)
 }
 
 /// The findings that a reader must see: the accusations and doubts, or whatever makes the verdict.
@@ -261,9 +287,9 @@ fn render_account(scenario: &Scenario, account: &Account<'_>) -> String {
         let _ = writeln!(text, "        {}", clean(step));
     }
     line(&mut text, "expected", &finding.expected);
-    if let Some(Allowed { from, to, counted_from }) = &account.allowed {
+    if let Some(Counted { kind, from, to, counted_from }) = &account.window {
         let window = format!("{} to {}, counted from {counted_from}", after(*from), after(*to));
-        line(&mut text, "allowed", &window);
+        line(&mut text, &kind.to_string(), &window);
     }
     line(&mut text, "seen", &account.seen());
     nearest_table(&mut text, &finding.nearest, finding.since);
@@ -295,12 +321,24 @@ fn nearest_table(text: &mut String, nearest: &[Nearest], since: Span) {
     }
 }
 
-/// What the times of an expectation are counted from, in words.
-pub fn counted_from(result: &Scenario, since: Span) -> String {
-    match result.trigger(since) {
-        Some(step) => format!("line {}: {}", step.line, sentence(&step.keyword, &step.text)),
-        None => "the start of the scenario".to_owned(),
+/// What the times of a finding are counted from, in words.
+pub fn counted_from(result: &Scenario, finding: &Finding) -> String {
+    let start =
+        || if result.feature.is_empty() { "the start of the capture" } else { "the start of the scenario" };
+    match finding.counted_from {
+        Origin::Start => start().to_owned(),
+        Origin::Packet(packet) => format!("packet {packet}"),
+        Origin::Line(line) => match result.step_at(line) {
+            Some(step) => format!("line {line}: {}", sentence(&step.keyword, &step.text)),
+            None => format!("line {line}"),
+        },
     }
+}
+
+/// What stands before the packets of a finding: they show what was seen, or after what nothing came.
+pub fn what_packets_show(finding: &Finding) -> &'static str {
+    let is_absent = finding.decided.is_none() && finding.verdict == Verdict::Fail;
+    if is_absent { "after " } else { "" }
 }
 
 fn packet_list(packets: &[u32]) -> String {
@@ -317,7 +355,7 @@ fn sentence(keyword: &str, text: &str) -> String {
 
 /// A path as a shell takes it.
 pub fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
     if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 

@@ -29,8 +29,6 @@ pub fn annotations(scenarios: &[&Scenario], workspace: Option<&Path>) -> String 
         let path = workspace.and_then(|workspace| path.strip_prefix(workspace).ok()).unwrap_or(path);
         let title = format!("{} {} ({})", label(scenario), scenario.name, scenario.held_to());
         let why = reason(scenario).unwrap_or_else(|| scenario.verdict.to_string());
-        let expected =
-            finding.map(|finding| format!("expected {}\nseen ", finding.expected)).unwrap_or_default();
         let repeat =
             if scenario.repeat.is_empty() { String::new() } else { format!("\n{}", scenario.repeat) };
         let _ = writeln!(
@@ -38,7 +36,7 @@ pub fn annotations(scenarios: &[&Scenario], workspace: Option<&Path>) -> String 
             "::error file={},line={line},title={}::{}",
             property(&path.display().to_string()),
             property(&title),
-            message(&format!("{expected}{why}{repeat}"))
+            message(&format!("{why}{repeat}"))
         );
     }
     if told.len() > SHOWN {
@@ -149,7 +147,7 @@ mod tests {
         assert_eq!(
             text,
             "::error file=features/a%3Ab%2Cc.feature,line=21,title=FAIL 100%25%3A a%2C b%0A%3A%3Aerror%3A%3Ac (rfc3261)\
-             ::expected one%0A::stop-commands::x%0Aseen something else%0Asipfarm run a.feature:3\n"
+             ::something else; expected one%0A::stop-commands::x%0Asipfarm run a.feature:3\n"
         );
     }
 

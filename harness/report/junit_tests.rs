@@ -197,7 +197,7 @@ fn a_failure_is_told_whole_with_its_capture() {
           <property name="phone" value="reference"/>
         </properties>
         <testcase name="A &amp; &lt;B&gt;  [rfc3261]" classname="features.a" time="0.002000" file="features/a.feature" line="3">
-          <failure message="something else" type="rule">FAIL  A &amp; &lt;B&gt;    (rfc3261)
+          <failure message="something else; expected something" type="rule">FAIL  A &amp; &lt;B&gt;    (rfc3261)
           features/a.feature:3
           expected   something
           seen       something else

@@ -1,13 +1,9 @@
 //! Which of the passed expectations were met in the nick of time: the next to fail.
 
 use sipfarm_core::Span;
-use sipfarm_judge::Verdict;
+use sipfarm_judge::{Verdict, WindowKind};
 
 use crate::run::record::{Finding, Scenario};
-
-/// Judges what all requests of a call carry: its window reaches from the first of them to the last, so that nothing in it
-/// was ever close.
-const SPANS_WHAT_IT_JUDGES: &str = "call-carries";
 
 /// An expectation that was met, and the time that was left.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,8 +40,8 @@ pub fn tightest<'a>(scenarios: impl IntoIterator<Item = &'a Scenario>, most: usi
 fn margin<'a>(scenario: &'a Scenario, finding: &'a Finding) -> Option<Margin<'a>> {
     let (window, at) = (finding.window?, finding.decided?);
     let met = finding.verdict == Verdict::Pass && (window.from..=window.to).contains(&at);
-    let stated = finding.line.is_some() && finding.rule != SPANS_WHAT_IT_JUDGES;
-    if !met || !stated || window.to <= window.from {
+    let ends_in_time = window.kind == WindowKind::Allowed && finding.line.is_some();
+    if !met || !ends_in_time || window.to <= window.from {
         return None;
     }
     // What comes as soon as it may is on time: a timer that is kept exactly is no close call.
@@ -60,12 +56,16 @@ mod tests {
     use crate::run::events::tests::result;
     use crate::run::record::Window;
 
+    fn whole_second(kind: WindowKind) -> Window {
+        Window { from: Span::ZERO, to: Span::from_secs(1), kind }
+    }
+
     /// A scenario that met an expectation so many milliseconds before the end of its window of a second.
     fn met(id: u32, left: &[i64]) -> Scenario {
         let verdicts = vec![Verdict::Pass; left.len()];
         let mut scenario = Scenario::of(&result(id, &verdicts), Path::new("b"));
         for (finding, left) in scenario.findings.iter_mut().zip(left) {
-            finding.window = Some(Window { from: Span::ZERO, to: Span::from_secs(1) });
+            finding.window = Some(whole_second(WindowKind::Allowed));
             finding.decided = Some(Span::from_millis(1_000 - left));
         }
         scenario
@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn what_comes_as_soon_as_it_may_has_its_whole_window_left() {
         let mut scenario = met(1, &[900]);
-        scenario.findings[0].window = Some(Window { from: Span::from_millis(100), to: Span::from_secs(1) });
+        scenario.findings[0].window =
+            Some(Window { from: Span::from_millis(100), ..whole_second(WindowKind::Allowed) });
         assert_eq!(tightest([&scenario], 1)[0].left, Span::from_millis(900));
     }
 
@@ -90,7 +91,7 @@ mod tests {
     fn what_failed_or_has_no_window_or_no_step_has_no_margin() {
         let mut scenarios: Vec<Scenario> =
             (1..=6).map(|id| met(id, &[if id == 5 { -1 } else { 1 }])).collect();
-        scenarios[5].findings[0].rule = SPANS_WHAT_IT_JUDGES.to_owned();
+        scenarios[5].findings[0].window = Some(whole_second(WindowKind::Throughout));
         scenarios[0].findings[0].verdict = Verdict::Fail;
         scenarios[1].findings[0].window = None;
         scenarios[2].findings[0].line = None;

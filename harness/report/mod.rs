@@ -14,5 +14,5 @@ mod xml;
 
 pub use conclusion::Style;
 pub use failure::{
-    Account, Allowed, Failure, Next, quoted, render_failure, render_remark, render_unexpected_pass,
+    Account, Counted, Failure, Next, quoted, render_failure, render_remark, render_unexpected_pass,
 };

@@ -40,6 +40,7 @@ fn late() -> ScenarioResult {
         text: "the phone sends REGISTER to \"secondary\" within 32 s".into(),
         line: 21,
         since: at(0),
+        since_line: Some(20),
         expectation: Expectation::CallFails { code: None },
     }];
     late.findings = vec![finding()];
@@ -67,8 +68,10 @@ fn finding() -> Finding {
         line: Some(21),
         expected: "REGISTER to secondary (10.20.0.12:5060)".into(),
         window: Some(Window { from: at(0), to: at(32_500) }),
+        window_kind: sipfarm_judge::WindowKind::Allowed,
         seen: "37.91 s, late by 5.41 s".into(),
         packets: vec![88],
+        shown_from: None,
         decided: Some(at(37_910)),
         nearest: vec![
             near(52, 16_020, "REGISTER to primary", "other target"),
@@ -198,13 +201,13 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
     insta::assert_snapshot!(shown(&events, Style::PLAIN), @r#"
     sipfarm 0.1.0  virtual network  seed 7  10 scenarios
      1/10 PASS  [    1.00 s v]  001  scenario 1                                                    features/a.feature:3  rfc3261
-     2/10 WARN  [    2.00 s v]  002  scenario 2                                                    features/a.feature:3  rfc3261   something else
-     3/10 FAIL  [   41.30 s  ]  014  Phone moves to the secondary when the primary goes silent     features/failover/silence.feature:18  t46u   37.91 s, late by 5.41 s
-     4/10 INCO  [    3.00 s v]  003  scenario 3                                                    features/a.feature:3  rfc3261   something else
-     5/10 SKIP  [    4.00 s v]  004  scenario 4                                                    features/a.feature:3  rfc3261   something else
-     6/10 KNOWN [    5.00 s v]  005  scenario 5                                                    features/a.feature:3  rfc3261   something else
-     7/10 FIXED [    6.00 s v]  006  scenario 6                                                    features/a.feature:3  rfc3261   something else
-     8/10 INCO  [    7.00 s v]  007  scenario 7                                                    features/a.feature:3  rfc3261   nothing was judged
+     2/10 WARN  [    2.00 s v]  002  scenario 2                                                    features/a.feature:3  rfc3261   something else; expected something
+     3/10 FAIL  [   41.30 s  ]  014  Phone moves to the secondary when the primary goes silent     features/failover/silence.feature:18  t46u   37.91 s, late by 5.41 s; expected REGISTER to secondary (10.20.0.12:5060)
+     4/10 INCO  [    3.00 s v]  003  scenario 3                                                    features/a.feature:3  rfc3261   something else; expected something
+     5/10 SKIP  [    4.00 s v]  004  scenario 4                                                    features/a.feature:3  rfc3261   something else; expected something
+     6/10 KNOWN [    5.00 s v]  005  scenario 5                                                    features/a.feature:3  rfc3261   something else; expected something
+     7/10 FIXED [    6.00 s v]  006  scenario 6                                                    features/a.feature:3  rfc3261   something else; expected something
+     8/10 NOEX  [    7.00 s v]  007  scenario 7                                                    features/a.feature:3  rfc3261   nothing was judged
      8/10 CUT   [    2.00 s  ]  009  cut short                                                     features/a.feature:3  interrupted
 
     WARN  scenario 2   (rfc3261)
@@ -229,7 +232,7 @@ fn a_log_has_a_line_for_each_scenario_and_the_failures_at_the_end() {
           rule       rule
           repeat     sipfarm run features/a.feature:3 --seed 1
 
-    INCO  scenario 7   (rfc3261)
+    NOEX  scenario 7   (rfc3261)
           features/a.feature:3
           seen       nothing that any rule or step could judge
           repeat     sipfarm run features/a.feature:3 --seed 1

@@ -60,7 +60,8 @@ pub fn label(result: &Scenario) -> &'static str {
         (None, Verdict::KnownIssue) => "KNOWN",
         (None, Verdict::UnexpectedPass) => FIXED,
         (None, Verdict::NotApplicable) => "SKIP",
-        (None, Verdict::Inconclusive | Verdict::NotExercised | Verdict::Pending) => "INCO",
+        (None, Verdict::NotExercised) => "NOEX",
+        (None, Verdict::Inconclusive | Verdict::Pending) => "INCO",
     }
 }
 

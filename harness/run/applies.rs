@@ -2,16 +2,16 @@
 
 use sipfarm_core::profile::Profile;
 use sipfarm_judge::mark::Which;
-use sipfarm_judge::{Finding, Verdict};
+use sipfarm_judge::{Finding, Verdict, WindowKind};
 
 use super::select::{Chosen, Selected};
-use crate::world::PhoneChoice;
+use crate::world::{PRECEDENCE, PhoneChoice};
 
 /// A tag, whether a phone has what scenarios with that tag are about, and what its profile says where it has not.
 type Need = (&'static str, fn(&Profile) -> bool, &'static str);
 
 const NEEDS: &[Need] =
-    &[("precedence", |profile| profile.mlpp.enabled, "the phone has no precedence: mlpp.enabled is false")];
+    &[(PRECEDENCE, |profile| profile.mlpp.enabled, "the phone has no precedence: mlpp.enabled is false")];
 
 /// Takes out the scenarios that do not apply to the phone that was chosen for all, each with the reason. A scenario
 /// that has the choice itself takes a phone to which it applies.
@@ -38,8 +38,10 @@ fn finding((tag, _, why): &Need) -> Finding {
         line: None,
         expected: format!("a phone to which scenarios with the tag @{tag} apply"),
         window: None,
+        window_kind: WindowKind::Allowed,
         seen: (*why).to_owned(),
         packets: Vec::new(),
+        shown_from: None,
         decided: None,
         nearest: Vec::new(),
         until: None,

@@ -280,7 +280,7 @@ impl Ledger {
             (None, other) => Some(ours(&format!("the scenario ended by {other:?}"))),
         };
         let Some(lab) = world.take_lab() else { return };
-        lab.phone_name().clone_into(&mut result.phone);
+        result.phone = lab.phone_name();
         let outlives_calls = lab.phone_is_a_program();
         let closed = lab
             .finish(|timeline, profile, end| {

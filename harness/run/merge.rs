@@ -175,6 +175,10 @@ fn header(bundles: &[Recorded], labs: &[String]) -> Header {
         command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         started: bundles.iter().map(|bundle| bundle.header.started).min().unwrap_or(first.started),
         shard: None,
+        conditions: first
+            .conditions
+            .clone()
+            .filter(|_| bundles.iter().all(|b| b.header.conditions == first.conditions)),
         profile: first.profile.clone().filter(|_| bundles.iter().all(|b| b.header.profile == first.profile)),
         ..first.clone()
     }

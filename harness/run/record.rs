@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sipfarm_core::profile::Profile;
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::Verdict;
+use sipfarm_judge::{Verdict, WindowKind};
 
 pub use self::read::{RecordError, Recorded};
 pub use self::write::Recorder;
@@ -49,6 +49,10 @@ pub struct Header {
     /// When it began.
     #[serde(rename = "started_ns")]
     pub started: Instant,
+    /// The options that a verdict may depend on, word by word, but for the seed; none where runs with different ones were
+    /// merged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<Vec<String>>,
     /// The part of the selection that it was; none when it was all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
@@ -73,6 +77,7 @@ impl Header {
             phone: phone.to_owned(),
             lab: net.to_owned(),
             started,
+            conditions: None,
             shard: None,
             host: Host {
                 os: std::env::consts::OS.to_owned(),
@@ -285,10 +290,9 @@ impl Scenario {
         (!verdicts.is_empty()).then(|| format!("{word}: {}", verdicts.join(", then ")))
     }
 
-    /// The step from which times are counted that count from that instant: the last trigger begun by then. None where
-    /// that is the start of the scenario.
-    pub fn trigger(&self, since: Span) -> Option<&Step> {
-        self.steps.iter().rfind(|step| step.is_trigger && step.at.is_some_and(|at| at <= since))
+    /// The step at that line, as it was begun last.
+    pub fn step_at(&self, line: u32) -> Option<&Step> {
+        self.steps.iter().rfind(|step| step.line == line)
     }
 
     /// How long it took, on the clock that its phone lived by.
@@ -315,10 +319,13 @@ pub struct Finding {
     pub second_phone: bool,
     /// What had to happen, in a sentence.
     pub expected: String,
-    /// What its times are counted from.
+    /// When the times that it is told with begin.
     #[serde(rename = "since_ns")]
     pub since: Span,
-    /// When it was allowed to happen.
+    /// What they are counted from.
+    #[serde(default)]
+    pub counted_from: Origin,
+    /// When it was allowed to happen, forbidden, or to last.
     pub window: Option<Window>,
     /// The instant that is held against the window; none where the verdict rests on what never came.
     #[serde(rename = "decided_ns")]
@@ -337,27 +344,46 @@ impl Finding {
         self.packets.last().copied().or_else(|| self.nearest.first().map(|near| near.packet))
     }
 
-    /// By how much it missed its window: late, or when negative early. None where it was in time, or never came.
+    /// By how much it missed the window in which it was allowed: late, or when negative early. None where it was in
+    /// time, or never came.
     pub fn missed_by(&self) -> Option<Span> {
         self.window?.missed_by(self.decided?)
     }
 }
 
-/// From when to when something is allowed to happen.
+/// What times are counted from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The start of the scenario, or of the capture.
+    #[default]
+    Start,
+    /// The step at that line.
+    Line(u32),
+    /// That packet, the first of those that show it.
+    Packet(u32),
+}
+
+/// From when to when something is allowed, forbidden, or to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// First allowed instant.
+    /// Its first instant.
     #[serde(rename = "from_ns")]
     pub from: Span,
-    /// Last allowed instant.
+    /// Its last instant.
     #[serde(rename = "to_ns")]
     pub to: Span,
+    /// Which of these.
+    #[serde(default)]
+    pub kind: WindowKind,
 }
 
 impl Window {
-    /// By how much an instant misses it: positive when late, negative when early.
+    /// By how much an instant misses it, where it is one in which something is allowed: positive when late, negative
+    /// when early.
     pub fn missed_by(self, at: Span) -> Option<Span> {
         match at {
+            _ if self.kind != WindowKind::Allowed => None,
             at if at > self.to => Some(at - self.to),
             at if at < self.from => Some(at - self.from),
             _ => None,
@@ -394,9 +420,6 @@ pub struct Step {
     /// When it began; none when it was not reached.
     #[serde(rename = "at_ns")]
     pub at: Option<Span>,
-    /// Whether times are counted from it on: whether it is a `When`, or goes on from one.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_trigger: bool,
 }
 
 /// A step that could not be carried out.

@@ -257,6 +257,8 @@ fn the_gate_lets_nothing_through_with_an_error_anywhere() {
     let facts = Facts {
         requirement: yes,
         fault: yes,
+        fault_at: &|_, _| Ok(()),
+        level: &|_, _| Ok(()),
         profile: yes,
         settings: &|_, _| Ok(()),
         group: &|_| Ok(()),

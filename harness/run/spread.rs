@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sipfarm_core::Span;
-use sipfarm_judge::Verdict;
+use sipfarm_judge::{Verdict, WindowKind};
 
 use super::events::ScenarioResult;
 
@@ -65,7 +65,8 @@ impl Times {
                 continue;
             };
             let time = at - expected.since;
-            let window = finding.window.map(|w| (w.from - expected.since, w.to - expected.since));
+            let window = finding.window.filter(|_| finding.window_kind == WindowKind::Allowed);
+            let window = window.map(|w| (w.from - expected.since, w.to - expected.since));
             let measured = self.0.entry((line, finding.rule.clone())).or_insert_with(|| Measured {
                 step: expected.text.clone(),
                 window,
@@ -154,6 +155,7 @@ mod tests {
             text: "the phone sends REGISTER".into(),
             line: 3,
             since,
+            since_line: None,
             expectation: Expectation::CallFails { code: None },
         }];
         run.findings[0].window = Some(Window { from: since, to: since + Span::from_millis(500) });

@@ -90,11 +90,21 @@ fn who_is_who_is_told_rightly_or_not_at_all() {
         (BUILT_IN, &["--server", "a=127.0.85.11", "--server", "a=127.0.85.12"], "stands twice"),
         (BUILT_IN, &["--server", "a=127.0.85.11", "--server", "b=127.0.85.11:5060"], "stands twice"),
         (BUILT_IN, &["--server", "127.0.85.11"], "primary=192.0.2.11"),
+        (BUILT_IN, &["--server", "a=127.0.85.99"], "--server a=127.0.85.99:5060: no SIP goes there"),
     ] {
         let ran = sipfarm(&[&["audit", file], told].concat());
         assert_eq!(ran.code, 2, "{told:?}: {}{}", ran.out, ran.err);
         assert!(ran.err.contains(said), "{told:?}: {}", ran.err);
     }
+}
+
+#[test]
+fn a_server_that_does_not_show_is_told_of() {
+    let told = ["--server", "a=127.0.85.11", "--server", "b=127.0.85.99"].map(str::to_owned);
+    let ran = audit(BUILT_IN, &told);
+    let note = "note: no SIP goes to \"b\" 127.0.85.99:5060 or comes from there";
+    assert!(ran.out.contains(note), "{}{}", ran.out, ran.err);
+    assert!(!ran.out.contains("goes to \"a\""), "{}", ran.out);
 }
 
 #[test]

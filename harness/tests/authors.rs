@@ -144,6 +144,8 @@ fn calls_by_name_are_refused_with_what_to_write_instead() {
         (&[occupied, head, row, arrives, "Then call \"x\" is refused with 200"], "200 is no such response"),
         (&[occupied, head, "| a | routine | activ | 5 s |", arrives, then], "did you mean active?"),
         (&[occupied, head, "| a | routine | active | 5 |", arrives, then], "as in  60 s"),
+        (&[occupied, head, "| a | rutine | active | 5 s |", arrives, then], "did you mean routine?"),
+        (&[occupied, head, row, "When a flush call \"x\" arrives", then], "did you mean flash?"),
         (&[occupied, head, row, row, arrives, then], "two rows name a call \"a\""),
         (&[occupied, head, row, "| b | flash | held | 3 s |", arrives, then], "these calls take 2"),
         (
@@ -157,9 +159,7 @@ fn calls_by_name_are_refused_with_what_to_write_instead() {
     }
     // … or as soon as the step is reached.
     for (steps, said) in [
-        (&[occupied, head, "| a | rutine | active | 5 s |", arrives, then][..], "did you mean routine?"),
-        (&[occupied, head, row, "When a flash call \"a\" arrives", "Then call \"a\" alerts"], "already"),
-        (&[occupied, head, row, "When a flush call \"x\" arrives", then], "did you mean flash?"),
+        (&[occupied, head, row, "When a flash call \"a\" arrives", "Then call \"a\" alerts"][..], "already"),
         (
             &[occupied, head, row, "When a flash call \"x\" arrives on line 2", then],
             "the phone has no line 2",
@@ -330,6 +330,26 @@ fn a_new_fault_and_a_new_rule_want_a_checkout_and_are_its_templates_under_their_
 }
 
 /// What the farm does not bring to the phone says nothing of it.
+#[test]
+fn a_far_end_that_answers_late_is_not_the_phones_failure() {
+    let ran = run(
+        &[
+            "Given a farm with servers \"primary\" and \"secondary\"",
+            "And a phone",
+            "And the far end answers after 5 s",
+            "When the phone dials the far end",
+            "Then the call is established through \"primary\" within 2 s",
+        ],
+        &[],
+    );
+    assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains("waits since +0.00 s for an answer, which the phone cannot hasten"),
+        "{}",
+        ran.out
+    );
+}
+
 #[test]
 fn a_call_that_does_not_reach_the_phone_accuses_nobody() {
     let folder = tempfile::tempdir().unwrap();

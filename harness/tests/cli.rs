@@ -334,3 +334,10 @@ fn a_watch_runs_again_when_a_file_is_saved() {
     assert!(text.contains("REGISTER to \\\"main\\\""), "{text}");
     assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 1, "one bundle is left");
 }
+
+#[test]
+fn reporters_that_would_write_into_each_others_lines_are_refused() {
+    let ran = sipfarm(&["run", "features/calls", "--reporter", "list,dot"]);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("--reporter list,dot: dot writes into the lines of the other"), "{}", ran.err);
+}

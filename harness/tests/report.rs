@@ -47,3 +47,51 @@ fn a_folder_without_a_bundle_has_no_report() {
     assert!(told.err.contains("is no bundle of sipfarm: it has no run.json"), "{}", told.err);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is written into it");
 }
+
+/// Tells what is put to the test in a folder of its own, and runs it with further options.
+fn run(folder: &std::path::Path, name: &str, text: &str, more: &[&str]) -> (String, common::Ran) {
+    let path = feature(folder, text);
+    let bundle = folder.join(name).display().to_string();
+    let ran = sipfarm(&[&["run", &path, "--out", &bundle], more].concat());
+    (bundle, ran)
+}
+
+#[test]
+fn what_failed_runs_again_as_it_ran() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        format!("Feature: F\n  Scenario: S\n    {STEPS}    Then the phone sends INVITE to \"primary\"\n");
+    let (bundle, ran) = run(folder.path(), "first", &text, &["--defect", "wrong-order", "--seed", "7"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    let again = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name).display().to_string();
+        sipfarm(&[&["run", "--failed", &bundle, "--out", &out], more].concat())
+    };
+    let ran = again("again", &[]);
+    assert_eq!(ran.code, 1, "the phone has its defect still: {}{}", ran.out, ran.err);
+    assert!(ran.out.contains("--defect wrong-order --seed 7\n"), "{}", ran.out);
+    let ran = again("other", &["--phone", "rfc3261"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("runs with the options given now"), "{}", ran.err);
+    let wrong = sipfarm(&["run", "--failed", folder.path().join("a.feature").to_str().unwrap()]);
+    assert_eq!(wrong.code, 2, "{}{}", wrong.out, wrong.err);
+    assert!(wrong.err.contains("is no bundle of sipfarm"), "{}", wrong.err);
+}
+
+#[test]
+fn a_time_in_which_something_is_forbidden_is_not_called_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "Feature: F\n  Scenario: S\n    {STEPS}    Then the phone sends no INVITE to \"primary\" for 40 s\n"
+    );
+    let (bundle, ran) = run(folder.path(), "out", &text, &[]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(
+        ran.out.contains("forbidden  +0.0001 s to +40 s, counted from line 6: When the phone dials"),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("allowed"), "{}", ran.out);
+    let page = fs::read_to_string(std::path::Path::new(&bundle).join("report.html")).unwrap();
+    assert!(page.contains("<rect class=\"forbidden\"") && page.contains("<dt>forbidden</dt>"), "{page}");
+}

@@ -15,7 +15,10 @@ use crate::phone::Desk;
 #[derive(Debug, Clone, PartialEq)]
 pub enum PhoneChoice {
     /// The reference phone, with whichever profile a scenario asks for.
-    Reference,
+    Reference {
+        /// Its name in its lab; elsewhere it has none.
+        name: Option<String>,
+    },
     /// A phone of this profile in every scenario, whatever that asks for: the program that the
     /// profile describes, on a real network; otherwise the reference phone.
     Profile {
@@ -33,10 +36,11 @@ impl PhoneChoice {
     }
 
     /// What reports call it where a scenario has held it to that profile.
-    pub fn name<'a>(&'a self, held_to: &'a Profile) -> &'a str {
+    pub fn name(&self, held_to: &Profile) -> String {
         match self {
-            PhoneChoice::Reference => &held_to.id,
-            PhoneChoice::Profile { name, .. } => name,
+            PhoneChoice::Reference { name: None } => held_to.id.clone(),
+            PhoneChoice::Reference { name: Some(name) } => format!("{name} as {}", held_to.id),
+            PhoneChoice::Profile { name, .. } => name.clone(),
         }
     }
 }

@@ -163,6 +163,7 @@ impl World {
             text: self.text.clone(),
             line: self.line,
             since: self.since,
+            since_line: self.since_line,
             expectation,
         }
     }
@@ -206,7 +207,7 @@ async fn decide(
     expected: &mark::Expected,
     progress: Option<&Progress>,
 ) -> Result<Finding, StepFailure> {
-    let (profile, phone) = (lab.profile().clone(), lab.phone_name().to_owned());
+    let (profile, phone) = (lab.profile().clone(), lab.phone_name());
     let (begun, real) = (lab.begun(), lab.is_real());
     let mut told: Option<Option<LastMessage>> = None;
     lab.watch(|timeline, now| {

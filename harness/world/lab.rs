@@ -122,7 +122,7 @@ impl Lab {
     }
 
     /// What reports call the phone.
-    pub fn phone_name(&self) -> &str {
+    pub fn phone_name(&self) -> String {
         self.context.phone.name(&self.profile)
     }
 

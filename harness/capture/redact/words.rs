@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Bound;
 
+use sipfarm_core::rtp::rtcp_descriptions;
+
 use super::scan::Scan;
 
 /// A user part that says that there is no name (RFC 3323).
@@ -22,8 +24,14 @@ pub struct Words {
 }
 
 impl Words {
-    /// Replaces what stands where SIP and SDP have names and secrets.
+    /// Replaces what stands where SIP, SDP and RTCP have names and secrets.
     pub fn in_message(&mut self, text: &mut [u8]) {
+        for description in rtcp_descriptions(text) {
+            // `user@host` (RFC 3550 section 6.5.1), or somebody's name, mail or place.
+            let said = &mut text[description];
+            let user = said.iter().position(|octet| *octet == b'@').unwrap_or(said.len());
+            self.name(&mut said[..user]);
+        }
         Scan { words: self, notes: false }.all(text);
     }
 
@@ -222,6 +230,15 @@ mod tests {
             redacted(&mut Words::default(), "o=- 1 1 IN IP4 192.0.2.1\r\n"),
             "o=- 1 1 IN IP4 192.0.2.1\r\n"
         );
+    }
+
+    #[test]
+    fn who_sends_audio_is_not_told() {
+        let mut words = Words::default();
+        redacted(&mut words, "<sip:1001@lab>");
+        let mut sdes = b"\x81\xca\0\x06\0\0\0\x01\x01\x091001@host\x02\x05Alice\0\0".to_vec();
+        words.in_message(&mut sdes);
+        assert_eq!(sdes, b"\x81\xca\0\x06\0\0\0\x01\x01\x090000@host\x02\x05Aaaaa\0\0");
     }
 
     #[test]

@@ -61,10 +61,13 @@ pub struct WhoIsWho {
     /// Its servers, in order.
     pub servers: Vec<ServerSeen>,
     servers_because: String,
+    /// Those of them whom no SIP reaches or comes from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_seen: Vec<ServerSeen>,
 }
 
 /// A server in a capture.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerSeen {
     /// Its name, where it has one.
     pub name: Option<String>,
@@ -75,12 +78,12 @@ pub struct ServerSeen {
 /// Puts what the user tells on the timeline, and says who is who.
 ///
 /// # Errors
-/// The capture says so itself, the same is told twice, or nobody speaks SIP at the phone's address.
+/// The capture says so itself, the same is told twice, or nobody speaks SIP at the phone's address or at any server's.
 pub fn cast(args: &CastArgs, scene: Option<&Scene>, timeline: &mut Timeline) -> Result<WhoIsWho> {
     if let Some(scene) = scene {
         return noted(args, scene);
     }
-    check(args, timeline)?;
+    let not_seen = check(args, timeline)?;
     let cast = Cast {
         phone: args.phone.clone(),
         servers: args.servers.iter().map(|Told(node)| node.clone()).collect(),
@@ -103,11 +106,12 @@ pub fn cast(args: &CastArgs, scene: Option<&Scene>, timeline: &mut Timeline) -> 
         phone_because: phone_because.to_owned(),
         servers,
         servers_because: servers_because.to_owned(),
+        not_seen,
     })
 }
 
 impl WhoIsWho {
-    /// In two lines.
+    /// In two lines, and one more for each server that does not show.
     pub fn print(&self) {
         let list = |words: Vec<String>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
         let phone = list(self.phone.iter().map(ToString::to_string).collect());
@@ -117,6 +121,13 @@ impl WhoIsWho {
             None => server.addr.to_string(),
         });
         println!("servers: {} ({})", clean(&list(servers.collect())), clean(&self.servers_because));
+        for ServerSeen { name, addr } in &self.not_seen {
+            let name = name.as_deref().unwrap_or_default();
+            println!(
+                "note: no SIP goes to \"{}\" {addr} or comes from there: see that the address is right",
+                clean(name)
+            );
+        }
     }
 }
 
@@ -141,10 +152,12 @@ fn noted(args: &CastArgs, scene: &Scene) -> Result<WhoIsWho> {
         phone_because: because.clone(),
         servers: servers.collect(),
         servers_because: because,
+        not_seen: Vec::new(),
     })
 }
 
-fn check(args: &CastArgs, timeline: &Timeline) -> Result<()> {
+/// Yields the servers that do not show: a fallback that was never needed does not, nor does a misspelt one.
+fn check(args: &CastArgs, timeline: &Timeline) -> Result<Vec<ServerSeen>> {
     let mut told = BTreeSet::new();
     for Told(node) in &args.servers {
         if !told.insert(node.name.clone()) || !told.insert(node.addr.to_string()) {
@@ -153,15 +166,29 @@ fn check(args: &CastArgs, timeline: &Timeline) -> Result<()> {
             return Err(Error::usage(message, "give each server once, with a name of its own"));
         }
     }
-    let speakers: BTreeSet<IpAddr> =
-        timeline.sip().flat_map(|(_, sip)| [sip.src.ip(), sip.dst.ip()]).collect();
-    let Some(absent) = args.phone.iter().find(|phone| !speakers.contains(phone)) else { return Ok(()) };
+    let speakers: BTreeSet<SocketAddr> = timeline.sip().flat_map(|(_, sip)| [sip.src, sip.dst]).collect();
+    let hosts: BTreeSet<IpAddr> = speakers.iter().map(SocketAddr::ip).collect();
+    if let Some(absent) = args.phone.iter().find(|phone| !hosts.contains(phone)) {
+        return Err(nobody_there(&format!("--phone-address {absent}"), &hosts));
+    }
+    let servers = args.servers.iter().map(|Told(node)| ServerSeen::of(node));
+    let (seen, not_seen): (Vec<_>, Vec<_>) = servers.partition(|server| speakers.contains(&server.addr));
+    match not_seen.first() {
+        Some(server) if seen.is_empty() => {
+            let name = server.name.as_deref().unwrap_or_default();
+            Err(nobody_there(&format!("--server {name}={}", server.addr), &speakers))
+        }
+        _ => Ok(not_seen),
+    }
+}
+
+fn nobody_there(option: &str, speakers: &BTreeSet<impl ToString>) -> Error {
     let speakers: Vec<String> = speakers.iter().map(ToString::to_string).collect();
     let hint = match speakers.is_empty() {
         true => "there is no SIP in this capture at all".to_owned(),
         false => format!("SIP goes to or from {}", speakers.join(", ")),
     };
-    Err(Error::usage(format!("--phone-address {absent}: no SIP goes there or comes from there"), hint))
+    Error::usage(format!("{option}: no SIP goes there or comes from there"), hint)
 }
 
 /// To whom the phone sends requests, in order.

@@ -3,6 +3,7 @@
 //! A header is read from its first twelve octets alone, as a capture may hold no more of the packet.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use crate::sdp::{Codec, Sink};
 use crate::time::{Instant, Span};
@@ -158,13 +159,16 @@ impl Talker {
         chunk.extend([1, name.len() as u8]);
         chunk.extend(name);
         chunk.resize((chunk.len() / 4 + 1) * 4, 0);
-        rtcp(&mut compound, 1, 202, &chunk);
+        rtcp(&mut compound, 1, RTCP_SDES, &chunk);
         rtcp(&mut compound, 1, RTCP_BYE, &self.next.ssrc.to_be_bytes());
         Some((to, compound))
     }
 }
 
+const RTCP_SDES: u8 = 202;
 const RTCP_BYE: u8 = 203;
+/// The item of a source description that names a program (RFC 3550 section 6.5.6).
+const SDES_TOOL: u8 = 6;
 
 /// Appends a packet of whole words (RFC 3550 section 6.4.1).
 fn rtcp(compound: &mut Vec<u8>, count: u8, kind: u8, body: &[u8]) {
@@ -177,23 +181,58 @@ fn rtcp(compound: &mut Vec<u8>, count: u8, kind: u8, body: &[u8]) {
 /// RTCP. What follows a broken part is not looked at.
 pub fn rtcp_goodbyes(datagram: &[u8]) -> Option<Vec<u32>> {
     let mut goodbyes = Vec::new();
-    let mut rest = datagram;
     let mut any = false;
-    while let [first, kind, a, b, body @ ..] = rest {
-        let octets = usize::from(u16::from_be_bytes([*a, *b])) * 4;
-        let (true, Some(body)) = (first >> 6 == VERSION && RTCP_TYPES.contains(kind), body.get(..octets))
-        else {
-            break;
-        };
+    for packet in rtcp_packets(datagram) {
         any = true;
-        if *kind == RTCP_BYE {
-            let (sources, _) = body.as_chunks::<4>();
-            let count = usize::from(first & 0x1f);
-            goodbyes.extend(sources.iter().take(count).map(|source| u32::from_be_bytes(*source)));
+        if packet.kind == RTCP_BYE {
+            let (sources, _) = datagram[packet.body].as_chunks::<4>();
+            goodbyes.extend(sources.iter().take(packet.count).map(|source| u32::from_be_bytes(*source)));
         }
-        rest = &rest[4 + octets..];
     }
     any.then_some(goodbyes)
+}
+
+/// Where a compound RTCP packet says who somebody is: the texts of source descriptions but for the name of the
+/// tool (RFC 3550 section 6.5).
+pub fn rtcp_descriptions(datagram: &[u8]) -> Vec<Range<usize>> {
+    let mut texts = Vec::new();
+    for packet in rtcp_packets(datagram).filter(|packet| packet.kind == RTCP_SDES) {
+        let mut at = packet.body.start;
+        for _ in 0..packet.count {
+            // Behind the source; an item 0 ends the chunk, and the next begins with a whole word.
+            let mut item = at + 4;
+            while let Some(&[kind @ 1..=u8::MAX, octets]) = datagram[..packet.body.end].get(item..item + 2) {
+                let text = item + 2..(item + 2 + usize::from(octets)).min(packet.body.end);
+                item = text.end;
+                if kind != SDES_TOOL {
+                    texts.push(text);
+                }
+            }
+            at = packet.body.start + (item + 1 - packet.body.start).next_multiple_of(4);
+        }
+    }
+    texts
+}
+
+/// A packet of a compound one: its type, how many sources or chunks it has, and where its body lies.
+struct RtcpPacket {
+    kind: u8,
+    count: usize,
+    body: Range<usize>,
+}
+
+/// The packets of a compound one (RFC 3550 section 6.1), up to a broken part.
+fn rtcp_packets(datagram: &[u8]) -> impl Iterator<Item = RtcpPacket> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let [first, kind, a, b] = *datagram.get(at..)?.first_chunk()?;
+        let body = at + 4..at + 4 + usize::from(u16::from_be_bytes([a, b])) * 4;
+        if first >> 6 != VERSION || !RTCP_TYPES.contains(&kind) || body.end > datagram.len() {
+            return None;
+        }
+        at = body.end;
+        Some(RtcpPacket { kind, count: usize::from(first & 0x1f), body })
+    })
 }
 
 #[cfg(test)]
@@ -297,6 +336,23 @@ mod tests {
             assert_eq!(goodbye[12..16], [0x80, 0, 0, 0], "half a second");
             assert_eq!(rtcp_goodbyes(&goodbye), Some(vec![0x1122_3344]));
             assert_eq!(rtcp_goodbyes(&goodbye[..goodbye.len() - 1]), Some(vec![]), "cut off");
+            let texts = rtcp_descriptions(&goodbye).into_iter().map(|text| &goodbye[text]);
+            assert_eq!(texts.collect::<Vec<_>>(), [name.as_bytes()]);
         }
+    }
+
+    #[test]
+    fn descriptions_of_several_sources_are_found_and_broken_ones_end_nothing_else() {
+        let chunks = b"\0\0\0\x01\x01\x03a@h\x06\x02fs\0\0\0\0\0\0\x02\x02\x05Alice\0";
+        let mut sdes = Vec::new();
+        rtcp(&mut sdes, 2, RTCP_SDES, chunks);
+        let texts = |octets: &[u8]| -> Vec<String> {
+            let texts = rtcp_descriptions(octets).into_iter();
+            texts.map(|text| String::from_utf8_lossy(&octets[text]).into_owned()).collect()
+        };
+        assert_eq!(texts(&sdes), ["a@h", "Alice"]);
+        sdes[9] = 200;
+        assert_eq!(texts(&sdes).len(), 1, "a length beyond the packet ends with it");
+        assert_eq!(texts(b"INVITE sip:a@b SIP/2.0\r\n"), [""; 0]);
     }
 }

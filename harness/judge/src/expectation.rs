@@ -278,6 +278,26 @@ pub enum Expectation {
 }
 
 impl Expectation {
+    /// The limit that the author gave it.
+    pub fn within(&self) -> Option<Span> {
+        match self {
+            Expectation::Sends { within, .. }
+            | Expectation::Carries { within, .. }
+            | Expectation::Answers { within, .. }
+            | Expectation::CallEstablished { within, .. }
+            | Expectation::Registered { within, .. }
+            | Expectation::AsksDns { within, .. }
+            | Expectation::CallEnds { within, .. }
+            | Expectation::AudioFlows { within }
+            | Expectation::Preempted { within, .. }
+            | Expectation::CallAlerts { within, .. }
+            | Expectation::CallAnswered { within, .. }
+            | Expectation::CallRefused { within, .. }
+            | Expectation::Held { within, .. } => *within,
+            _ => None,
+        }
+    }
+
     /// The nodes that it names.
     pub fn nodes(&self) -> Vec<&str> {
         match self {

@@ -48,12 +48,35 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// From when to when something is allowed to happen.
+/// What a window says of what happens in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowKind {
+    /// It is to happen within it: before it is early, after it late.
+    #[default]
+    Allowed,
+    /// It must not happen within it.
+    Forbidden,
+    /// It holds all the time.
+    Throughout,
+}
+
+impl fmt::Display for WindowKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WindowKind::Allowed => "allowed",
+            WindowKind::Forbidden => "forbidden",
+            WindowKind::Throughout => "throughout",
+        })
+    }
+}
+
+/// From when to when something is allowed, forbidden, or to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// First allowed instant.
+    /// Its first instant.
     pub from: Instant,
-    /// Last allowed instant.
+    /// Its last instant.
     pub to: Instant,
 }
 
@@ -88,12 +111,18 @@ pub struct Finding {
     pub line: Option<u32>,
     /// What had to happen, in a sentence that leaves out whose.
     pub expected: String,
-    /// When it was allowed to happen.
+    /// When it was allowed to happen, forbidden, or to last.
     pub window: Option<Window>,
+    /// Which of these.
+    #[serde(default)]
+    pub window_kind: WindowKind,
     /// What was seen instead, or as evidence.
     pub seen: String,
     /// The packets that show it.
     pub packets: Vec<u32>,
+    /// When the first of them was seen.
+    #[serde(default)]
+    pub shown_from: Option<Instant>,
     /// The instant that is held against the window; none where the verdict rests on what never came.
     pub decided: Option<Instant>,
     /// Up to three that came near.

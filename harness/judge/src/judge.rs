@@ -7,7 +7,7 @@ use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::Method;
 
 use crate::case::Case;
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Finding, Verdict, WindowKind};
 use crate::mark::{Expected, Which};
 use crate::rules::{expectations, occasion, standing};
 use crate::timeline::Timeline;
@@ -136,8 +136,10 @@ fn unexpected_pass(rule: &str, reason: &str, scenarios: &[&[Finding]]) -> Option
         line: None,
         expected: format!("broken, as the profile says: {reason}"),
         window: None,
+        window_kind: WindowKind::Allowed,
         seen: format!("kept in {times}, broken in none"),
         packets: Vec::new(),
+        shown_from: None,
         decided: None,
         nearest: Vec::new(),
         until: None,

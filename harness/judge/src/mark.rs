@@ -220,6 +220,9 @@ pub struct Expected {
     pub line: u32,
     /// Events before this do not count: the time of the last trigger (`When` step).
     pub since: Instant,
+    /// The line of that trigger; none where it is the start of the scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_line: Option<u32>,
     /// What is expected.
     pub expectation: Expectation,
 }

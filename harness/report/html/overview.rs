@@ -1,10 +1,13 @@
 //! What a run came to, and the list of its scenarios with its filters.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use sipfarm_core::Span;
+
 use super::escape::Escaped;
-use super::words::{chip, class};
+use super::words::{chip, class, severity};
 use crate::report::text::{count, label, seconds};
 use crate::requirements::Requirements;
 use crate::run::record::{Event, Recorded, Scenario};
@@ -26,7 +29,9 @@ pub fn summary(recorded: &Recorded, scenarios: &[&Scenario]) -> String {
     let _ = write!(text, "<span class=\"all\">{}", count(scenarios.len(), "scenario"));
     match recorded.summary() {
         Some(summary) => {
-            let _ = write!(text, " in {}", seconds(summary.real_time));
+            if summary.real_time > Span::ZERO {
+                let _ = write!(text, " in {}", seconds(summary.real_time));
+            }
             let missing = summary.selected.saturating_sub(scenarios.len());
             if missing > 0 {
                 let _ = write!(text, ", {missing} of those selected did not come to an end");
@@ -72,6 +77,7 @@ pub fn summary(recorded: &Recorded, scenarios: &[&Scenario]) -> String {
 
 fn interrupted(recorded: &Recorded) -> String {
     let mut text = String::new();
+    let mut number = 0;
     for event in &recorded.events {
         if let Event::ScenarioInterrupted { id, name, feature, line, .. } = event {
             let _ = writeln!(
@@ -80,9 +86,16 @@ fn interrupted(recorded: &Recorded) -> String {
                 Escaped(name),
                 Escaped(feature)
             );
+            number += 1;
         }
     }
-    text
+    match number {
+        0..=3 => text,
+        _ => format!(
+            "<details class=\"trouble\"><summary>{} interrupted</summary>\n{text}</details>\n",
+            count(number, "scenario")
+        ),
+    }
 }
 
 /// The list of scenarios, with what filters it.
@@ -91,6 +104,9 @@ pub fn list(scenarios: &[&Scenario], known: &Requirements) -> String {
     text += &filters(scenarios, known);
     text += "<table class=\"list\"><thead><tr><th scope=\"col\">no.</th><th scope=\"col\">verdict</th>\
              <th scope=\"col\">scenario</th><th scope=\"col\">phone</th><th scope=\"col\" class=\"n\">time</th></tr></thead>\n<tbody>\n";
+    // What somebody has to look into comes first.
+    let mut scenarios = scenarios.to_vec();
+    scenarios.sort_by_key(|s| (s.ended_well(), Reverse(severity(s.verdict)), s.id));
     for scenario in scenarios {
         text += &row(scenario);
     }
@@ -120,16 +136,24 @@ fn filters(scenarios: &[&Scenario], known: &Requirements) -> String {
     text + "<output id=\"shown\" aria-live=\"polite\"></output></form>\n"
 }
 
+/// Where it stands; nothing for a capture without a scenario.
+pub fn place(scenario: &Scenario) -> String {
+    if scenario.feature.is_empty() {
+        String::new()
+    } else {
+        format!("{}:{}", scenario.feature, scenario.line)
+    }
+}
+
 fn row(scenario: &Scenario) -> String {
     let lab = scenario.lab.as_deref().map(|lab| format!(" @ {lab}")).unwrap_or_default();
     format!(
         "<tr data-id=\"{id:03}\" data-verdict=\"{label}\" data-phone=\"{phone}\" data-tags=\"{}\"><td>{id:03}</td><td>{}</td>\
-         <td><a href=\"#{id:03}\">{}</a> <small>{}:{}</small></td><td>{phone}{}</td><td class=\"n\">{}</td></tr>\n",
+         <td><a href=\"#{id:03}\">{}</a> <small>{}</small></td><td>{phone}{}</td><td class=\"n\">{}</td></tr>\n",
         Escaped(&scenario.tags.join(" ")),
         chip(label(scenario), scenario.verdict),
         Escaped(&scenario.name),
-        Escaped(&scenario.feature),
-        scenario.line,
+        Escaped(&place(scenario)),
         Escaped(&lab),
         seconds(scenario.duration()),
         id = scenario.id,

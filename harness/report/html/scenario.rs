@@ -8,8 +8,9 @@ use sipfarm_judge::{Timeline, Verdict};
 
 use super::escape::{Escaped, link};
 use super::ladder::{Ladder, svg};
+use super::overview::place;
 use super::words::{chip, severity, worst};
-use crate::report::failure::{Failure, Next, counted_from};
+use crate::report::failure::{Failure, Next, counted_from, what_packets_show};
 use crate::report::text::{after, cut, label, seconds};
 use crate::requirements::Requirements;
 use crate::run::record::{Finding, Scenario, Step, Window};
@@ -45,16 +46,17 @@ fn steps_of(scenario: &Scenario, packets: &[u32]) -> Vec<u32> {
 }
 
 fn heading(scenario: &Scenario) -> String {
+    let origin = [&scenario.feature_name, &place(scenario)];
+    let origin: String =
+        origin.iter().filter(|part| !part.is_empty()).map(|part| format!("{part} · ")).collect();
     let mut text = format!(
         "<header class=\"top\"><p class=\"crumb\"><a href=\"#\">All scenarios</a> › {:03} \
          <span class=\"nav\"><a href=\"#\" data-go=\"-1\">previous (k)</a> <a href=\"#\" data-go=\"1\">next (j)</a></span></p>\n\
-         <h2 tabindex=\"-1\">{} {}</h2>\n<p class=\"facts\">{} · {}:{} · phone {} · {}{}",
+         <h2 tabindex=\"-1\">{} {}</h2>\n<p class=\"facts\">{}phone {} · {}{}",
         scenario.id,
         chip(label(scenario), scenario.verdict),
         Escaped(&scenario.name),
-        Escaped(&scenario.feature_name),
-        Escaped(&scenario.feature),
-        scenario.line,
+        Escaped(&origin),
         Escaped(&scenario.held_to()),
         seconds(scenario.duration()),
         if scenario.virtual_time.is_some() { " of virtual time" } else { "" },
@@ -199,10 +201,10 @@ fn card(scenario: &Scenario, number: usize, finding: &Finding, known: &Requireme
     }
     row("expected", Escaped(&finding.expected).to_string());
     if let Some(window) = finding.window {
-        row("allowed", allowed(scenario, finding, window));
+        row(&window.kind.to_string(), window_row(scenario, finding, window));
     }
     let seen = if finding.seen.is_empty() { "nothing" } else { &finding.seen };
-    row("seen", format!("{}{}{}", Escaped(seen), decided(finding), packets(&finding.packets)));
+    row("seen", format!("{}{}{}", Escaped(seen), decided(finding), packets(finding)));
     if !finding.nearest.is_empty() {
         row("nearest", nearest(finding));
     }
@@ -210,9 +212,9 @@ fn card(scenario: &Scenario, number: usize, finding: &Finding, known: &Requireme
     text + "</dl></details>\n"
 }
 
-fn allowed(scenario: &Scenario, finding: &Finding, window: Window) -> String {
+fn window_row(scenario: &Scenario, finding: &Finding, window: Window) -> String {
     let since = finding.since;
-    let from = counted_from(scenario, since);
+    let from = counted_from(scenario, finding);
     let times = format!("{} to {}", after(window.from - since), after(window.to - since));
     format!("{times}, counted from {}{}", Escaped(&from), bar(finding, window))
 }
@@ -224,7 +226,7 @@ fn decided(finding: &Finding) -> String {
     format!(" <span class=\"at\">at {}{}</span>", after(at - finding.since), missed.unwrap_or_default())
 }
 
-/// The window to scale: green what is allowed, a dot what was seen, red what is beyond.
+/// The window to scale: green what is allowed, red what is forbidden or beyond, a dot what was seen.
 fn bar(finding: &Finding, window: Window) -> String {
     const WIDTH: f64 = 320.0;
     let start = finding.since.min(window.from);
@@ -234,7 +236,8 @@ fn bar(finding: &Finding, window: Window) -> String {
     let (from, to) = (x(window.from), x(window.to));
     let mut text = format!(
         "<svg class=\"bar\" width=\"{WIDTH}\" height=\"18\" role=\"img\" aria-label=\"timing bar\"><rect class=\"track\" x=\"0\" y=\"7\" \
-         width=\"{WIDTH}\" height=\"4\"/><rect class=\"allowed\" x=\"{from:.1}\" y=\"4\" width=\"{:.1}\" height=\"10\" rx=\"3\"/>",
+         width=\"{WIDTH}\" height=\"4\"/><rect class=\"{}\" x=\"{from:.1}\" y=\"4\" width=\"{:.1}\" height=\"10\" rx=\"3\"/>",
+        window.kind,
         (to - from).max(2.0)
     );
     if let Some(at) = finding.decided {
@@ -252,13 +255,14 @@ fn bar(finding: &Finding, window: Window) -> String {
     text + "</svg>"
 }
 
-fn packets(packets: &[u32]) -> String {
+fn packets(finding: &Finding) -> String {
     const SHOWN: usize = 12;
+    let (packets, what) = (&finding.packets, what_packets_show(finding));
     let links: Vec<String> = packets.iter().take(SHOWN).map(|packet| packet_link(*packet)).collect();
     match packets.len() {
         0 => String::new(),
-        1..=SHOWN => format!(" (packet {})", links.join(", ")),
-        number => format!(" (packet {} and {} more)", links.join(", "), number - SHOWN),
+        1..=SHOWN => format!(" ({what}packet {})", links.join(", ")),
+        number => format!(" ({what}packet {} and {} more)", links.join(", "), number - SHOWN),
     }
 }
 

@@ -8,11 +8,11 @@ use sipfarm_core::sip::Message;
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::{Cast, Mark, Node};
 use sipfarm_judge::timeline::{Event, EventKind, SipEvent};
-use sipfarm_judge::{Timeline, Verdict};
+use sipfarm_judge::{Timeline, Verdict, WindowKind};
 
 use super::*;
 use crate::error::Exit;
-use crate::run::record::{Finding, Header, Nearest, Step, Window};
+use crate::run::record::{Finding, Header, Nearest, Origin, Step, Window};
 
 /// When every scenario of these tests begins.
 pub const START: Instant = Instant::from_nanos(1_790_000_000_000_000_000);
@@ -60,7 +60,8 @@ pub fn finding(line: Option<u32>, late: Span) -> Finding {
         second_phone: false,
         expected: "INVITE".to_owned(),
         since: Span::ZERO,
-        window: Some(Window { from: Span::from_secs(1), to: Span::from_secs(2) }),
+        counted_from: Origin::Start,
+        window: Some(Window { from: Span::from_secs(1), to: Span::from_secs(2), kind: WindowKind::Allowed }),
         decided: Some(Span::from_secs(2) + late),
         seen: "INVITE".to_owned(),
         packets: vec![2],
@@ -111,7 +112,6 @@ fn no_string_of_others_becomes_markup() {
         line: 4,
         table: vec![vec![hostile()]],
         at: Some(Span::ZERO),
-        is_trigger: true,
     };
     let failed =
         crate::run::record::FailedStep { keyword: hostile(), text: hostile(), line: 9, message: hostile() };

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use sipfarm_core::{Instant, Span};
+use sipfarm_core::Instant;
 use sipfarm_judge as judge;
 use sipfarm_judge::mark::Which;
 
 use super::{
-    Event, FailedStep, Finding, LastMessage, Nearest, SCHEMA, Scenario, Slow, Started, Step, Summary,
+    Event, FailedStep, Finding, LastMessage, Nearest, Origin, SCHEMA, Scenario, Slow, Started, Step, Summary,
     Trouble, Try, UnexpectedPass, Window,
 };
 use crate::run::events::{self, RunEvent, ScenarioResult};
@@ -104,9 +104,6 @@ fn try_of(again: &events::Try, bundle: &Path) -> Try {
     Try { verdict: again.verdict, exit: again.exit, capture }
 }
 
-/// The keyword of a step that times are counted from. A step that was taken has the one that its `And` stands for.
-const TRIGGER: &str = "When";
-
 /// The steps of the feature file, each with the time at which it began; where there is no feature file,
 /// those that were begun.
 fn steps_of(result: &ScenarioResult) -> Vec<Step> {
@@ -118,7 +115,6 @@ fn steps_of(result: &ScenarioResult) -> Vec<Step> {
             line: taken.line,
             table: Vec::new(),
             at: begun(taken.at),
-            is_trigger: taken.keyword == TRIGGER,
         };
         return result.steps.iter().map(step).collect();
     }
@@ -131,7 +127,6 @@ fn steps_of(result: &ScenarioResult) -> Vec<Step> {
             line: step.line,
             table: step.table.clone(),
             at: taken.and_then(|taken| begun(taken.at)),
-            is_trigger: taken.is_some_and(|taken| taken.keyword == TRIGGER),
         }
     };
     result.source.iter().map(step).collect()
@@ -141,6 +136,10 @@ fn steps_of(result: &ScenarioResult) -> Vec<Step> {
 fn finding_of(result: &ScenarioResult, finding: &judge::Finding) -> Finding {
     let within = |at: Instant| at.since(result.started);
     let expected = finding.expected_id.and_then(|id| result.expected.iter().find(|e| e.id == id));
+    let (since, counted_from) = match expected {
+        Some(expected) => (expected.since, expected.since_line.map_or(Origin::Start, Origin::Line)),
+        None => origin(finding).unwrap_or((result.started, Origin::Start)),
+    };
     Finding {
         rule: finding.rule.clone(),
         requirements: finding.requirements.clone(),
@@ -149,13 +148,25 @@ fn finding_of(result: &ScenarioResult, finding: &judge::Finding) -> Finding {
         step: expected.map(|expected| expected.text.clone()),
         second_phone: finding.phone == Which::Second,
         expected: finding.expectation().into_owned(),
-        since: expected.map_or(Span::ZERO, |expected| within(expected.since)),
-        window: finding.window.map(|window| Window { from: within(window.from), to: within(window.to) }),
+        since: within(since),
+        counted_from,
+        window: finding.window.map(|window| Window {
+            from: within(window.from),
+            to: within(window.to),
+            kind: finding.window_kind,
+        }),
         decided: finding.decided.map(within),
         seen: finding.seen.clone(),
         packets: finding.packets.clone(),
         nearest: finding.nearest.iter().map(|near| nearest_of(near, result.started)).collect(),
     }
+}
+
+/// What the times of a standing rule are counted from: the first packet that shows it, unless its window begins before.
+fn origin(finding: &judge::Finding) -> Option<(Instant, Origin)> {
+    let first =
+        finding.shown_from.filter(|first| finding.window.is_none_or(|window| *first <= window.from))?;
+    Some((first, Origin::Packet(*finding.packets.first()?)))
 }
 
 fn nearest_of(near: &judge::Nearest, started: Instant) -> Nearest {

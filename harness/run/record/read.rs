@@ -140,7 +140,7 @@ fn text_of(folder: &Path, name: &'static str) -> Result<(PathBuf, String), Recor
     let file = folder.join(name);
     match fs::read_to_string(&file) {
         Ok(text) => Ok((file, text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Err(RecordError::NoBundle { folder: folder.to_owned(), file: name })
         }
         Err(source) => Err(RecordError::Unreadable { file, source }),

@@ -162,7 +162,7 @@ fn line(line: mark::Line) -> Line {
 fn base_profile(context: &Context, plan: &Plan) -> Result<Profile, StepFailure> {
     match &context.phone {
         PhoneChoice::Profile { profile, .. } => Ok((**profile).clone()),
-        PhoneChoice::Reference => {
+        PhoneChoice::Reference { .. } => {
             let name = plan.profile.as_deref().unwrap_or("rfc3261");
             profiles::find(name).map_err(|error| StepFailure::Setup(error.to_string()))
         }

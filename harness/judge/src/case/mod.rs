@@ -57,7 +57,7 @@ pub use limits::{CONNECT_CAP, Ladder, Limits, SENDS_MAX};
 pub use line_calls::{CallEnd, CallState, LineCall, Unit, preempts, rank};
 pub use located::{Candidate, Rank};
 pub use names::{Guess, Names};
-pub use notes::{MOMENT, Notes, Observed, Trouble};
+pub use notes::{Done, MOMENT, Notes, Observed, Trouble};
 pub use patience::Patience;
 pub use places::{CallSpan, Standing};
 pub use preservation::{Loss, LostCall, Sign};

@@ -41,8 +41,23 @@ pub struct Notes<'a> {
     pub observed: Vec<Observed<'a>>,
     /// Steps: when each began, and its line in the feature file.
     pub steps: Vec<(Instant, u32)>,
+    /// What steps have done to the phone and to the farm.
+    pub done: Vec<Done<'a>>,
     /// When the scenario was over.
     pub end: Option<Instant>,
+}
+
+/// What a step has done to the phone or to the farm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done<'a> {
+    /// When.
+    pub at: Instant,
+    /// The line of the step.
+    pub line: Option<u32>,
+    /// What, in words.
+    pub what: String,
+    /// The key of the phone that it was, if it was one.
+    pub key: Option<&'a Command>,
 }
 
 /// What came of a question to somebody at the phone.
@@ -93,12 +108,13 @@ impl<'a> Notes<'a> {
                 Mark::OfSecondPhone { .. } => {}
                 Mark::Step { line, .. } => notes.steps.push((at, *line)),
                 Mark::Command { command, unconfirmed } => {
+                    notes.note(at, format!("\"{command}\""), Some(command));
                     notes.commands.push((at, command));
                     notes.unconfirmed.extend(unconfirmed.then_some((at, command)));
                 }
                 Mark::CommandFailed { command, reason } => notes.failed_commands.push((at, command, reason)),
-                // They hold for whoever speaks with the node.
-                Mark::Fault { .. } => {}
+                // They hold for whoever speaks with the node, and stand in `faults`.
+                Mark::Fault { node, fault, on } => notes.note(at, show_fault(node, fault, *on), None),
                 Mark::CallNamed { name, call_id } => notes.calls.push((name, call_id)),
                 Mark::Observed { expected, answer, by, .. } => notes.observed.push(Observed {
                     expected: *expected,
@@ -129,6 +145,11 @@ impl<'a> Notes<'a> {
         notes
     }
 
+    fn note(&mut self, at: Instant, what: String, key: Option<&'a Command>) {
+        let line = self.steps.last().map(|&(_, line)| line);
+        self.done.push(Done { at, line, what, key });
+    }
+
     /// When the step of an expectation was begun, if its mark is there.
     pub fn asked_at(&self, expected: &Expected) -> Option<Instant> {
         self.expected.iter().find(|(_, marked)| marked.id == expected.id).map(|(at, _)| *at)
@@ -147,14 +168,6 @@ impl<'a> Notes<'a> {
     /// Whether some fault was on at that node within a stretch of time.
     pub fn is_faulty(&self, node: &str, from: Instant, to: Instant) -> bool {
         self.faults.iter().any(|fault| fault.node == node && fault.from <= to && fault.to >= from)
-    }
-
-    /// Whether what happened at `at`, give or take a moment, was a fault that was switched on or off
-    /// rather than a command to the phone. Marks after `asked` come too late to be the trigger.
-    pub fn triggered_by_fault(&self, at: Instant, asked: Instant) -> bool {
-        let near = |time: Instant| (at - time).abs() <= MOMENT && time <= asked;
-        let fault = self.faults.iter().any(|fault| near(fault.from) || near(fault.to));
-        fault && !self.commands.iter().any(|(time, _)| near(*time))
     }
 
     /// Whether such a key of the phone may have been pressed within a stretch of time.
@@ -179,6 +192,15 @@ fn of_phone(mark: &Mark, which: Which) -> Option<&Mark> {
         (Mark::OfSecondPhone { .. }, Which::First) => None,
         (_, Which::Second) if of_one => None,
         _ => Some(mark),
+    }
+}
+
+/// What switching a fault does, in words.
+fn show_fault(node: &str, fault: &str, on: bool) -> String {
+    match (fault, on) {
+        (_, true) => format!("fault \"{fault}\" at \"{node}\""),
+        ("all", false) => format!("the end of all faults at \"{node}\""),
+        (_, false) => format!("the end of fault \"{fault}\" at \"{node}\""),
     }
 }
 

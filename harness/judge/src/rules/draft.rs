@@ -4,7 +4,7 @@ use sipfarm_core::{Instant, Span};
 
 use super::{Rule, RuleInfo};
 use crate::case::{Case, Seen};
-use crate::finding::{Finding, Nearest, Verdict, Window};
+use crate::finding::{Finding, Nearest, Verdict, Window, WindowKind};
 use crate::mark::Expected;
 
 /// A finding while it is put together. The methods that end it weigh what stands against a definite
@@ -63,8 +63,10 @@ impl<'c, 'a> Draft<'c, 'a> {
             line: None,
             expected,
             window: None,
+            window_kind: WindowKind::Allowed,
             seen: String::new(),
             packets: Vec::new(),
+            shown_from: None,
             decided: None,
             nearest: Vec::new(),
             until: None,
@@ -76,6 +78,21 @@ impl<'c, 'a> Draft<'c, 'a> {
     pub fn window(mut self, window: Window) -> Self {
         self.finding.window = Some(window);
         self.covers(window.from).covers(window.to)
+    }
+
+    /// When it must not happen.
+    pub fn forbidden(self, window: Window) -> Self {
+        self.window(window).of_kind(WindowKind::Forbidden)
+    }
+
+    /// How long it must hold.
+    pub fn throughout(self, window: Window) -> Self {
+        self.window(window).of_kind(WindowKind::Throughout)
+    }
+
+    fn of_kind(mut self, kind: WindowKind) -> Self {
+        self.finding.window_kind = kind;
+        self
     }
 
     /// The verdict rests on that instant, too.
@@ -114,6 +131,8 @@ impl<'c, 'a> Draft<'c, 'a> {
     /// Packets that show it.
     pub fn packets(mut self, packets: &[u32], at: Instant) -> Self {
         self.finding.packets.extend_from_slice(packets);
+        let first = self.finding.shown_from.map_or(at, |first| first.min(at));
+        self.finding.shown_from = Some(first);
         self.decided(at).covers(at)
     }
 
@@ -153,6 +172,14 @@ impl<'c, 'a> Draft<'c, 'a> {
     /// The phone broke it, if the tap sees everything; on a lossy tap `why_not` explains the packets.
     pub fn fail_unless_lossy(self, why_not: &str) -> Finding {
         if self.case.sees_all() { self.fail() } else { self.inconclusive(why_not) }
+    }
+
+    /// Not as it must be, which is not the phone's doing for that reason, if for no other.
+    pub fn excused(self, why: &str) -> Finding {
+        match self.objection(Shown::Packets) {
+            Some((verdict, other)) => self.because(verdict, &other),
+            None => self.inconclusive(why),
+        }
     }
 
     /// Legal but poor.

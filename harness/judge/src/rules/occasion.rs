@@ -5,7 +5,7 @@ use sipfarm_core::Instant;
 
 use super::RuleInfo;
 use crate::case::Case;
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Finding, Verdict, WindowKind};
 
 /// A condition on which the scenario rested did not come to pass.
 pub const PRECONDITION: RuleInfo = RuleInfo {
@@ -73,8 +73,10 @@ fn finding(
         line: case.notes.line_at(at),
         expected: expected.to_owned(),
         window: None,
+        window_kind: WindowKind::Allowed,
         seen,
         packets: Vec::new(),
+        shown_from: None,
         decided: None,
         nearest: Vec::new(),
         until: None,

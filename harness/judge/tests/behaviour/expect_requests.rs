@@ -69,6 +69,30 @@ fn waiting_is_pending_while_live_and_inconclusive_when_the_capture_ends() {
 }
 
 #[test]
+fn what_a_key_is_for_breaks_the_silence_however_quick_it_is() {
+    let verdict = |key: &str, key_line: u32, method: Method| {
+        let mut story = Story::new();
+        for line in [5, 6] {
+            let mark = Mark::Step { keyword: "When".into(), text: "a key, or a fault".into(), line };
+            story.at(0.0).mark(mark);
+            if line == key_line {
+                story.at(0.0).command(key);
+            } else {
+                story.at(0.0).fault("secondary", "silent", true);
+            }
+        }
+        let asked = story.expect(0.0, nothing(Some(method.clone()), Some("primary"), 5.0));
+        let expected = Expected { since_line: Some(6), ..asked };
+        story.at(0.0).phone().sends(method.as_str(), "primary");
+        story.run(&expected, 10.0).verdict
+    };
+    assert_eq!(verdict("dial 1002", 6, Method::Invite), Verdict::Fail);
+    assert_eq!(verdict("register", 6, Method::Register), Verdict::Fail);
+    // The key came before the trigger: the request may have been on its way.
+    assert_eq!(verdict("dial 1002", 5, Method::Invite), Verdict::Pass);
+}
+
+#[test]
 fn another_phones_request_satisfies_nothing() {
     let mut story = Story::new();
     let expected = story.expect(0.0, sends(Method::Invite, "primary", 5.0));
@@ -380,7 +404,14 @@ fn the_call_that_was_dialled_is_no_call_too_many() {
         story.at(0.4).node("primary").answers("INVITE", 486);
         story.at(0.4).phone().acks("primary");
         let expectation = nothing(Some(Method::Invite), None, 10.0);
-        let expected = Expected { id: 2, text: "a step".into(), line: 8, since: when(0.0), expectation };
+        let expected = Expected {
+            id: 2,
+            text: "a step".into(),
+            line: 8,
+            since: when(0.0),
+            since_line: None,
+            expectation,
+        };
         story.at(0.5).mark(Mark::Expect(expected.clone()));
         if let Some(at) = second_call {
             story.at(at).phone().new_call().sends("INVITE", "secondary");

@@ -34,7 +34,7 @@ fn doubled(times: &[f64], which: usize) -> Vec<f64> {
 #[test]
 fn what_never_came_may_have_been_lost() {
     let (method, node) = (Method::Invite, "secondary".to_owned());
-    let (with, through) = ("primary".to_owned(), "primary".to_owned());
+    let (with, through) = ("primary".to_owned(), "secondary".to_owned());
     let nodes = vec!["primary".to_owned(), "secondary".to_owned()];
     let within = Some(span(1.0));
     let header = "Supported".to_owned();

@@ -252,10 +252,10 @@ fn arrow(svg: &mut String, row: &Row, y: f64, place: Place, steps: &str) {
     svg.push_str("</g>\n");
 }
 
-/// A window in the margin: green where it was allowed, a dot where it happened, red what is beyond.
+/// A window in the margin: green where it was allowed, red where it was forbidden or beyond, a dot where it happened.
 fn window(svg: &mut String, ladder: &Ladder, timed: &Timed, x: f64) {
     let (y0, y1) = (y(ladder, timed.window.from), y(ladder, timed.window.to));
-    let missed = timed.missed_by();
+    let (kind, missed) = (timed.window.kind, timed.missed_by());
     let words = match (timed.decided, missed) {
         (None, _) => "nothing came".to_owned(),
         (Some(at), None) => format!("seen at {}", after(at)),
@@ -263,8 +263,8 @@ fn window(svg: &mut String, ladder: &Ladder, timed: &Timed, x: f64) {
     };
     let _ = write!(
         svg,
-        "<g class=\"window{}\" data-finding=\"{}\"><title>{}: allowed {} to {}; {words}</title>\
-         <rect class=\"allowed\" x=\"{:.1}\" y=\"{y0:.1}\" width=\"10\" height=\"{:.1}\" rx=\"3\"/>",
+        "<g class=\"window{}\" data-finding=\"{}\"><title>{}: {kind} {} to {}; {words}</title>\
+         <rect class=\"{kind}\" x=\"{:.1}\" y=\"{y0:.1}\" width=\"10\" height=\"{:.1}\" rx=\"3\"/>",
         if missed.is_some() { " missed" } else { "" },
         timed.finding,
         Escaped(&timed.rule),
@@ -317,7 +317,7 @@ pub fn legend() -> String {
     let names = kinds.map(|kind| format!("<span class=\"key {0}\">{0}</span>", kind.name()));
     format!(
         "<p class=\"legend\">{} <span class=\"key again\">sent again</span> <span class=\"key fault\">fault</span> \
-         <span class=\"key allowed\">allowed</span> <span class=\"key beyond\">beyond it</span></p>",
+         <span class=\"key allowed\">allowed</span> <span class=\"key beyond\">beyond it</span> <span class=\"key forbidden\">forbidden</span></p>",
         names.join(" ")
     )
 }

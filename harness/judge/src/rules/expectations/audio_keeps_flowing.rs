@@ -41,7 +41,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, call: Option<&str>, during: Span) -> 
         "audio{of_call} from the phone and to it without a gap of more than {longest:.2}, {}",
         asked.show_window(window)
     );
-    let draft = asked.draft(rule, sentence).window(window);
+    let draft = asked.draft(rule, sentence).throughout(window);
     // What is not known yet is no gap; one that is over is one, whatever comes.
     let known = window.to.min(case.horizon);
     let call_id = call.map(|name| case.call_named(name));

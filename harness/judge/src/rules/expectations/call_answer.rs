@@ -109,7 +109,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, name: &str, wanted: &Answer<'_>, with
 pub(super) fn judge_unanswered(asked: &Asked<'_, '_>, name: &str, during: Span) -> Finding {
     let window = Window { from: asked.since(), to: asked.asked_at() + during };
     let sentence = format!("no 2xx to INVITE of call \"{name}\", {}", asked.show_window(window));
-    let draft = asked.draft(&UNANSWERED, sentence).window(window);
+    let draft = asked.draft(&UNANSWERED, sentence).forbidden(window);
     let responses = responses(asked, name);
     let accepted = responses.iter().find(|response| (200..300).contains(&status(response)));
     if let Some(accepted) = accepted.filter(|accepted| accepted.at <= window.to) {

@@ -76,7 +76,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, name: &str, method: &Method, what: &W
     let case = asked.case;
     let window = Window { from: asked.since(), to: asked.asked_at() };
     let sentence = format!("{} in every {method} of call \"{name}\" up to this step", what.show());
-    let draft = asked.draft(what.rule(), sentence).window(window);
+    let draft = asked.draft(what.rule(), sentence).throughout(window);
     let calls = case.line_calls();
     let Some(call) = case.call_named(name).and_then(|id| calls.iter().find(|call| call.has(id))) else {
         return draft.inconclusive(&format!("no INVITE of call \"{name}\" was seen"));

@@ -6,8 +6,8 @@ use sipfarm_core::{Instant, Span};
 
 use super::{Asked, near};
 use crate::case::{ClientExchange, Seen, SeenRef, ServerExchange, status};
-use crate::finding::Finding;
-use crate::rules::RuleInfo;
+use crate::finding::{Finding, Window};
+use crate::rules::{Draft, RuleInfo};
 
 pub(super) const RULE: RuleInfo = RuleInfo {
     id: "call-established",
@@ -50,7 +50,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, through: Option<&str>, within: Option
             }
             None => format!("{answer}, never acknowledged"),
         };
-        return draft.seen(seen).message(accepted).fail_at(window.to);
+        return end(asked, draft.seen(seen).message(accepted), through, window);
     }
     let others = case.client.iter().filter(|e| e.method == Method::Invite && e.t0() >= asked.since());
     let finals: Vec<_> = others.filter_map(|e| e.final_response().map(|response| (e, response))).collect();
@@ -70,7 +70,15 @@ pub(super) fn judge(asked: &Asked<'_, '_>, through: Option<&str>, within: Option
     if nearest.is_empty() {
         nearest = near::requests(case, Some(&Method::Invite), through, window);
     }
-    draft.seen(seen).nearest(nearest).fail_at(window.to)
+    end(asked, draft.seen(seen).nearest(nearest), through, window)
+}
+
+/// Nothing came in time: the phone's fault, unless it was kept waiting.
+fn end(asked: &Asked<'_, '_>, draft: Draft<'_, '_>, through: Option<&str>, window: Window) -> Finding {
+    match asked.unanswered(&Method::Invite, through, window) {
+        Some(waits) => draft.at(window.to, |draft| draft.excused(&asked.kept_waiting(waits))),
+        None => draft.fail_at(window.to),
+    }
 }
 
 /// A 2xx, and the first ACK after it.

@@ -57,7 +57,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, code: Option<u16>) -> Finding {
     }
     let window = Window { from: asked.since(), to: decided };
     let last = finals().max_by_key(|response| response.at);
-    let draft = last.into_iter().fold(draft.window(window), |draft, response| draft.message(response));
+    let draft = last.into_iter().fold(draft.throughout(window), |draft, response| draft.message(response));
     let seen = match last {
         Some(response) => {
             format!("the last final response is {} (packet {})", response.what(), response.packet())

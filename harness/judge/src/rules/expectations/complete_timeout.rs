@@ -120,10 +120,10 @@ fn stopped(
     match other {
         Some(other) => {
             let seen = format!("then {} {}", other.what(&asked.case.names), asked.after(other.t0()));
-            let finding = draft.seen(seen).window(window).message(other.first()).fail();
+            let finding = draft.seen(seen).throughout(window).message(other.first()).fail();
             Decided { at: other.t0().max(last), finding }
         }
-        None => Decided { at: end, finding: draft.window(window).pass_at(end) },
+        None => Decided { at: end, finding: draft.throughout(window).pass_at(end) },
     }
 }
 

@@ -36,11 +36,10 @@ use sipfarm_core::{Instant, Span};
 
 use self::call_carries::What;
 use super::RuleInfo;
-use crate::case::{Case, ClientExchange, MOMENT, SeenRef};
+use crate::case::{Case, ClientExchange, Done, MOMENT, SeenRef, status};
 use crate::expectation::Expectation;
 use crate::finding::{Finding, Window};
 use crate::mark::Expected;
-use crate::timeline::FaultWindow;
 
 /// Every rule behind a `Then` step.
 pub const ALL: &[RuleInfo] = &[
@@ -184,26 +183,33 @@ impl<'c, 'a> Asked<'c, 'a> {
         self.since() + self.case.reach(self.since(), method, node)
     }
 
-    /// A window in seconds after the trigger: `0.00 to 32.10 s after "dial"`.
+    /// A window in seconds after the trigger: `0.00 to 32.10 s after "dial"`. Of what the author's limit ends it
+    /// says what is added to that.
     fn show_window(&self, window: Window) -> String {
+        let grace = self.case.limits.grace();
+        if let Some(within) = self.expected.expectation.within() {
+            return format!("within {within:.2} of {} (tolerance {grace:.2})", self.trigger());
+        }
         let seconds = |at: Instant| (at - self.since()).as_secs_f64();
         format!("{:.2} to {:.2} s after {}", seconds(window.from), seconds(window.to), self.trigger())
     }
 
     /// What was done when events began to count.
-    fn trigger(&self) -> String {
-        let (notes, since, asked) = (&self.case.notes, self.since(), self.asked_at());
+    fn done(&self) -> Option<&'c Done<'a>> {
+        let (since, line, asked) = (self.since(), self.expected.since_line, self.asked_at());
         // On a real network the mark of what was done lies a moment after the time it counts from.
-        let is_it = |at: Instant| (at - since).abs() <= MOMENT && at <= asked;
-        let commands = notes.commands.iter().map(|(at, command)| (*at, format!("\"{command}\"")));
-        let fault = |fault: &FaultWindow<'_>| format!("fault \"{}\" at \"{}\"", fault.fault, fault.node);
-        let begun = notes.faults.iter().map(|window| (window.from, fault(window)));
-        let ended = notes.faults.iter().map(|window| (window.to, format!("the end of {}", fault(window))));
-        let done = commands.chain(begun).chain(ended).filter(|(at, _)| is_it(*at)).max_by_key(|(at, _)| *at);
-        match (done, notes.line_at(since)) {
-            (Some((_, what)), _) => what,
+        let is_it = |done: &&Done<'_>| {
+            (done.at - since).abs() <= MOMENT && done.at <= asked && line.is_none_or(|_| done.line == line)
+        };
+        self.case.notes.done.iter().rfind(is_it)
+    }
+
+    /// The same in words.
+    fn trigger(&self) -> String {
+        match (self.done(), self.expected.since_line) {
+            (Some(done), _) => done.what.clone(),
             (None, Some(line)) => format!("line {line}"),
-            (None, None) => "the last trigger".to_owned(),
+            (None, None) => "the start of the scenario".to_owned(),
         }
     }
 
@@ -235,6 +241,37 @@ impl<'c, 'a> Asked<'c, 'a> {
     /// The first new request of that method to that node since the trigger.
     fn first_request(&self, method: &Method, node: &str) -> Option<&'c ClientExchange<'a>> {
         self.requests(method).find(|exchange| self.goes_to(exchange, node))
+    }
+
+    /// A request of that method to that node (any when `None`) that nobody has answered when the window closes, though
+    /// there was time: what the phone has to wait for is not the phone's doing. Where any node would do, only word that
+    /// somebody works on it keeps the phone there.
+    fn unanswered(
+        &self,
+        method: &Method,
+        node: Option<&str>,
+        window: Window,
+    ) -> Option<&'c ClientExchange<'a>> {
+        let there_and_back = self.case.limits.latency() * 2;
+        let answered = |e: &ClientExchange<'_>| e.final_response().is_some_and(|last| last.at <= window.to);
+        let works = |e: &ClientExchange<'_>| {
+            e.responses
+                .iter()
+                .any(|response| (101..200).contains(&status(response)) && response.at <= window.to)
+        };
+        self.requests(method).find(|e| {
+            let stays = node.map_or_else(|| works(e), |node| self.goes_to(e, node));
+            stays && e.t0() + there_and_back < window.to && !answered(e)
+        })
+    }
+
+    /// Why the phone had to wait.
+    fn kept_waiting(&self, request: &ClientExchange<'_>) -> String {
+        let (what, since) = (request.what(&self.case.names), self.after(request.t0()));
+        format!(
+            "{what} (packet {}) waits since {since} for an answer, which the phone cannot hasten",
+            request.first().packet()
+        )
     }
 
     /// The same for a rule that looks at what comes of it; without one in time, the finding that

@@ -66,10 +66,10 @@ pub(super) fn judge(asked: &Asked<'_, '_>, method: &Method, nodes: &[String], on
         _ if !only => draft.pass(),
         Some(more) if more.t0() <= window.to => {
             let seen = format!("{so_far}and {}", show(asked, more));
-            let draft = draft.seen(seen).message(more.first()).window(window);
+            let draft = draft.seen(seen).message(more.first()).forbidden(window);
             draft.fail_unless_lossy("a response may not have reached the phone")
         }
-        _ => draft.window(window).pass_at(window.to),
+        _ => draft.forbidden(window).pass_at(window.to),
     }
 }
 

@@ -129,7 +129,7 @@ pub(super) fn judge_untouched(asked: &Asked<'_, '_>, but: &[String], during: Spa
         names => format!(" but \"{}\"", names.join("\", \"")),
     };
     let sentence = format!("no call ended{others}, {}", asked.show_window(window));
-    let draft = asked.draft(&UNTOUCHED, sentence).window(window);
+    let draft = asked.draft(&UNTOUCHED, sentence).forbidden(window);
     let calls = case.line_calls();
     let excepted: Vec<&str> = but.iter().filter_map(|name| case.call_named(name)).collect();
     let was_there =

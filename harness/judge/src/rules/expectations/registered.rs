@@ -39,7 +39,10 @@ pub(super) fn judge(asked: &Asked<'_, '_>, with: &str, within: Option<Span>) -> 
             let seen =
                 format!("{} (packet {}), late by {late:.2}", asked.after(response.at), response.packet());
             let draft = draft.seen(seen).message(exchange.first()).message(response);
-            draft.fail_unless_lossy("earlier tries may have been lost")
+            match asked.unanswered(&Method::Register, Some(with), window) {
+                Some(waits) => draft.excused(&asked.kept_waiting(waits)),
+                None => draft.fail_unless_lossy("earlier tries may have been lost"),
+            }
         }
         None => {
             let refused = here().filter_map(|exchange| exchange.final_response());
@@ -49,7 +52,11 @@ pub(super) fn judge(asked: &Asked<'_, '_>, with: &str, within: Option<Span>) -> 
             if nearest.is_empty() {
                 nearest = near::requests(case, Some(&Method::Register), Some(with), window);
             }
-            draft.seen("no such response").nearest(nearest).fail_at(window.to)
+            let draft = draft.seen("no such response").nearest(nearest);
+            match asked.unanswered(&Method::Register, Some(with), window) {
+                Some(waits) => draft.at(window.to, |draft| draft.excused(&asked.kept_waiting(waits))),
+                None => draft.fail_at(window.to),
+            }
         }
     }
 }

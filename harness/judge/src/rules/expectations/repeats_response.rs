@@ -52,7 +52,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, node: &str, code: u16) -> Finding {
         }
         (_, None) => {
             let window = Window { from: t0, to: end };
-            draft.seen(format!("sent {} times", finals.len())).window(window).pass_at(end)
+            draft.seen(format!("sent {} times", finals.len())).throughout(window).pass_at(end)
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn judge(asked: &Asked<'_, '_>, during: Span) -> Finding {
     let window = Window { from: asked.asked_at() + case.limits.reaction(), to: asked.asked_at() + during };
     let draft = asked
         .draft(&SILENT, format!("no audio from the phone, {}", asked.show_window(window)))
-        .window(window);
+        .forbidden(window);
     let known = window.to.min(case.horizon);
     let stretches = case.stretches(true);
     match stretches.iter().find(|stretch| stretch.touches(window.from, known)) {
@@ -46,7 +46,7 @@ pub(super) fn judge_past(asked: &Asked<'_, '_>, node: &str) -> Finding {
     let case = asked.case;
     let window = Window { from: asked.since(), to: asked.asked_at() };
     let sentence = format!("no audio from or to {}, {}", asked.node(node), asked.show_window(window));
-    let draft = asked.draft(&PAST, sentence).window(window);
+    let draft = asked.draft(&PAST, sentence).forbidden(window);
     let host = case.names.node(node).map(|node| node.addr.ip());
     let passes = |from_phone: bool| {
         let mut streams = case.audio(from_phone).filter(move |stream| {

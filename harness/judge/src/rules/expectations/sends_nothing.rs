@@ -11,6 +11,7 @@ use sipfarm_core::{Key, Span};
 use super::{Asked, near};
 use crate::case::{ClientExchange, Purpose};
 use crate::finding::{Finding, Window};
+use crate::mark::Command;
 use crate::rules::RuleInfo;
 
 pub(super) const RULE: RuleInfo = RuleInfo {
@@ -31,7 +32,7 @@ pub(super) fn judge(
     let what = method.map_or("request".to_owned(), Method::to_string);
     let whom = node.map_or("anybody".to_owned(), |node| asked.node(node));
     let draft =
-        asked.draft(&RULE, format!("no {what} to {whom}, {}", asked.show_window(window))).window(window);
+        asked.draft(&RULE, format!("no {what} to {whom}, {}", asked.show_window(window))).forbidden(window);
     // What goes on with an attempt that began after the trigger was not on its way at the trigger.
     let goes_on = |at: usize| {
         let first = case.attempt_of(at).map(|attempt| attempt.exchanges[0]);
@@ -39,7 +40,7 @@ pub(super) fn judge(
     };
     let breaks = |at: usize, exchange: &&ClientExchange<'_>| {
         !(node.is_none() && is_the_call_itself(asked, at))
-            && (exchange.t0() >= window.from || goes_on(at))
+            && (exchange.t0() >= window.from || goes_on(at) || is_of_a_key(asked, exchange))
             && exchange.t0() < window.to
             && method.is_none_or(|method| *method == exchange.method)
             && node.is_none_or(|node| asked.goes_to(exchange, node))
@@ -82,11 +83,23 @@ fn is_the_call_itself(asked: &Asked<'_, '_>, at: usize) -> bool {
         && case.client[at].t0() <= asked.asked_at()
 }
 
+/// Whether a request is of the kind that a key of the trigger is for: then it was not on its way before, however quick the
+/// phone was.
+fn is_of_a_key(asked: &Asked<'_, '_>, exchange: &ClientExchange<'_>) -> bool {
+    let is_it = |key: &Key| match (&exchange.method, key) {
+        (Method::Invite, Key::Dial(_)) => !exchange.in_dialog(),
+        (Method::Register, key) => key.is_for_registration(),
+        _ => false,
+    };
+    let pressed = matches!(asked.done().and_then(|done| done.key), Some(Command::Key(key)) if is_it(key));
+    pressed && exchange.t0() >= asked.since()
+}
+
 /// How long after the trigger a packet may still have been on its way. After a fault the catalogue
 /// allows a second (`tol.silence`): the phone cannot have heard of it at once.
 fn in_flight(asked: &Asked<'_, '_>) -> Span {
-    let fault = asked.case.notes.triggered_by_fault(asked.since(), asked.asked_at());
-    let least = if fault { Span::from_secs(1) } else { Span::ZERO };
+    let by_fault = asked.done().is_some_and(|done| done.key.is_none());
+    let least = if by_fault { Span::from_secs(1) } else { Span::ZERO };
     asked.case.limits.latency().max(least)
 }
 

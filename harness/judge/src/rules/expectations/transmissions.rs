@@ -39,7 +39,7 @@ pub(super) fn judge(
         draft.messages(counted.iter().map(|send| &***send)).seen(format!("sent {} times", series.len()));
     match counted.len() {
         made if made > count => draft.fail_unless_lossy("the network may have doubled it"),
-        made if made == count => draft.window(window).pass_at(window.to),
-        _ => draft.window(window).fail_at(window.to),
+        made if made == count => draft.throughout(window).pass_at(window.to),
+        _ => draft.throughout(window).fail_at(window.to),
     }
 }

@@ -68,7 +68,7 @@ impl Rule for AudioDirection {
                     agreement.own.as_str(),
                     agreement.theirs.as_str(),
                 ))
-                .window(window)
+                .forbidden(window)
                 .message(agreement.offer)
                 .message(agreement.answer)
                 .packets(&stretch.packets, window.from.max(stretch.from))

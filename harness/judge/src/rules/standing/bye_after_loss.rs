@@ -43,7 +43,7 @@ impl Rule for ByeAfterLoss {
             }
             let draft = docket
                 .draft("no BYE of the phone's own accord, as its profile keeps the call")
-                .window(Window { from: since, to: case.horizon })
+                .forbidden(Window { from: since, to: case.horizon })
                 .packets(&call.loss.shown.0, since)
                 .message(bye.first())
                 .seen(format!("BYE {:.2} after {}", bye.t0() - since, call.loss.what));

@@ -58,7 +58,7 @@ impl Rule for DnsHammering {
                     "DNS {} {} put to {server} at most {MOST} times in {STRETCH:.0}",
                     question.kind, question.name
                 ))
-                .window(Window { from, to: from + STRETCH })
+                .throughout(Window { from, to: from + STRETCH })
                 .seen(format!("asked {} times in {:.2}", burst.len(), to - from));
             let draft = burst.iter().fold(draft, |draft, (at, packets)| draft.packets(packets, *at));
             docket.add(draft.fail_unless_lossy("the network may have doubled the queries"));

@@ -71,7 +71,7 @@ fn judge_call<'c, 'a>(
             }
             continue;
         };
-        let draft = docket.draft("no way back to a better server while a call is up").window(window);
+        let draft = docket.draft("no way back to a better server while a call is up").forbidden(window);
         let draft = draft.message(case.client[stood.exchange].first()).message(early.first());
         let seen = format!("{} {:.2} into the call", early.what(&case.names), early.t0() - up);
         docket.add(draft.seen(seen).fail_unless_lossy("a failure of the server may have been lost"));

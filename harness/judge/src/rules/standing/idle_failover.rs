@@ -84,7 +84,7 @@ fn judge_call<'c, 'a>(
     if case.notes.commanded(Key::is_for_registration, call.begun, early.t0()) {
         return;
     }
-    let draft = docket.draft("no REGISTER elsewhere while a call is up").window(window);
+    let draft = docket.draft("no REGISTER elsewhere while a call is up").forbidden(window);
     let draft = draft.message(case.client[stood.exchange].first()).message(early.first());
     let seen = format!("{} {:.2} into the call", early.what(&case.names), early.t0() - up);
     docket.add(draft.seen(seen).fail_unless_lossy("the end of the call may have been lost"));

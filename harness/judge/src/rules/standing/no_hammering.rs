@@ -74,7 +74,7 @@ impl Rule for NoHammering {
             }
             let draft = docket
                 .draft(format!("{} not again at once", exchange.what(&case.names)))
-                .window(window)
+                .forbidden(window)
                 .message(exchange.first())
                 .message(next.first())
                 .seen(format!(

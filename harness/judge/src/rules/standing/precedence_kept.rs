@@ -46,7 +46,7 @@ impl Rule for PrecedenceKept {
                 let wanted: Vec<String> = allowed.iter().map(|values| show(values)).collect();
                 let draft = docket
                     .draft(format!("Resource-Priority {} in {}", wanted.join(" or "), request.what()))
-                    .window(Window { from: call.created(), to: request.at })
+                    .throughout(Window { from: call.created(), to: request.at })
                     .message(call.invite)
                     .message(request)
                     .seen(format!("{} in {} (packet {})", show(&found), request.what(), request.packet()));

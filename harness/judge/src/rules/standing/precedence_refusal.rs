@@ -42,7 +42,7 @@ impl Rule for PrecedenceRefusal {
             };
             let draft = docket
                 .draft(wanted.show())
-                .window(Window { from: invite.at, to: answer.at })
+                .throughout(Window { from: invite.at, to: answer.at })
                 .message(invite)
                 .message(answer)
                 .seen(format!("{wrong} (packet {})", answer.packet()));

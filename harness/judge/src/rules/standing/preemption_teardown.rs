@@ -54,7 +54,7 @@ impl Rule for PreemptionTeardown {
                         case.show_call(call),
                         case.show_call(&calls[arrival.call])
                     ))
-                    .window(Window { from: came, to: arrival.until })
+                    .throughout(Window { from: came, to: arrival.until })
                     .message(end.message)
                     .seen(format!("{what} (packet {}): {}", end.message.packet(), faults.join(", ")));
                 let why_not = "the answer to the call may have been lost";

@@ -43,7 +43,7 @@ impl Rule for PreemptionVictim {
                 arrival.fallen.iter().map(|&other| case.show_call(&calls[other])).collect();
             let draft = docket
                 .draft(format!("{}: {}", case.show_call(call), arrival.show_demand(case, &calls)))
-                .window(Window { from: call.created(), to: arrival.until })
+                .throughout(Window { from: call.created(), to: arrival.until })
                 .message(call.invite)
                 .messages(arrival.shown(&calls))
                 .seen(format!("{} torn down: {}", fell.join(", "), arrival.show_line(case, &calls)));

@@ -35,7 +35,7 @@ impl Rule for PreservedFailover {
             };
             let draft = docket
                 .draft("neither REGISTER nor INVITE to another server while the call is preserved")
-                .window(Window { from: call.loss.since, to: call.over.unwrap_or(case.horizon) })
+                .forbidden(Window { from: call.loss.since, to: call.over.unwrap_or(case.horizon) })
                 .packets(&call.loss.shown.0, call.loss.shown.1)
                 .message(elsewhere.first())
                 .seen(format!("{}, after {}", elsewhere.what(&case.names), call.loss.what));

@@ -55,7 +55,7 @@ impl Rule for PreservedKeys {
                 };
                 let draft = docket
                     .draft("nothing, as that key does nothing with a preserved call")
-                    .window(Window { from: at, to: at + EFFECT })
+                    .forbidden(Window { from: at, to: at + EFFECT })
                     .packets(&call.loss.shown.0, call.loss.shown.1)
                     .message(sent.first())
                     .seen(format!("{}, {:.2} after the key", sent.what(&case.names), sent.t0() - at));

@@ -37,7 +37,7 @@ impl Rule for PreservedRegistration {
                     "no REGISTER to {} while the call is preserved",
                     case.names.show(again.to, again.transport)
                 ))
-                .window(Window { from: call.loss.at, to: call.over.unwrap_or(case.horizon) })
+                .forbidden(Window { from: call.loss.at, to: call.over.unwrap_or(case.horizon) })
                 .packets(&call.loss.shown.0, call.loss.shown.1)
                 .message(again.first())
                 .seen(format!("{:.2} after {}", again.t0() - call.loss.since, call.loss.what));

@@ -53,7 +53,7 @@ impl Rule for RepetitionAfterResponse {
             let what = exchange.what(&case.names);
             let draft = docket
                 .draft(format!("no repetition of {what} after {}", response.what()))
-                .window(Window { from: response.at, to: allowed })
+                .forbidden(Window { from: allowed, to: send.at })
                 .message(response)
                 .message(send)
                 .seen(format!(

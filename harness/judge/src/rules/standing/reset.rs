@@ -73,7 +73,7 @@ fn judge_deferred<'c, 'a>(case: &'c Case<'a>, docket: &mut Docket<'c, 'a>, reset
     if case.notes.commanded(Key::is_for_registration, reset.asked, early.t0()) {
         return;
     }
-    let draft = docket.draft("no reset while a call is up").window(window);
+    let draft = docket.draft("no reset while a call is up").forbidden(window);
     let draft = draft.message(case.server[reset.exchange].first()).message(early.first());
     let seen = format!("{} {:.2} after it was told", early.what(&case.names), early.t0() - reset.asked);
     docket.add(draft.seen(seen).fail_unless_lossy("the end of the call may have been lost"));

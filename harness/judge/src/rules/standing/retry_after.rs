@@ -54,7 +54,7 @@ impl Rule for RetryAfter {
                     case.names.show(ban.server, request.transport),
                     ban.to - ban.from
                 ))
-                .window(window)
+                .forbidden(window)
                 .message(ban.response)
                 .message(request.first())
                 .seen(format!("{} {:.2} after the 503", request.what(&case.names), request.t0() - ban.from));

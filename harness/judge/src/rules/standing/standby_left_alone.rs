@@ -35,7 +35,7 @@ impl Rule for StandbyLeftAlone {
             };
             let draft = docket
                 .draft("nothing to another server, and no question to DNS, while the call is preserved")
-                .window(Window { from: call.loss.at, to: call.over.unwrap_or(case.horizon) })
+                .forbidden(Window { from: call.loss.at, to: call.over.unwrap_or(case.horizon) })
                 .packets(&call.loss.shown.0, call.loss.shown.1)
                 .packets(&packets, at)
                 .seen(format!("{what}, {:.2} after {}", at - call.loss.since, call.loss.what));

@@ -194,6 +194,7 @@ impl Story {
             text: "a step".to_owned(),
             line: 7,
             since: when(since),
+            since_line: None,
             expectation,
         };
         self.push(since, EventKind::Mark(Mark::Expect(expected.clone())));

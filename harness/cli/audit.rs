@@ -15,7 +15,7 @@ pub use self::cast::{CastArgs, ServerSeen, WhoIsWho};
 use crate::capture::read::{CaptureError, Recording, read};
 use crate::error::{Error, Exit, Result, clean};
 use crate::phone::profiles;
-use crate::report::{html, render_failure};
+use crate::report::{html, quoted, render_failure};
 use crate::requirements::Requirements;
 use crate::run::events::{ScenarioResult, Summary};
 use crate::run::record::{self, Header, Recorded, Scenario};
@@ -49,9 +49,12 @@ enum AuditFormat {
 impl AuditArgs {
     /// The command that gives the same verdict again.
     fn repeat(&self) -> String {
-        let profile =
-            self.profile.as_ref().map_or_else(String::new, |profile| format!(" --profile {profile}"));
-        format!("sipfarm audit {}{profile}{}", self.file.display(), self.cast.words())
+        let profile = self
+            .profile
+            .as_ref()
+            .map_or_else(String::new, |profile| format!(" --profile {}", quoted(profile)));
+        let file = quoted(&self.file.display().to_string());
+        format!("sipfarm audit {file}{profile}{}", self.cast.words())
     }
 }
 
@@ -230,7 +233,7 @@ fn page(live: &ScenarioResult, scenario: Scenario, timeline: &Timeline, seed: u6
     let known = Requirements::load_embedded();
     let pages = BTreeMap::from([(scenario.id, html::page(&scenario, Ok(timeline), &known))]);
     let header = Header::new(seed, "capture", &scenario.phone, scenario.started);
-    let summary = Summary::of(1, std::slice::from_ref(live), None, Span::ZERO);
+    let summary = Summary::of_part(1, std::slice::from_ref(live), None, Span::ZERO);
     let events =
         vec![record::Event::ScenarioFinished(Box::new(scenario)), record::Event::Finished((&summary).into())];
     html::render(&Recorded { folder: PathBuf::new(), header, events }, &pages, &known)

@@ -44,6 +44,9 @@ pub fn bundle(args: &BundleArgs) -> Result<Exit> {
     // Messages say what is a name; the records name it again.
     let (captures, others): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is(file, &["pcapng"]));
     for file in &captures {
+        learn(&folder.join(file), &mut words);
+    }
+    for file in &captures {
         let redacted = redact(&read(&folder.join(file))?, &mut words)
             .map_err(|source| Error::Unreadable { path: folder.join(file), source })?;
         shut += usize::from(redacted.had_secrets);
@@ -80,6 +83,15 @@ pub fn bundle(args: &BundleArgs) -> Result<Exit> {
         println!("left out: {}", names.join(", "));
     }
     Ok(if changed.is_empty() { Exit::Passed } else { Exit::Inconclusive })
+}
+
+/// Learns the names and secrets of a capture, those within TLS as well: what they opened goes, and the names stand in
+/// marks, comments and records, too.
+fn learn(capture: &Path, words: &mut Words) {
+    let Ok(recording) = capture::read::read(capture) else { return };
+    for (_, sip) in recording.timeline.sip() {
+        words.in_message(&mut sip.message.raw.to_vec());
+    }
 }
 
 /// What an audit says of a capture of ours: of each rule the verdict and its packets. None where it is none.

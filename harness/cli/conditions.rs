@@ -56,17 +56,9 @@ impl Conditions {
             && self.time_scale.is_none()
     }
 
-    /// The words that ask for the same again.
-    pub fn words(&self) -> Vec<String> {
-        self.after(self.stage.words())
-    }
-
-    /// The same, once it is known which phone of a lab it is.
+    /// The words that ask for the same again on that stage.
     pub fn words_in(&self, stage: &Stage) -> Vec<String> {
-        self.after(stage.words.clone())
-    }
-
-    fn after(&self, mut words: Vec<String>) -> Vec<String> {
+        let mut words = stage.words.clone();
         let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
         if let Some(link) = &self.link {
             option("link", link.to_string());

@@ -25,6 +25,8 @@ pub struct Repetition {
     pub seeds: std::ops::Range<u64>,
     /// How many scenarios may run at once on real sockets.
     pub jobs: Option<usize>,
+    /// Whether it is all of what its files hold.
+    pub whole: bool,
     /// The command that repeats a scenario.
     pub command: CommandOf,
 }
@@ -70,7 +72,8 @@ pub fn repeat(repetition: &Repetition, repeats: &mut Repeats, bundle: &Bundle) -
                 return Ok(true);
             }
             super::report_bugs(&results, bundle.folder());
-            let exit = Summary::of(selected, &results, None, sipfarm_core::Span::ZERO).exit;
+            let sum = if repetition.whole { Summary::of } else { Summary::of_part };
+            let exit = sum(selected, &results, None, sipfarm_core::Span::ZERO).exit;
             for capture in repeats.add(seed, &results, exit) {
                 let_go(&capture);
             }
@@ -116,6 +119,7 @@ fn show_progress(count: u64, all: u64) {
 
 fn write(repeats: &Repeats, bundle: &Bundle) -> Result<()> {
     let path = bundle.folder().join("repeat.json");
-    let text = serde_json::to_string_pretty(repeats).map_err(std::io::Error::from);
+    let repeats = repeats.within(bundle.folder());
+    let text = serde_json::to_string_pretty(&repeats).map_err(std::io::Error::from);
     text.and_then(|text| fs::write(&path, text + "\n")).map_err(|source| Error::Unwritable { path, source })
 }

@@ -1,6 +1,6 @@
 //! `sipfarm run`: scenarios are selected, linted, run and judged.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use crate::capture::tap::{Tap, TapError};
 use crate::error::{Error, Exit, Result, bug, count};
 use crate::net::NetKind;
 use crate::phone::Desk;
+use crate::report::quoted;
 use crate::run::bundle::{Bundle, CAPTURES};
 use crate::run::events::{RunEvent, ScenarioResult, Started, Summary};
 use crate::run::execute::{Execution, Keep, execute};
@@ -95,13 +96,24 @@ enum FlakyArg {
 }
 
 impl RunArgs {
-    /// The feature files and folders, as written.
-    pub fn paths(&self) -> &[String] {
-        &self.paths
-    }
-
     fn seed(&self) -> u64 {
         self.seed.unwrap_or(1)
+    }
+
+    /// Whether it takes all scenarios of the files that it names.
+    fn is_whole(&self) -> bool {
+        let of_file = |path: &String| Path::new(path).exists() || !path.contains(':');
+        self.tags.is_none() && self.text.is_none() && self.failed.is_none() && self.paths.iter().all(of_file)
+    }
+
+    /// The feature files and folders, as written, and the files of its phone and its lab.
+    pub fn files(&self) -> Vec<String> {
+        self.paths.iter().cloned().chain(self.conditions.stage.files()).collect()
+    }
+
+    /// Whether it names feature files or folders, and does not take the usual ones.
+    pub fn names_features(&self) -> bool {
+        !self.paths.is_empty()
     }
 
     /// Whether it says where the bundle goes.
@@ -214,6 +226,7 @@ fn run_again(plan: Planned, (first, results): &(Exit, Vec<ScenarioResult>)) -> R
         context,
         seeds: args.seed().saturating_add(1)..args.seed().saturating_add(args.repeat),
         jobs: args.jobs.map(|jobs| jobs as usize),
+        whole: args.is_whole() && args.shard.is_none(),
         command,
     };
     let interrupted = repeat(&repetition, &mut repeats, &bundle)?;
@@ -258,6 +271,7 @@ fn run_selected(plan: &Planned, tries: Tries) -> Result<(Exit, Vec<ScenarioResul
         reporters: RefCell::new(Reporters::new(&args.reporters, bundle)?),
         tries,
         results: RefCell::default(),
+        interrupted: Cell::default(),
     });
     telling.tell(RunEvent::Started(started));
     let begun = Instant::now();
@@ -283,7 +297,9 @@ fn run_selected(plan: &Planned, tries: Tries) -> Result<(Exit, Vec<ScenarioResul
     telling.tries.rest().into_iter().for_each(|event| telling.tell(event));
     let results = telling.results.take();
     let elapsed = Span::from_nanos(i64::try_from(begun.elapsed().as_nanos()).unwrap_or(i64::MAX));
-    let mut summary = Summary::of(count, &results, cut_short, elapsed);
+    let cut_short = cut_short.map(|()| telling.interrupted.get());
+    let sum = if args.is_whole() && args.shard.is_none() { Summary::of } else { Summary::of_part };
+    let mut summary = sum(count, &results, cut_short, elapsed);
     if bug::seen() {
         summary.exit = summary.exit.or(Exit::Bug);
     }
@@ -303,8 +319,8 @@ fn run_selected(plan: &Planned, tries: Tries) -> Result<(Exit, Vec<ScenarioResul
     Ok((exit, results))
 }
 
-/// Runs what is selected once, and tells what happens. Yields how many were cut short, when it was interrupted.
-async fn run_once(execution: Execution, telling: &Rc<Telling>, keys: bool) -> Option<usize> {
+/// Runs what is selected once, and tells what happens. Yields something when it was interrupted.
+async fn run_once(execution: Execution, telling: &Rc<Telling>, keys: bool) -> Option<()> {
     let events = Rc::clone(telling);
     let happened = move |event| events.tries.pass_on(event).into_iter().for_each(|event| events.tell(event));
     let asked = |wish| match wish {
@@ -312,7 +328,7 @@ async fn run_once(execution: Execution, telling: &Rc<Telling>, keys: bool) -> Op
         Wish::Tick => telling.reporters.borrow_mut().tick(),
     };
     tokio::select! {
-        (_, cut_short) = execute(execution, happened) => cut_short,
+        (_, cut_short) = execute(execution, happened) => cut_short.map(drop),
         never = wishes(keys, asked) => never,
     }
 }
@@ -322,11 +338,16 @@ struct Telling {
     reporters: RefCell<Reporters>,
     tries: Tries,
     results: RefCell<Vec<ScenarioResult>>,
+    /// How many scenarios were told as interrupted.
+    interrupted: Cell<usize>,
 }
 
 impl Telling {
     fn tell(&self, event: RunEvent) {
         self.reporters.borrow_mut().event(&event);
+        if let RunEvent::ScenarioInterrupted { .. } = event {
+            self.interrupted.set(self.interrupted.get() + 1);
+        }
         if let RunEvent::ScenarioFinished(result) = event {
             self.results.borrow_mut().push(*result);
         }
@@ -343,7 +364,8 @@ fn open_bundle(args: &RunArgs, stage: &Stage) -> Result<Bundle> {
         header.lab.clone_from(lab);
     }
     header.shard = args.shard;
-    header.conditions = Some(args.conditions.words());
+    header.conditions = Some(args.conditions.words_in(stage));
+    header.whole = args.is_whole();
     if let PhoneChoice::Profile { profile, .. } = &stage.phone {
         header.profile = Some((**profile).clone());
     }
@@ -380,7 +402,8 @@ fn list(selected: &Selected) -> Exit {
 fn repeat_command(stage: &Stage, conditions: &Conditions) -> CommandOf {
     let options = written(&conditions.words_in(stage));
     Arc::new(move |place| {
-        format!("sipfarm run {}:{}{options} --seed {}", place.feature, place.line, place.run_seed)
+        let scenario = quoted(&format!("{}:{}", place.feature, place.line));
+        format!("sipfarm run {scenario}{options} --seed {}", place.run_seed)
     })
 }
 

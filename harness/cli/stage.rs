@@ -56,6 +56,12 @@ impl StageArgs {
         words(self.lab.as_deref(), self.phone.as_deref(), self.net)
     }
 
+    /// The files among them, as written.
+    pub fn files(&self) -> impl Iterator<Item = String> + '_ {
+        let profile = self.phone.clone().filter(|phone| profiles::is_file(phone));
+        self.lab.iter().map(|lab| lab.display().to_string()).chain(profile)
+    }
+
     fn without_lab(&self) -> Result<Stage> {
         let net = self.net.unwrap_or(NetKind::Virtual);
         let asked = self.phone.clone().unwrap_or_else(|| REFERENCE.to_owned());

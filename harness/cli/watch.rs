@@ -57,7 +57,7 @@ pub fn watch(args: &WatchArgs) -> Result<Exit> {
         }
     })
     .map_err(unwatchable)?;
-    for folder in folders(run.paths()) {
+    for folder in folders(&run.files(), run.names_features()) {
         watcher.watch(&folder, RecursiveMode::Recursive).map_err(unwatchable)?;
     }
     let program = super::this_program()?;
@@ -109,8 +109,8 @@ fn is_save(event: &notify::Event) -> bool {
 }
 
 /// Where to watch: the folders of what is run, for an editor may put another file in the place of one;
-/// and the profiles, where there are some.
-fn folders(paths: &[String]) -> Vec<PathBuf> {
+/// those of the phone and the lab; and the profiles, where there are some.
+fn folders(paths: &[String], features: bool) -> Vec<PathBuf> {
     let folder_of = |path: &String| {
         // `FILE:LINE` names a file, too.
         let file = path.rsplit_once(':').map_or(path.as_str(), |(file, _)| file);
@@ -123,10 +123,10 @@ fn folders(paths: &[String]) -> Vec<PathBuf> {
             None => PathBuf::from("."),
         }
     };
-    let mut folders: Vec<PathBuf> = match paths {
-        [] => vec![PathBuf::from(FEATURES)],
-        paths => paths.iter().map(folder_of).collect(),
-    };
+    let mut folders: Vec<PathBuf> = paths.iter().map(folder_of).collect();
+    if !features {
+        folders.push(PathBuf::from(FEATURES));
+    }
     folders.push(PathBuf::from("fixtures/profiles"));
     folders.retain(|folder| folder.is_dir());
     folders.sort();
@@ -149,7 +149,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a.feature");
         fs::write(&file, "").unwrap();
-        let watched = |path: String| folders(&[path]);
+        let watched = |path: String| folders(&[path], true);
         for path in
             [folder.path().display().to_string(), file.display().to_string(), format!("{}:3", file.display())]
         {

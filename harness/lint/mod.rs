@@ -17,6 +17,7 @@ mod file;
 pub mod lines;
 mod sense;
 mod steps;
+mod tables;
 mod tags;
 mod vocabulary;
 
@@ -34,7 +35,7 @@ pub struct Facts<'a> {
     /// Whether such a fault, which can be read, does something at the node of that name.
     pub fault_at: &'a dyn Fn(&str, &str) -> Result<(), Complaint>,
     /// Whether the profile of that name, or any phone, has that level of precedence.
-    pub level: &'a dyn Fn(Option<&str>, &str) -> Result<(), Complaint>,
+    pub level: CheckOf<'a>,
     /// Whether a profile of that name exists.
     pub profile: Check<'a>,
     /// Whether the profile of that name, or the usual one, takes these settings, as dotted paths and values; the place
@@ -54,6 +55,9 @@ pub type Fit = Result<(), (usize, Complaint)>;
 
 /// Checks a word.
 pub type Check<'a> = &'a dyn Fn(&str) -> Result<(), Complaint>;
+
+/// Checks a word against a profile of that name, or the usual one.
+pub type CheckOf<'a> = &'a dyn Fn(Option<&str>, &str) -> Result<(), Complaint>;
 
 /// What is wrong with a word, and what was probably meant.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -79,8 +79,16 @@ pub struct Next {
 impl<'a> Failure<'a> {
     /// Of a scenario whose bundle lies in that folder.
     pub fn of(scenario: &'a Scenario, bundle: &Path) -> Self {
-        let accounts: Vec<Account<'a>> =
-            told(scenario).into_iter().map(|finding| Account::of(scenario, finding)).collect();
+        // What the step that stopped says, the mark of it in the capture says again.
+        let stop = scenario.failed_step.as_ref().filter(|_| scenario.trouble.is_some());
+        let is_stop = |finding: &&Finding| {
+            finding.rule == "precondition" && stop.is_some_and(|step| finding.line == Some(step.line))
+        };
+        let accounts: Vec<Account<'a>> = told(scenario)
+            .into_iter()
+            .filter(|finding| !is_stop(finding))
+            .map(|finding| Account::of(scenario, finding))
+            .collect();
         let told_by = |step: &&FailedStep| !accounts.iter().any(|told| told.finding.line == Some(step.line));
         let stopped = scenario.failed_step.as_ref().filter(told_by);
         let trouble = scenario.trouble.as_ref();
@@ -224,8 +232,9 @@ pub fn render_unexpected_pass(pass: &UnexpectedPass) -> String {
     let mut text = format!("{FIXED} {}   ({})\n", clean(rule), clean(phone));
     line(&mut text, "expected", expected);
     line(&mut text, "seen", seen);
-    let next =
-        format!("when all scenarios that could show it have run: take it out of known_issues: of {phone}");
+    let next = format!(
+        "when all scenarios that could show it have run: take it out of known_issues: in the profile of {phone}"
+    );
     line(&mut text, "next", &next);
     text
 }

@@ -308,8 +308,13 @@ fn cut_short(recorded: &Recorded) -> Vec<Case> {
                 begun.insert(*id);
                 open.insert(*id, interrupted(name, None, Span::ZERO));
             }
-            Event::ScenarioFinished(scenario) => _ = open.remove(&scenario.id),
+            Event::ScenarioFinished(scenario) => {
+                // One that does not apply ends without having begun.
+                begun.insert(scenario.id);
+                open.remove(&scenario.id);
+            }
             Event::ScenarioInterrupted { id, name, feature, line, real_time } => {
+                begun.insert(*id);
                 open.insert(*id, interrupted(name, Some((feature.clone(), *line)), *real_time));
             }
             Event::Waiting { .. } | Event::Finished(_) => {}

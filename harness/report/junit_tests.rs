@@ -15,7 +15,10 @@ fn recorded(selected: usize, results: &[ScenarioResult], killed: bool) -> Record
     let bundle = Path::new(BUNDLE);
     let mut events = vec![RunEvent::Started(Started::new(7, "virtual", selected))];
     for result in results {
-        events.push(RunEvent::ScenarioStarted { id: result.id, name: result.name.clone() });
+        // What does not apply to the phone ends without having begun.
+        if result.verdict != Verdict::NotApplicable {
+            events.push(RunEvent::ScenarioStarted { id: result.id, name: result.name.clone() });
+        }
         events.push(RunEvent::ScenarioFinished(Box::new(result.clone())));
     }
     if !killed {

@@ -342,13 +342,13 @@ fn a_known_issue_that_is_gone_is_told_after_the_scenarios() {
     passed.known_issues.insert("rule".into(), "the timer is wrong".into());
     let summary = Summary::of(1, &[passed.clone()], None, Span::from_millis(20));
     let events = [RunEvent::ScenarioFinished(Box::new(passed)), RunEvent::Finished(summary)];
-    insta::assert_snapshot!(shown(&events, Style::PLAIN), @r"
+    insta::assert_snapshot!(shown(&events, Style::PLAIN), @"
     1/0 PASS  [    1.00 s v]  001  scenario 1                                                    features/a.feature:3  rfc3261
 
     FIXED rule   (rfc3261)
           expected   broken, as the profile says: the timer is wrong
           seen       kept in 1 scenario, broken in none
-          next       when all scenarios that could show it have run: take it out of known_issues: of rfc3261
+          next       when all scenarios that could show it have run: take it out of known_issues: in the profile of rfc3261
 
     1 scenario in 0.02 s: 1 passed
       slowest      1.00 s v  scenario 1

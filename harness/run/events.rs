@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use sipfarm_core::{Instant, Span};
 use sipfarm_judge::mark::Expected;
-use sipfarm_judge::{Finding, Mark, Timeline, Verdict, unexpected_passes, verdict};
+use sipfarm_judge::{self as judge, Finding, Mark, Timeline, Verdict, verdict};
 
 use crate::error::{self, Blame, Exit};
 pub use crate::world::{LastMessage, Waiting};
@@ -311,10 +311,25 @@ pub struct Summary {
 /// A known issue that a whole run has not shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnexpectedPass {
-    /// The profile that is out of date.
+    /// The phone whose profile is out of date.
     pub phone: String,
     /// What the judge says of the rule.
-    pub finding: Finding,
+    pub pass: judge::UnexpectedPass,
+}
+
+/// The unexpected passes of each phone with its known issues: of scenarios with their rules and how they ended.
+pub fn unexpected_of<'a>(
+    scenarios: impl Iterator<Item = (&'a String, &'a BTreeMap<String, String>, Vec<(&'a str, Verdict)>)>,
+) -> Vec<UnexpectedPass> {
+    let mut of_phone: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (phone, known_issues, verdicts) in scenarios {
+        of_phone.entry((phone, known_issues)).or_default().push(verdicts);
+    }
+    let found = of_phone.into_iter().flat_map(|((phone, known_issues), scenarios)| {
+        let found = judge::unexpected_passes(known_issues, &scenarios).into_iter();
+        found.map(|pass| UnexpectedPass { phone: phone.clone(), pass })
+    });
+    found.collect()
 }
 
 /// A scenario that took long.
@@ -331,9 +346,30 @@ pub struct Slow {
 }
 
 impl Summary {
-    /// Sums up. `cut_short` says that the run was interrupted, and how many scenarios that has cut
+    /// Sums up a whole run. `cut_short` says that it was interrupted, and how many scenarios that has cut
     /// short; then `selected` may be more than there are results.
     pub fn of(
+        selected: usize,
+        results: &[ScenarioResult],
+        cut_short: Option<usize>,
+        real_time: Span,
+    ) -> Self {
+        let mut summary = Summary::of_part(selected, results, cut_short, real_time);
+        // The scenarios that are missing might have shown the issue.
+        if cut_short.is_none() && results.len() >= selected {
+            summary.unexpected_passes = unexpected_of(results.iter().map(|result| {
+                let verdicts = result.findings.iter().map(|finding| (finding.rule.as_str(), finding.verdict));
+                (&result.phone, &result.known_issues, verdicts.collect())
+            }));
+        }
+        if !summary.unexpected_passes.is_empty() {
+            summary.exit = summary.exit.or(Exit::KnownIssuePassed);
+        }
+        summary
+    }
+
+    /// Sums up a run of a part of what there is: what that does not show, the rest may.
+    pub fn of_part(
         selected: usize,
         results: &[ScenarioResult],
         cut_short: Option<usize>,
@@ -345,16 +381,12 @@ impl Summary {
         }
         let interrupted = cut_short.is_some();
         let exit = exit_of(selected, results, interrupted);
-        // The scenarios that are missing might have shown the issue.
-        let complete = !interrupted && results.len() >= selected;
-        let unexpected_passes = if complete { unexpected_of(results) } else { Vec::new() };
-        let exit = if unexpected_passes.is_empty() { exit } else { exit.or(Exit::KnownIssuePassed) };
         Summary {
             selected,
             counts,
             interrupted: cut_short.unwrap_or(0),
             flaky: results.iter().filter(|result| result.is_flaky()).count(),
-            unexpected_passes,
+            unexpected_passes: Vec::new(),
             slowest: slowest(results),
             real_time,
             exit,
@@ -379,21 +411,6 @@ fn exit_of(selected: usize, results: &[ScenarioResult], interrupted: bool) -> Ex
         exit = exit.or(Exit::Bug);
     }
     results.iter().fold(exit, |exit, result| exit.or(result.exit()))
-}
-
-/// The unexpected passes of each profile that the scenarios were held to.
-fn unexpected_of(results: &[ScenarioResult]) -> Vec<UnexpectedPass> {
-    /// A profile's name and what it knows to be broken.
-    type Profile<'a> = (&'a String, &'a BTreeMap<String, String>);
-    let mut of_profile: BTreeMap<Profile<'_>, Vec<&[Finding]>> = BTreeMap::new();
-    for result in results {
-        of_profile.entry((&result.phone, &result.known_issues)).or_default().push(&result.findings);
-    }
-    let found = of_profile.into_iter().flat_map(|((phone, known_issues), scenarios)| {
-        let found = unexpected_passes(known_issues, &scenarios).into_iter();
-        found.map(|finding| UnexpectedPass { phone: phone.clone(), finding })
-    });
-    found.collect()
 }
 
 fn slowest(results: &[ScenarioResult]) -> Vec<Slow> {

@@ -163,6 +163,8 @@ fn a_known_issue_is_missed_by_the_run_and_not_by_a_scenario() {
         let summary = Summary::of(selected, &results, interrupted.then_some(1), Span::ZERO);
         let passes: Vec<&str> = summary.unexpected_passes.iter().map(|pass| &*pass.phone).collect();
         assert_eq!((passes, summary.exit), (phones, exit), "{results:?}");
+        let part = Summary::of_part(selected, &results, interrupted.then_some(1), Span::ZERO);
+        assert_eq!((part.unexpected_passes.len(), part.exit == Exit::KnownIssuePassed), (0, false));
     }
 }
 

@@ -13,7 +13,7 @@ use cucumber::event::{ScenarioFinished, StepError};
 use cucumber::{World as _, cli, gherkin, parser, writer};
 use futures::stream;
 use sipfarm_core::{Instant, Span};
-use sipfarm_judge::{Finding, Verdict, calls_up, judge};
+use sipfarm_judge::{Finding, Mark, Verdict, calls_up, judge};
 
 use super::applies::set_aside;
 use super::events::{FailedStep, RunEvent, ScenarioId, ScenarioResult, SourceStep, Trouble};
@@ -279,7 +279,11 @@ impl Ledger {
             }
             (None, other) => Some(ours(&format!("the scenario ended by {other:?}"))),
         };
-        let Some(lab) = world.take_lab() else { return };
+        let Some(mut lab) = world.take_lab() else { return };
+        if let Some(trouble) = &result.trouble {
+            // Who audits the capture must know, too, that the scenario did not go on.
+            lab.mark(Mark::Unmet { precondition: format!("the scenario goes on: {}", trouble.message) });
+        }
         result.phone = lab.phone_name();
         let outlives_calls = lab.phone_is_a_program();
         let closed = lab

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sipfarm_core::Span;
 use sipfarm_judge::Verdict;
 
-use super::events::ScenarioId;
+use super::events::{ScenarioId, unexpected_of};
 use super::record::{Event, Header, Recorded, SCHEMA, Scenario, Slow, Started, Summary, UnexpectedPass};
 use super::shard::Shard;
 use crate::error::{Error, Exit, Result};
@@ -175,6 +175,7 @@ fn header(bundles: &[Recorded], labs: &[String]) -> Header {
         command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         started: bundles.iter().map(|bundle| bundle.header.started).min().unwrap_or(first.started),
         shard: None,
+        whole: bundles.iter().all(|bundle| bundle.header.whole),
         conditions: first
             .conditions
             .clone()
@@ -264,21 +265,25 @@ fn summary(bundles: &[Recorded], scenarios: &[Scenario], selected: usize, interr
     }
 }
 
-/// The known issues that a bundle has missed and no other has shown, each once.
+/// The known issues that all runs together have missed, where they are whole.
 fn unexpected(bundles: &[Recorded], scenarios: &[Scenario]) -> Vec<UnexpectedPass> {
-    let shown = |pass: &UnexpectedPass| {
-        scenarios.iter().filter(|scenario| scenario.phone == pass.phone).any(|scenario| {
-            let mut findings = scenario.findings.iter();
-            findings.any(|finding| finding.rule == pass.rule && finding.verdict == Verdict::KnownIssue)
-        })
+    let is_whole = |bundle: &Recorded| {
+        let ended =
+            bundle.summary().is_some_and(|summary| !matches!(summary.exit, Exit::Interrupted | Exit::Bug));
+        bundle.header.whole && ended
     };
-    let mut passes: BTreeMap<(&String, &String), &UnexpectedPass> = BTreeMap::new();
-    let all =
-        bundles.iter().filter_map(|bundle| bundle.summary()).flat_map(|summary| &summary.unexpected_passes);
-    for pass in all.filter(|pass| !shown(pass)) {
-        passes.entry((&pass.phone, &pass.rule)).or_insert(pass);
+    if !bundles.iter().all(is_whole) {
+        return Vec::new();
     }
-    passes.into_values().cloned().collect()
+    let of = |scenario| {
+        let Scenario { phone, known_issues, findings, .. }: &Scenario = scenario;
+        (
+            phone,
+            known_issues,
+            findings.iter().map(|finding| (finding.rule.as_str(), finding.verdict)).collect(),
+        )
+    };
+    unexpected_of(scenarios.iter().map(of)).iter().map(Into::into).collect()
 }
 
 fn slowest(scenarios: &[Scenario]) -> Vec<Slow> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sipfarm_core::Span;
@@ -81,6 +81,19 @@ impl Repeats {
             exit: Exit::Passed,
             real_time: Span::ZERO,
         }
+    }
+
+    /// The same with its captures named from the bundle's folder on, as in all records there.
+    #[must_use]
+    pub fn within(&self, bundle: &Path) -> Self {
+        let mut within = self.clone();
+        let told = within.scenarios.values_mut().flat_map(|scenario| scenario.told.values_mut());
+        for capture in told.filter_map(|told| told.capture.as_mut()) {
+            if let Ok(name) = capture.strip_prefix(bundle) {
+                *capture = name.to_owned();
+            }
+        }
+        within
     }
 
     /// Adds the run of one seed. Gives the captures that are not worth their room, as there are

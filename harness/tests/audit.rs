@@ -99,6 +99,25 @@ fn who_is_who_is_told_rightly_or_not_at_all() {
 }
 
 #[test]
+fn a_capture_of_a_scenario_that_stopped_is_no_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "Feature: F\n  Scenario: S\n    Given a farm with server \"primary\"\n    And a phone\n    \
+                When the phone dials the far end\n    And a flash call \"x\" arrives\n    Then call \"x\" alerts\n";
+    let path = common::feature(folder.path(), text);
+    let out = folder.path().join("out");
+    let ran = sipfarm(&["run", &path, "--out", out.to_str().unwrap()]);
+    assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+    assert_eq!(ran.out.matches("mlpp.enabled").count(), 2, "once in the line and once in full: {}", ran.out);
+    let audited = audit(captures(&out)[0].to_str().unwrap(), &[]);
+    assert_eq!(audited.code, 4, "{}{}", audited.out, audited.err);
+    assert!(
+        audited.out.contains("the scenario goes on: ") && audited.out.contains("mlpp.enabled"),
+        "{}",
+        audited.out
+    );
+}
+
+#[test]
 fn a_server_that_does_not_show_is_told_of() {
     let told = ["--server", "a=127.0.85.11", "--server", "b=127.0.85.99"].map(str::to_owned);
     let ran = audit(BUILT_IN, &told);

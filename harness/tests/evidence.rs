@@ -271,6 +271,25 @@ fn a_redacted_bundle_has_no_names_and_the_same_verdicts() {
     }
 }
 
+/// What only TLS has said stands in clear in marks, comments and records.
+#[test]
+fn names_that_only_tls_has_said_go_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, copy) = (folder.path().join("out"), folder.path().join("copy"));
+    let [out_text, copy_text] = [&out, &copy].map(|path| path.to_str().unwrap());
+    let ran = sipfarm(&["run", "features/tls", "--out", out_text]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let redacted = sipfarm(&["bundle", "--redact", out_text, "--out", copy_text]);
+    assert_eq!(redacted.code, 0, "{}{}", redacted.out, redacted.err);
+    let named = |folder: &Path, file: &str| {
+        let text = std::fs::read(folder.join(file)).unwrap();
+        String::from_utf8_lossy(&text).contains("dial 1002")
+    };
+    for file in ["002.pcapng", "events.ndjson"] {
+        assert!(named(&out, file) && !named(&copy, file), "{file}");
+    }
+}
+
 #[test]
 fn a_scenario_is_opened_by_number_name_or_place_at_the_packet_that_decided() {
     let folder = tempfile::tempdir().unwrap();

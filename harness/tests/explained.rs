@@ -50,6 +50,7 @@ fn no_code_is_without_an_explanation_and_no_explanation_without_its_code() {
         "lint/lines.rs",
         "lint/sense.rs",
         "lint/steps.rs",
+        "lint/tables.rs",
         "lint/tags.rs",
         "run/select.rs",
     ];

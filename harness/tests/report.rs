@@ -87,7 +87,7 @@ fn a_time_in_which_something_is_forbidden_is_not_called_allowed() {
     let (bundle, ran) = run(folder.path(), "out", &text, &[]);
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
     assert!(
-        ran.out.contains("forbidden  +0.0001 s to +40 s, counted from line 6: When the phone dials"),
+        ran.out.contains("forbidden  +0 s to +40 s, counted from line 6: When the phone dials"),
         "{}",
         ran.out
     );

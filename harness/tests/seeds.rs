@@ -69,7 +69,11 @@ fn loss_and_doubling_accuse_nobody() {
     let ran = sipfarm(&[&words[..], &["--out", repeated.to_str().unwrap()]].concat());
     assert_eq!(ran.code, 4, "{again}: {}{}", ran.out, ran.err);
     let capture = doubt["capture"].as_str().unwrap();
-    assert_eq!(std::fs::read(capture).unwrap(), std::fs::read(&captures(&repeated)[0]).unwrap(), "{again}");
+    assert_eq!(
+        std::fs::read(out.join(capture)).unwrap(),
+        std::fs::read(&captures(&repeated)[0]).unwrap(),
+        "{again}"
+    );
 }
 
 const CALL: &str = "Feature: F\n  Scenario: S\n    Given a farm with servers \"primary\"\n    And a phone\n    \

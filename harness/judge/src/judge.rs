@@ -7,7 +7,7 @@ use sipfarm_core::profile::Profile;
 use sipfarm_core::sip::Method;
 
 use crate::case::Case;
-use crate::finding::{Finding, Verdict, WindowKind};
+use crate::finding::{Finding, Verdict};
 use crate::mark::{Expected, Which};
 use crate::rules::{expectations, occasion, standing};
 use crate::timeline::Timeline;
@@ -107,43 +107,46 @@ pub fn verdict(findings: &[Finding]) -> Verdict {
     }
 }
 
-/// What the profile says is broken and a whole run of scenarios has shown to be kept: a rule that was
-/// kept at least once, and that nothing in any scenario speaks against. A rule that had no occasion
-/// anywhere is none of them, and no scenario by itself can say so: it may merely have given the issue
-/// no chance to show.
-pub fn unexpected_passes(known_issues: &BTreeMap<String, String>, scenarios: &[&[Finding]]) -> Vec<Finding> {
-    known_issues.iter().filter_map(|(rule, reason)| unexpected_pass(rule, reason, scenarios)).collect()
+/// A rule that the profile says is broken, and that a whole run has shown to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnexpectedPass {
+    /// The rule.
+    pub rule: String,
+    /// What the profile says of it, in a sentence.
+    pub expected: String,
+    /// What the run has shown.
+    pub seen: String,
 }
 
-fn unexpected_pass(rule: &str, reason: &str, scenarios: &[&[Finding]]) -> Option<Finding> {
+/// What the profile says is broken and a whole run of scenarios, each with its rules and how they ended, has shown to be
+/// kept: a rule that was kept at least once, and that nothing in any scenario speaks against. A rule that had no occasion
+/// anywhere is none of them, and no scenario by itself can say so: it may merely have given the issue no chance to show.
+pub fn unexpected_passes(
+    known_issues: &BTreeMap<String, String>,
+    scenarios: &[Vec<(&str, Verdict)>],
+) -> Vec<UnexpectedPass> {
     use Verdict::{NotApplicable, NotExercised, Pass};
-    let of_rule = || scenarios.iter().copied().flatten().filter(|finding| finding.rule == rule);
-    let passed = of_rule().find(|finding| finding.verdict == Pass)?;
-    if of_rule().any(|finding| !matches!(finding.verdict, Pass | NotExercised | NotApplicable)) {
-        return None;
-    }
-    let kept = |finding: &Finding| finding.rule == rule && finding.verdict == Pass;
-    let times = match scenarios.iter().filter(|findings| findings.iter().any(kept)).count() {
-        1 => "1 scenario".to_owned(),
-        number => format!("{number} scenarios"),
+    let pass = |(rule, reason): (&String, &String)| {
+        let of_rule = |scenario: &&Vec<(&str, Verdict)>, is: &dyn Fn(Verdict) -> bool| {
+            scenario.iter().any(|(other, verdict)| other == rule && is(*verdict))
+        };
+        let against = |verdict| !matches!(verdict, Pass | NotExercised | NotApplicable);
+        if scenarios.iter().any(|scenario| of_rule(&scenario, &against)) {
+            return None;
+        }
+        let kept = scenarios.iter().filter(|scenario| of_rule(scenario, &|verdict| verdict == Pass)).count();
+        let times = match kept {
+            0 => return None,
+            1 => "1 scenario".to_owned(),
+            number => format!("{number} scenarios"),
+        };
+        Some(UnexpectedPass {
+            rule: rule.clone(),
+            expected: format!("broken, as the profile says: {reason}"),
+            seen: format!("kept in {times}, broken in none"),
+        })
     };
-    Some(Finding {
-        rule: rule.to_owned(),
-        requirements: passed.requirements.clone(),
-        verdict: Verdict::UnexpectedPass,
-        phone: Which::First,
-        expected_id: None,
-        line: None,
-        expected: format!("broken, as the profile says: {reason}"),
-        window: None,
-        window_kind: WindowKind::Allowed,
-        seen: format!("kept in {times}, broken in none"),
-        packets: Vec::new(),
-        shown_from: None,
-        decided: None,
-        nearest: Vec::new(),
-        until: None,
-    })
+    known_issues.iter().filter_map(pass).collect()
 }
 
 /// A fail that the profile knows of accuses nobody.

@@ -18,7 +18,7 @@ pub mod timeline;
 
 pub use expectation::Expectation;
 pub use finding::{Finding, Nearest, Verdict, Window, WindowKind};
-pub use judge::{calls_up, judge, judge_one, judge_one_of, unexpected_passes, verdict};
+pub use judge::{UnexpectedPass, calls_up, judge, judge_one, judge_one_of, unexpected_passes, verdict};
 pub use mark::Mark;
 pub use rules::{RuleInfo, catalogue};
 pub use timeline::{Event, EventKind, Timeline};

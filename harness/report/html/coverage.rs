@@ -74,7 +74,10 @@ fn standards(scenarios: &[&Scenario]) -> String {
             let section = sections.entry(order(id)).or_default();
             section.rules.insert(&finding.rule);
             *section.verdicts.entry(finding.verdict).or_default() += 1;
-            section.heaviest = worst(section.heaviest.into_iter().chain([finding.verdict]));
+            // A standing rule that had no occasion says nothing beside one that had.
+            if finding.verdict != Verdict::NotExercised || finding.line.is_some() {
+                section.heaviest = worst(section.heaviest.into_iter().chain([finding.verdict]));
+            }
         }
     }
     let mut text = "<h2>Sections of RFCs</h2>\n<p>Each rule is judged in each scenario; most have no occasion in most.</p>\n\
@@ -88,7 +91,10 @@ fn standards(scenarios: &[&Scenario]) -> String {
             text,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
             Escaped(id),
-            section.heaviest.map(|verdict| chip(short(verdict), verdict)).unwrap_or_default(),
+            section.heaviest.map_or_else(
+                || chip(short(Verdict::NotExercised), Verdict::NotExercised),
+                |verdict| chip(short(verdict), verdict)
+            ),
             verdicts.collect::<Vec<_>>().join(", "),
             rules.join(", ")
         );

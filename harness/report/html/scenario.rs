@@ -128,19 +128,16 @@ fn table(step: &Step) -> String {
 
 fn trouble(scenario: &Scenario) -> String {
     let mut text = String::new();
-    let told = |line: u32| scenario.findings.iter().any(|finding| finding.line == Some(line));
-    if let Some(step) = scenario.failed_step.as_ref().filter(|step| !told(step.line)) {
-        let _ = writeln!(
-            text,
-            "<p class=\"trouble\"><b>Stopped</b> at line {}: {}</p>",
-            step.line,
-            Escaped(&step.message)
-        );
+    let Failure { stopped, trouble, help, .. } = Failure::of(scenario, Path::new(""));
+    if let Some(step) = stopped {
+        let place = if step.line > 0 { format!(" at line {}", step.line) } else { String::new() };
+        let _ = writeln!(text, "<p class=\"trouble\"><b>Stopped</b>{place}: {}</p>", Escaped(&step.message));
     }
-    if let Some(trouble) = &scenario.trouble {
-        let hint =
-            trouble.hint.as_deref().map(|hint| format!(" <i>{}</i>", Escaped(hint))).unwrap_or_default();
-        let _ = writeln!(text, "<p class=\"trouble\"><b>Trouble</b> {}{hint}</p>", Escaped(&trouble.message));
+    let help = help.map(|help| format!("<i>{}</i>", Escaped(help)));
+    let told = [trouble.map(|trouble| Escaped(trouble).to_string()), help];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    if !told.is_empty() {
+        let _ = writeln!(text, "<p class=\"trouble\"><b>Trouble</b> {}</p>", told.join(" "));
     }
     if !scenario.calls_up.is_empty() {
         let calls = scenario.calls_up.join(", ");

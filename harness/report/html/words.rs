@@ -4,14 +4,15 @@ use sipfarm_judge::Verdict;
 
 use super::escape::Escaped;
 
-/// How much a verdict weighs beside others.
+/// How much a verdict weighs beside others, as the judge has it of a scenario.
 pub fn severity(verdict: Verdict) -> u8 {
     match verdict {
-        Verdict::Fail => 6,
-        Verdict::UnexpectedPass => 5,
-        Verdict::Inconclusive | Verdict::Pending => 4,
-        Verdict::KnownIssue | Verdict::Warn => 3,
-        Verdict::NotExercised => 2,
+        Verdict::Fail => 7,
+        Verdict::Inconclusive | Verdict::Pending => 6,
+        Verdict::NotExercised => 5,
+        Verdict::UnexpectedPass => 4,
+        Verdict::KnownIssue => 3,
+        Verdict::Warn => 2,
         Verdict::Pass => 1,
         Verdict::NotApplicable => 0,
     }

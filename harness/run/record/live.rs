@@ -195,14 +195,15 @@ impl From<&events::Trouble> for Trouble {
     }
 }
 
+impl From<&events::UnexpectedPass> for UnexpectedPass {
+    fn from(events::UnexpectedPass { phone, pass }: &events::UnexpectedPass) -> Self {
+        let judge::UnexpectedPass { rule, expected, seen } = pass.clone();
+        UnexpectedPass { phone: phone.clone(), rule, expected, seen }
+    }
+}
+
 impl From<&events::Summary> for Summary {
     fn from(summary: &events::Summary) -> Self {
-        let unexpected = |pass: &events::UnexpectedPass| UnexpectedPass {
-            phone: pass.phone.clone(),
-            rule: pass.finding.rule.clone(),
-            expected: pass.finding.expected.clone(),
-            seen: pass.finding.seen.clone(),
-        };
         let slow = |slow: &events::Slow| Slow {
             id: slow.id,
             name: slow.name.clone(),
@@ -215,7 +216,7 @@ impl From<&events::Summary> for Summary {
             counts: summary.counts.clone(),
             interrupted: summary.interrupted,
             flaky: summary.flaky,
-            unexpected_passes: summary.unexpected_passes.iter().map(unexpected).collect(),
+            unexpected_passes: summary.unexpected_passes.iter().map(Into::into).collect(),
             slowest: summary.slowest.iter().map(slow).collect(),
             real_time: summary.real_time,
             exit: summary.exit,

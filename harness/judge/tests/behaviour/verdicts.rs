@@ -50,10 +50,16 @@ fn scenario(times: &[f64], end: f64) -> Vec<Finding> {
 
 /// The unexpected passes of a run of these scenarios: rule and what was seen.
 fn unexpected(scenarios: &[Vec<Finding>]) -> Vec<(String, String)> {
-    let scenarios: Vec<&[Finding]> = scenarios.iter().map(Vec::as_slice).collect();
+    let verdicts = |findings: &Vec<Finding>| -> Vec<(String, Verdict)> {
+        findings.iter().map(|finding| (finding.rule.clone(), finding.verdict)).collect()
+    };
+    let scenarios: Vec<_> = scenarios.iter().map(verdicts).collect();
+    let scenarios: Vec<Vec<(&str, Verdict)>> = scenarios
+        .iter()
+        .map(|s| s.iter().map(|(rule, verdict)| (rule.as_str(), *verdict)).collect())
+        .collect();
     let found = unexpected_passes(&with_known_issue().profile.known_issues, &scenarios);
-    assert!(found.iter().all(|finding| finding.verdict == Verdict::UnexpectedPass));
-    found.into_iter().map(|finding| (finding.rule, finding.seen)).collect()
+    found.into_iter().map(|pass| (pass.rule, pass.seen)).collect()
 }
 
 #[test]

@@ -28,7 +28,9 @@ pub(super) fn judge(
     during: Span,
 ) -> Finding {
     let case = asked.case;
-    let window = Window { from: asked.since() + in_flight(asked), to: asked.since() + during };
+    let on_its_way =
+        if method.is_some_and(|method| is_for(asked, method)) { Span::ZERO } else { in_flight(asked) };
+    let window = Window { from: asked.since() + on_its_way, to: asked.since() + during };
     let what = method.map_or("request".to_owned(), Method::to_string);
     let whom = node.map_or("anybody".to_owned(), |node| asked.node(node));
     let draft =
@@ -38,9 +40,12 @@ pub(super) fn judge(
         let first = case.attempt_of(at).map(|attempt| attempt.exchanges[0]);
         first.is_some_and(|first| first != at && case.client[first].t0() >= asked.since())
     };
+    let is_of_the_key = |exchange: &ClientExchange<'_>| {
+        exchange.t0() >= asked.since() && !exchange.in_dialog() && is_for(asked, &exchange.method)
+    };
     let breaks = |at: usize, exchange: &&ClientExchange<'_>| {
         !(node.is_none() && is_the_call_itself(asked, at))
-            && (exchange.t0() >= window.from || goes_on(at) || is_of_a_key(asked, exchange))
+            && (exchange.t0() >= window.from || goes_on(at) || is_of_the_key(exchange))
             && exchange.t0() < window.to
             && method.is_none_or(|method| *method == exchange.method)
             && node.is_none_or(|node| asked.goes_to(exchange, node))
@@ -83,16 +88,14 @@ fn is_the_call_itself(asked: &Asked<'_, '_>, at: usize) -> bool {
         && case.client[at].t0() <= asked.asked_at()
 }
 
-/// Whether a request is of the kind that a key of the trigger is for: then it was not on its way before, however quick the
-/// phone was.
-fn is_of_a_key(asked: &Asked<'_, '_>, exchange: &ClientExchange<'_>) -> bool {
-    let is_it = |key: &Key| match (&exchange.method, key) {
-        (Method::Invite, Key::Dial(_)) => !exchange.in_dialog(),
-        (Method::Register, key) => key.is_for_registration(),
+/// Whether the trigger is a key that such requests are for: then they were not on their way before, however quick the phone
+/// was.
+fn is_for(asked: &Asked<'_, '_>, method: &Method) -> bool {
+    match (method, asked.done().and_then(|done| done.key)) {
+        (Method::Invite, Some(Command::Key(key))) => matches!(key, Key::Dial(_)),
+        (Method::Register, Some(Command::Key(key))) => key.is_for_registration(),
         _ => false,
-    };
-    let pressed = matches!(asked.done().and_then(|done| done.key), Some(Command::Key(key)) if is_it(key));
-    pressed && exchange.t0() >= asked.since()
+    }
 }
 
 /// How long after the trigger a packet may still have been on its way. After a fault the catalogue
